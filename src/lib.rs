@@ -1,5 +1,8 @@
 //! The compiler for loss functions.
 
+pub mod builtins;
 pub mod diagnostic;
+pub mod graph;
 pub mod loops;
+pub mod model;
 pub mod syntax;
