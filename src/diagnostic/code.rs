@@ -30,8 +30,6 @@ codes! {
     Syntax = "syntax",
     /// A bracket is never closed, closes nothing, or is closed by one of another kind.
     UnbalancedBrackets = "unbalanced-brackets",
-    /// A reserved word stands where a name is wanted.
-    ReservedName = "reserved-name",
     /// An axis is not a name with a capital first letter, nor a whole number.
     AxisName = "axis-name",
     /// A number is too large for double precision, or an extent for 32 bits.
