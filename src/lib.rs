@@ -1,8 +1,11 @@
 //! The compiler for loss functions.
 
 pub mod builtins;
+pub mod check;
 pub mod diagnostic;
+pub mod formula;
 pub mod graph;
+pub mod library;
 pub mod loops;
 pub mod model;
 pub mod syntax;
