@@ -146,17 +146,3 @@ impl Diagnostic {
         self
     }
 }
-// STUB-BEGIN
-/// stub
-pub fn suggest<'a>(_name: &str, _candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    None
-}
-/// stub
-#[derive(Debug)]
-pub struct Failure {
-    /// d
-    pub diagnostics: Vec<Diagnostic>,
-    /// s
-    pub sources: Sources,
-}
-// STUB-END
