@@ -1,6 +1,8 @@
 //! Programs through the interpreter, the scalar machine and lanes: the same bits.
 
+mod memory;
 mod operations;
+mod random;
 
 use super::{Kernel, Options, compile};
 use crate::interpret::{ArrayData, element_count, interpret};
