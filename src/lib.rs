@@ -1,11 +1,13 @@
 //! The compiler for loss functions.
 
-pub mod builtins;
-pub mod check;
 pub mod diagnostic;
-pub mod formula;
-pub mod graph;
-pub mod library;
-pub mod loops;
-pub mod model;
+pub mod builtins;
 pub mod syntax;
+pub mod graph;
+pub mod model;
+pub mod library;
+pub mod check;
+pub mod loops;
+pub mod lower;
+pub mod interpret;
+pub mod machine;
