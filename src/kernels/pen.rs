@@ -21,7 +21,7 @@ pub(super) struct Integer<'p>(Pen<'p>, Value);
 
 /// A truth value.
 #[derive(Clone, Copy)]
-pub(super) struct Mask<'p>(Pen<'p>, Value);
+pub(super) struct Mask(Value);
 
 /// Writes a function of one argument.
 pub(super) fn unary(
@@ -32,19 +32,6 @@ pub(super) fn unary(
     let short: &mut dyn Emit = &mut *emit;
     let pen = RefCell::new(short);
     let Real(_, result) = kernel(Real(&pen, x));
-    result
-}
-
-/// Writes a function of two arguments.
-pub(super) fn binary(
-    emit: &mut dyn Emit,
-    x: Value,
-    y: Value,
-    kernel: impl for<'p> FnOnce(Real<'p>, Real<'p>) -> Real<'p>,
-) -> Value {
-    let short: &mut dyn Emit = &mut *emit;
-    let pen = RefCell::new(short);
-    let Real(_, result) = kernel(Real(&pen, x), Real(&pen, y));
     result
 }
 
@@ -103,19 +90,19 @@ impl<'p> Real<'p> {
         self.of(Operation::Maximum(bound.1, self.1))
     }
 
-    pub(super) fn less(self, other: impl Operand<'p>) -> Mask<'p> {
+    pub(super) fn less(self, other: impl Operand<'p>) -> Mask {
         let other = other.real(self);
-        Mask(self.0, write(self.0, Operation::Less(self.1, other.1)))
+        Mask(write(self.0, Operation::Less(self.1, other.1)))
     }
 
-    pub(super) fn less_equal(self, other: impl Operand<'p>) -> Mask<'p> {
+    pub(super) fn less_equal(self, other: impl Operand<'p>) -> Mask {
         let other = other.real(self);
-        Mask(self.0, write(self.0, Operation::LessEqual(self.1, other.1)))
+        Mask(write(self.0, Operation::LessEqual(self.1, other.1)))
     }
 
-    pub(super) fn equal(self, other: impl Operand<'p>) -> Mask<'p> {
+    pub(super) fn equal(self, other: impl Operand<'p>) -> Mask {
         let other = other.real(self);
-        Mask(self.0, write(self.0, Operation::Equal(self.1, other.1)))
+        Mask(write(self.0, Operation::Equal(self.1, other.1)))
     }
 
     pub(super) fn bits(self) -> Integer<'p> {
@@ -183,11 +170,11 @@ impl<'p> Integer<'p> {
     }
 }
 
-impl<'p> Mask<'p> {
+impl Mask {
     /// `a` where the mask holds, else `b`.
-    pub(super) fn select(self, a: Real<'p>, b: impl Operand<'p>) -> Real<'p> {
+    pub(super) fn select<'p>(self, a: Real<'p>, b: impl Operand<'p>) -> Real<'p> {
         let b = b.real(a);
-        a.of(Operation::Select(self.1, a.1, b.1))
+        a.of(Operation::Select(self.0, a.1, b.1))
     }
 }
 
