@@ -8,6 +8,7 @@ pub mod model;
 pub mod library;
 pub mod check;
 pub mod loops;
+pub mod kernels;
 pub mod lower;
 pub mod interpret;
 pub mod machine;
