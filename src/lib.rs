@@ -2,6 +2,8 @@
 
 pub mod builtins;
 pub mod diagnostic;
+pub mod evaluate;
+pub mod formula;
 pub mod graph;
 pub mod loops;
 pub mod model;
