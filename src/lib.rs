@@ -7,4 +7,5 @@ pub mod formula;
 pub mod graph;
 pub mod loops;
 pub mod model;
+pub mod rewrite;
 pub mod syntax;
