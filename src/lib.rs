@@ -2,6 +2,7 @@
 
 pub mod builtins;
 pub mod diagnostic;
+pub mod differentiate;
 pub mod evaluate;
 pub mod formula;
 pub mod graph;

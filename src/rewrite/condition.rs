@@ -47,6 +47,8 @@ conditions! {
     Exponential = "exponential",
     /// It does not have the axis of the matched reduction.
     Outside = "outside",
+    /// Nothing of it; but the rule is tried in the order as written only.
+    InOrder = "in_order",
 }
 
 /// How deep a structure is looked into.
@@ -74,6 +76,7 @@ pub(crate) fn holds(
         Condition::MayBeLow => ranges.get(id).low < -0.7,
         Condition::MayBeHigh => ranges.get(id).high > -0.68,
         Condition::Exponential => is_exponential(graph, ranges, id, DEPTH),
+        Condition::InOrder => true,
         Condition::Outside => found.axis.is_some_and(|axis| !graph.axes(id).contains(axis)),
     }
 }

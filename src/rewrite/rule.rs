@@ -3,7 +3,7 @@
 //! A rule is one line, `name: left => right where conditions`. Names stand for any nodes. A reduction
 //! matches along any axis, and reductions of the right side are along that axis.
 
-use crate::builtins::{FUNCTIONS, Function, Reduction};
+use crate::builtins::{FUNCTIONS, Function};
 use crate::diagnostic::Sources;
 use crate::formula::{Formula, Term};
 use crate::graph::{AxisId, Graph, Node, NodeId};
@@ -17,6 +17,7 @@ pub(crate) struct Rule {
     /// Its name.
     pub(crate) name: String,
     /// What it matches, as written.
+    #[cfg(test)]
     pub(crate) left: Formula,
     /// What it puts there.
     pub(crate) right: Formula,
@@ -130,10 +131,18 @@ fn read_rule(rewrite: &Rewrite) -> Rule {
     let right = Formula::of(&rewrite.right, &mut names);
     let name = rewrite.name.text.clone();
     assert!(names.len() == count && count <= VARIABLES, "{name}: unknown or too many variables");
-    let conditions =
+    let conditions: Vec<(Condition, usize)> =
         rewrite.conditions.iter().map(|condition| read_condition(condition, &names)).collect();
-    let orders = all_orders(&left);
-    Rule { name, left, right, conditions, orders }
+    let is_ordered = conditions.iter().any(|(condition, _)| *condition == Condition::InOrder);
+    let orders = if is_ordered { vec![left.clone()] } else { all_orders(&left) };
+    Rule {
+        name,
+        #[cfg(test)]
+        left,
+        right,
+        conditions,
+        orders,
+    }
 }
 
 /// `condition(variable)`
@@ -182,10 +191,4 @@ pub(crate) fn commutes(function: Function) -> bool {
             | Function::Or
             | Function::LogAddExp
     )
-}
-
-/// The reductions that [`RuleSet`] looks at, for its tests.
-#[cfg(test)]
-pub(crate) fn has_reduction(formula: &Formula, wanted: Reduction) -> bool {
-    formula.terms.iter().any(|term| matches!(term, Term::Reduce(own, _) if *own == wanted))
 }
