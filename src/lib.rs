@@ -9,6 +9,7 @@ pub mod library;
 pub mod formula;
 pub mod check;
 pub mod evaluate;
+pub mod print;
 pub mod loops;
 pub mod kernels;
 pub mod lower;
