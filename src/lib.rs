@@ -1,9 +1,16 @@
 //! The compiler for loss functions.
 
-pub mod builtins;
 pub mod diagnostic;
-pub mod graph;
-pub mod library;
-pub mod loops;
-pub mod model;
+pub mod builtins;
 pub mod syntax;
+pub mod graph;
+pub mod model;
+pub mod library;
+pub mod formula;
+pub mod check;
+pub mod evaluate;
+pub mod loops;
+pub mod kernels;
+pub mod lower;
+pub mod interpret;
+pub mod machine;

@@ -28,6 +28,12 @@ macro_rules! codes {
 codes! {
     /// The text does not follow the grammar.
     Syntax = "syntax",
+    /// A bracket is never closed, closes nothing, or is closed by one of another kind.
+    UnbalancedBrackets = "unbalanced-brackets",
+    /// An axis is not a name with a capital first letter, nor a whole number.
+    AxisName = "axis-name",
+    /// A number is too large for double precision, or an extent for 32 bits.
+    NumberTooLarge = "number-too-large",
     /// Brackets, powers or calls nest more than 256 levels deep.
     NestingTooDeep = "nesting-too-deep",
     /// A source file is larger than 4 MiB.

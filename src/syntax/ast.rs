@@ -375,3 +375,16 @@ pub struct Argument {
     /// What it is given.
     pub value: Expr,
 }
+
+/// A rewrite rule: `name: left => right where condition, condition`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rewrite {
+    /// Its kebab-case name.
+    pub name: Name,
+    /// What it matches; names stand for any expression.
+    pub left: Expr,
+    /// What it puts there.
+    pub right: Expr,
+    /// What must hold of the matched parts.
+    pub conditions: Vec<Expr>,
+}
