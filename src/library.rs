@@ -1,12 +1,3 @@
-<<<<<<< HEAD
-//! The shipped library.
-
-/// A shipped file.
-pub struct Shipped {
-    /// Its name.
-    pub name: &'static str,
-    /// Its path under `losses/`.
-=======
 //! The shipped library: the losses that come with the compiler, by name.
 //!
 //! In come files under `losses/` at build time, out come their texts: one loss a file, named as the
@@ -20,23 +11,11 @@ pub struct Shipped {
     /// The folder that it lies in.
     pub field: &'static str,
     /// Its path under `losses/`, with forward slashes.
->>>>>>> b7bafe83d6ca31e2b63e1440fc4c7c4f1c3de336
     pub path: &'static str,
     /// Its text.
     pub text: &'static str,
 }
 
-<<<<<<< HEAD
-/// The file of a name.
-#[must_use]
-pub fn find(_name: &str) -> Option<&'static Shipped> {
-    None
-}
-
-/// All names.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    std::iter::empty()
-=======
 macro_rules! shipped {
     ($($field:literal: $($name:literal)+;)+) => {
         /// Every shipped loss, by field, then by name.
@@ -128,5 +107,4 @@ mod tests {
         assert_eq!(find("prelude"), None);
         assert_eq!(find("crossentropy"), None);
     }
->>>>>>> b7bafe83d6ca31e2b63e1440fc4c7c4f1c3de336
 }

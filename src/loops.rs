@@ -180,7 +180,7 @@ pub enum Subscript {
 }
 
 /// A primitive operation. Comparisons with NaN are false.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// A real constant, rounded to the program's precision. Bits of an `f64` so that NaN and −0 are kept.
     Real(u64),

@@ -4,7 +4,7 @@ use super::expression::Placed;
 use super::files::{FileIndex, Found};
 use super::scope::{Binding, Scope};
 use super::{Checker, Outcome, Reported, Value};
-use crate::builtins::{self, DEFINITIONS, Definition, FUNCTIONS, Function, REDUCTIONS};
+use crate::builtins::{self, DEFINITIONS, FUNCTIONS, Function, REDUCTIONS};
 use crate::diagnostic::{Code, Diagnostic, Span, suggest};
 use crate::graph::{AxisId, Type};
 use crate::syntax::ast::{self, Argument, Binders, Name};
@@ -66,8 +66,8 @@ impl Checker<'_> {
             let placed = placed.into_iter().collect::<Outcome<Vec<Placed>>>()?;
             return self.map(row.function, &placed, span);
         }
-        if let Some(definition) = DEFINITIONS.iter().find(|definition| definition.name == text) {
-            return self.definition(scope, definition, name, arguments, span);
+        if let Some(index) = DEFINITIONS.iter().position(|definition| definition.name == text) {
+            return self.definition(scope, index, name, arguments, span);
         }
         self.item(scope, name, arguments, span)
     }
@@ -106,19 +106,20 @@ impl Checker<'_> {
     fn definition(
         &mut self,
         scope: &mut Scope,
-        definition: &Definition,
+        index: usize,
         name: &Name,
         arguments: &[Argument],
         span: Span,
     ) -> Outcome<Value> {
-        self.positional(arguments, definition.arguments.len(), name)?;
+        let formula = &crate::formula::definitions()[index];
+        self.positional(arguments, DEFINITIONS[index].arguments.len(), name)?;
         let placed: Vec<_> =
             arguments.iter().map(|argument| self.placed(scope, &argument.value)).collect();
         let placed = placed.into_iter().collect::<Outcome<Vec<Placed>>>()?;
         self.all_of_type(&placed, Type::Real)?;
         let axes = self.align(&placed, span)?;
         let nodes: Vec<_> = placed.iter().map(|placed| placed.value.node).collect();
-        let node = crate::formula::definition(definition).instantiate(&mut self.graph, &nodes);
+        let node = formula.instantiate(&mut self.graph, &nodes);
         Ok(Value { node, axes })
     }
 

@@ -97,10 +97,8 @@ pub(super) fn load(source: &Source) -> (Files, Vec<Diagnostic>) {
     let files = Files { sources: Sources::default(), files: Vec::new(), root: None, prelude: None };
     let mut loader = Loader { files, diagnostics: Vec::new(), open: Vec::new(), tree: None };
     loader.files.root = loader.load_root(source);
-    if let Some(prelude) = library::find("prelude") {
-        loader.files.prelude =
-            loader.load_file(Origin::Library(prelude.name), prelude.path, prelude.text.to_owned());
-    }
+    let prelude = library::PRELUDE;
+    loader.files.prelude = loader.load_file(Origin::Library(prelude.name), prelude.path, prelude.text.to_owned());
     (loader.files, loader.diagnostics)
 }
 
@@ -305,7 +303,7 @@ fn unknown_library(name: &str, span: Span) -> Diagnostic {
         span,
         format!("the shipped library has no loss `{name}`"),
     );
-    match suggest(name, library::names()) {
+    match suggest(name, library::LOSSES.iter().map(|shipped| shipped.name)) {
         Some(near) => diagnostic.help(format!("did you mean `{near}`?")),
         None => diagnostic
             .help("`lossc list` shows what there is; a file is used by its path in quotes"),

@@ -15,9 +15,10 @@ use std::io::Read;
 use std::path::Path;
 
 pub(crate) use elements::{Elements, Growing};
-pub(crate) use npy::write_npz;
+pub(crate) use npy::{Numbers, write_npz};
 
-use super::failure::{DataCode, Failure};
+use super::failure::{DataCode, Failure, list};
+use lossc::diagnostic::suggest;
 
 /// The formats that data come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -156,9 +157,9 @@ impl Table {
     /// What there is no column of that name says.
     pub(crate) fn no_column(&self, name: &str) -> Failure {
         let (things, names) = (self.things(), self.names());
-        let help = match super::suggest::nearest(name, names.iter().copied()) {
+        let help = match suggest(name, names.iter().copied()) {
             Some(near) => format!("there is `{near}`"),
-            None => format!("the {things} are {}", super::suggest::list(&names)),
+            None => format!("the {things} are {}", list(&names)),
         };
         Failure::data(
             DataCode::Unknown,

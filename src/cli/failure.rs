@@ -128,3 +128,13 @@ impl fmt::Display for Failure {
         Ok(())
     }
 }
+
+/// Names in backticks, separated by commas; the first twelve if there are more.
+pub(crate) fn list(names: &[&str]) -> String {
+    let shown: Vec<String> = names.iter().take(12).map(|name| format!("`{name}`")).collect();
+    match names.len() {
+        0 => "none".to_owned(),
+        more if more > shown.len() => format!("{} and {} more", shown.join(", "), more - shown.len()),
+        _ => shown.join(", "),
+    }
+}

@@ -204,15 +204,6 @@ impl Scheduler {
                     open.push(item);
                 }
             }
-            if let Some(argument) = renamed(emitter.graph, &item)
-                && let Some((theirs, producer)) = producer(emitter.graph, argument, axes[0], homes)
-            {
-                let inner = emitter.graph.axes(argument).intersection(deeper);
-                emitter.store(argument, &in_order(axes, inner));
-                if groups.of(theirs).insert(producer) && theirs == home {
-                    open.push(producer);
-                }
-            }
         }
     }
 }
@@ -290,21 +281,12 @@ fn needs(graph: &Graph, item: &Item) -> Vec<NodeId> {
     match item.task {
         Task::Accumulate(_) | Task::Write(_) => vec![item.node],
         Task::Compute => match graph.node(item.node) {
-            Node::Reduce(..) | Node::Rename { .. } => Vec::new(),
             Node::Read(_, subscripts) => {
                 let plain = |id: &&NodeId| !matches!(graph.node(**id), Node::Index(_));
                 subscripts.iter().filter(plain).copied().collect()
             }
             _ => graph.arguments(item.node).to_vec(),
         },
-    }
-}
-
-/// The array that an item reads from memory under another axis name.
-fn renamed(graph: &Graph, item: &Item) -> Option<NodeId> {
-    match (item.task, graph.node(item.node)) {
-        (Task::Compute, Node::Rename { argument, .. }) => Some(*argument),
-        _ => None,
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) fn parse_npz(file: &str, bytes: &[u8]) -> Result<Arrays, Failure> {
     let mut arrays = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
         let mut member = archive.by_index(index).map_err(|why| not_an_archive(file, &why))?;
-        let Some(name) = member.name().strip_suffix(".npy").map(str::to_owned) else { continue };
+        let path = member.name().map_err(|why| not_an_archive(file, &why))?.into_owned();
+        let Some(name) = path.strip_suffix(".npy").map(str::to_owned) else { continue };
         let array = read_array(&format!("{file}:{name}"), &mut member);
         arrays.push((name, array));
     }
