@@ -9,6 +9,8 @@ pub mod library;
 pub mod formula;
 pub mod check;
 pub mod evaluate;
+pub mod rewrite;
+pub mod differentiate;
 pub mod loops;
 pub mod kernels;
 pub mod lower;
