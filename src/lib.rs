@@ -11,6 +11,7 @@ pub mod check;
 pub mod evaluate;
 pub mod rewrite;
 pub mod differentiate;
+pub mod print;
 pub mod loops;
 pub mod kernels;
 pub mod lower;
