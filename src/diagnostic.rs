@@ -4,8 +4,12 @@
 //! function beside the code that finds the mistake. A [`Code`] names the kind of mistake for good.
 
 mod code;
+mod render;
+mod suggest;
 
 pub use code::Code;
+pub use render::{Failure, render};
+pub use suggest::suggest;
 
 /// Which source file a span lies in: an index into [`Sources`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

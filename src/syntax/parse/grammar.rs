@@ -31,6 +31,10 @@ pub(super) fn is_mark(rule: Rule) -> bool {
             | Rule::grad_word
             | Rule::where_word
             | Rule::semicolon
+            | Rule::defined_as
+            | Rule::must_equal
+            | Rule::colon
+            | Rule::axes_end
             | Rule::EOI
     )
 }
