@@ -1,6 +1,8 @@
 //! The compiler for loss functions.
 
+pub mod batch;
 pub mod builtins;
+pub mod call;
 pub mod diagnostic;
 pub mod evaluate;
 pub mod formula;
