@@ -15,5 +15,7 @@ pub mod print;
 pub mod loops;
 pub mod kernels;
 pub mod lower;
+pub mod batch;
 pub mod interpret;
 pub mod machine;
+pub mod call;

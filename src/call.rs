@@ -1,0 +1,199 @@
+//! A compiled loss and how it is called: inputs by name, results into the caller's slices.
+//!
+//! In come a [`Loss`] and slices, out come numbers; a [`CallError`] says what does not fit, and then
+//! nothing has been written. [`Loss::call`] gathers what a call is given, [`Call::run`] checks all of it
+//! and runs the code.
+//!
+//! # What is compiled when
+//! The code for the values and the default gradients is there when the loss is. A call that asks for
+//! another combination (values alone, other gradients, sample weights, an upstream factor for each
+//! example) compiles it on first use; the loss keeps it for all its clones until the last of them goes.
+//!
+//! # What is allocated when
+//! The first call allocates scratch memory, and so does a call on larger arrays than any before, one
+//! with new values of params that defaults or domains are computed from, and one that runs beside
+//! others for the first time. Every other call allocates nothing.
+//!
+//! # Sums
+//! The code runs on chunks whose length is fixed by the shapes of one example, at most 4096 examples.
+//! Values are added in f64: per block of 4096 examples into 16 partial sums, example `k` into
+//! `k % 16`, which are joined as a balanced tree; the blocks in order. The gradient of an input that
+//! all examples share is summed in the loss's precision within a chunk and in f64 across chunks.
+
+mod builder;
+mod describe;
+mod element;
+mod error;
+mod expression;
+mod prepare;
+mod run;
+mod scratch;
+mod shape;
+#[cfg(test)]
+mod tests;
+mod variant;
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+pub use builder::Call;
+pub use describe::{InputDescription, KindDescription, describe};
+pub use element::{Data, Element, Labels, Setting, Upstream};
+pub use error::{CallError, Place};
+pub use run::{Reduction, Summary};
+pub use shape::RANK_LIMIT;
+pub use variant::{Array, Code, Length, Request, Source, Variant};
+
+use crate::graph::{Graph, InputId};
+use crate::model::Model;
+use expression::Expression;
+use scratch::Scratch;
+
+/// Makes the code for a combination of results, or says why it cannot be made.
+pub type Build = Box<dyn Fn(&Request) -> Result<Variant, String> + Send + Sync>;
+
+/// A compiled loss. Clones share its code, which is freed when the last of them goes.
+pub struct Loss<T: Element> {
+    shared: Arc<Shared<T>>,
+}
+
+/// What the clones of a loss share.
+struct Shared<T: Element> {
+    model: Model,
+    /// The values of inputs that were made constants, by input.
+    frozen: Vec<Option<f64>>,
+    /// The gradients that come by default.
+    gradients: Vec<InputId>,
+    defaults: Vec<Option<Expression>>,
+    bounds: Vec<Vec<Expression>>,
+    build: Build,
+    variants: RwLock<Vec<(Request, Arc<Variant>)>>,
+    pool: Mutex<Vec<Scratch<T>>>,
+}
+
+impl<T: Element> Clone for Loss<T> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<T: Element> std::fmt::Debug for Loss<T> {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "Loss<{}>({})", T::NAME, self.name())
+    }
+}
+
+impl<T: Element> Loss<T> {
+    /// A loss from its checked meaning, the inputs made constants and what they are, the gradients that
+    /// come by default, and the way to make its code.
+    #[must_use]
+    pub fn new(
+        model: Model,
+        frozen: &[(InputId, f64)],
+        gradients: Vec<InputId>,
+        build: Build,
+    ) -> Self {
+        let graph = &model.graph;
+        let mut constants = vec![None; graph.input_ids().count()];
+        for (id, value) in frozen {
+            constants[id.index()] = Some(*value);
+        }
+        let (defaults, bounds) = expression::of_inputs(graph);
+        let shared = Shared {
+            frozen: constants,
+            gradients,
+            defaults,
+            bounds,
+            build,
+            variants: RwLock::default(),
+            pool: Mutex::default(),
+            model,
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Compiles the code for the values and the default gradients now, not at the first call.
+    ///
+    /// # Errors
+    /// Why that cannot be done.
+    pub fn prepare(&self) -> Result<(), String> {
+        let gradients = self.shared.gradients.clone();
+        let weighting = crate::batch::Weighting::default();
+        if self.has_weights() {
+            self.variant(&Request::Weights(weighting))?;
+        }
+        self.variant(&Request::Values { gradients, weighting }).map(drop)
+    }
+
+    /// Begins a call.
+    #[must_use]
+    pub fn call(&self) -> Call<'_, T> {
+        Call::new(self, self.take_scratch())
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.model().name
+    }
+
+    /// Its doc text.
+    #[must_use]
+    pub fn doc(&self) -> &str {
+        &self.model().doc
+    }
+
+    /// Its checked meaning.
+    #[must_use]
+    pub fn model(&self) -> &Model {
+        &self.shared.model
+    }
+
+    /// The inputs whose gradients come by default.
+    #[must_use]
+    pub fn gradients(&self) -> Vec<&str> {
+        let graph = self.graph();
+        self.shared.gradients.iter().map(|id| graph.input(*id).name.as_str()).collect()
+    }
+
+    fn graph(&self) -> &Graph {
+        &self.shared.model.graph
+    }
+
+    /// Whether examples can count for anything but 1 without sample weights.
+    fn has_weights(&self) -> bool {
+        self.model().per.is_some() || self.model().missing.is_some()
+    }
+
+    fn frozen(&self, id: InputId) -> Option<f64> {
+        self.shared.frozen[id.index()]
+    }
+
+    /// The code for a combination of results.
+    fn variant(&self, request: &Request) -> Result<Arc<Variant>, String> {
+        let find = |variants: &[(Request, Arc<Variant>)]| {
+            variants.iter().find(|(known, _)| known == request).map(|(_, found)| Arc::clone(found))
+        };
+        let known = find(&self.shared.variants.read().unwrap_or_else(PoisonError::into_inner));
+        if let Some(found) = known {
+            return Ok(found);
+        }
+        // Nobody waits for a compilation that they do not need: two callers may compile the same, and
+        // the first to come back with it is kept.
+        let built = Arc::new((self.shared.build)(request)?);
+        let mut variants = self.shared.variants.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = find(&variants) {
+            return Ok(found);
+        }
+        variants.push((request.clone(), Arc::clone(&built)));
+        Ok(built)
+    }
+
+    fn take_scratch(&self) -> Scratch<T> {
+        let mut pool = self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.pop().unwrap_or_default()
+    }
+
+    fn return_scratch(&self, scratch: Scratch<T>) {
+        self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+    }
+}

@@ -1,0 +1,295 @@
+//! Brings every input into the form that the code takes, and tests what it holds.
+//!
+//! Afterwards labels are integers as wide as the loss's reals and inside of their axes, switches are the
+//! reals 0 and 1, params have values inside of their domains, and nothing is missing.
+
+use super::Call;
+use super::builder::{Given, Slot};
+use super::describe;
+use super::element::{Data, Element, Labels};
+use super::error::{CallError, Place};
+use super::scratch::{Converted, Scratch};
+use crate::batch::is_batched;
+use crate::graph::{Domain, InputId, InputKind, NodeId, Role};
+
+impl<T: Element> Call<'_, T> {
+    /// Brings every input into the form that the code takes.
+    pub(super) fn prepare_inputs(&mut self) -> Result<(), CallError> {
+        let graph = self.loss.graph();
+        self.scratch.converted.resize_with(self.slots.len(), Converted::default);
+        for id in graph.input_ids().filter(|id| !self.loss.is_frozen(*id)) {
+            let input = graph.input(id);
+            match (self.slots[id.index()].given, input.kind) {
+                (Given::Nothing, _) => self.fill_default(id)?,
+                (Given::Number(number), _) => self.fill(id, number)?,
+                (Given::Elements(Data::Real(_)), InputKind::Real) => {}
+                (Given::Elements(Data::Switch(data)), InputKind::Switch) => {
+                    let reals = &mut self.scratch.converted[id.index()].reals;
+                    reals.clear();
+                    reals.extend(data.iter().map(|on| T::from_f64(f64::from(u8::from(*on)))));
+                }
+                (Given::Elements(Data::Label(labels)), InputKind::Index { .. }) => {
+                    self.take_labels(id, labels)?;
+                }
+                (Given::Elements(data), kind) => return Err(self.wrong_type(id, data, kind)),
+            }
+        }
+        for id in graph.input_ids() {
+            let role = graph.input(id).role;
+            if self.checked || role == Role::Param || self.loss.is_frozen(id) {
+                self.test_domain(id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// How many elements the own axes of an input have.
+    pub(super) fn row_length(&self, id: InputId) -> usize {
+        let graph = self.loss.graph();
+        let extents = &self.scratch.extents;
+        let length = |axis| extents.get(graph.axis(axis).extent).unwrap_or(0);
+        graph.input(id).axes.iter().map(|axis| length(*axis)).product()
+    }
+
+    fn fill_default(&mut self, id: InputId) -> Result<(), CallError> {
+        let graph = self.loss.graph();
+        let input = graph.input(id);
+        let Some(default) = &self.loss.shared.defaults[id.index()] else {
+            let how = if is_batched(input.role) {
+                "give it with `bind`"
+            } else {
+                "give it with `set` or `bind`"
+            };
+            return Err(CallError::MissingInput { name: input.name.clone(), how });
+        };
+        let count = self.row_length(id);
+        let Scratch { extents, converted, cache, .. } = &mut self.scratch;
+        let mut filled = std::mem::take(&mut converted[id.index()]);
+        let read = |id: InputId| reals(&self.slots, converted, id);
+        let elements = default.elements(graph, id, extents, read, cache);
+        filled.reals.clear();
+        if let [number] = elements {
+            filled.reals.resize(count, T::from_f64(*number));
+        } else {
+            filled.reals.extend(elements.iter().map(|element| T::from_f64(*element)));
+        }
+        let first = elements.first().copied();
+        converted[id.index()] = filled;
+        match (input.kind, first) {
+            (InputKind::Index { .. }, Some(number)) => self.fill(id, number),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fills a shared input with a number.
+    fn fill(&mut self, id: InputId, number: f64) -> Result<(), CallError> {
+        let count = self.row_length(id);
+        let input = self.loss.graph().input(id);
+        let refuse = |domain: String| CallError::OutOfDomain {
+            name: input.name.clone(),
+            place: Place { row: None, position: Vec::new() },
+            found: number.to_string(),
+            domain,
+        };
+        match input.kind {
+            InputKind::Switch if number != 0.0 && number != 1.0 => {
+                return Err(refuse("{false, true}".into()));
+            }
+            InputKind::Real | InputKind::Switch => {
+                let reals = &mut self.scratch.converted[id.index()].reals;
+                reals.clear();
+                reals.resize(count, T::from_f64(number));
+            }
+            InputKind::Index { extent, .. } => {
+                let Some(label) = whole(number) else {
+                    return Err(refuse(self.loss.graph().extent(extent).to_string()));
+                };
+                self.take_labels(id, Labels::I64(&[label]))?;
+                let Converted { narrow, wide, .. } = &mut self.scratch.converted[id.index()];
+                narrow.resize(count, narrow.first().copied().unwrap_or(0));
+                wide.resize(count, label);
+            }
+        }
+        Ok(())
+    }
+
+    /// Tests that labels lie in their axis, and converts them unless they already are as the code takes them.
+    fn take_labels(&mut self, id: InputId, labels: Labels<'_>) -> Result<(), CallError> {
+        let graph = self.loss.graph();
+        let InputKind::Index { extent, optional } = graph.input(id).kind else {
+            return Ok(());
+        };
+        let length = self.scratch.extents.get(extent).unwrap_or(0);
+        // On an empty axis not even a missing label may be looked up.
+        let low = if optional && length > 0 { i64::MIN } else { 0 };
+        let high = i64::try_from(length).unwrap_or(i64::MAX);
+        if let Some(at) = labels.first_outside(low, high) {
+            return Err(CallError::IndexOutOfRange {
+                name: graph.input(id).name.clone(),
+                place: self.place(id, at),
+                value: labels.get(at),
+                axis: graph.extent(extent).to_string(),
+                extent: length,
+                optional,
+            });
+        }
+        let Converted { narrow, wide, .. } = &mut self.scratch.converted[id.index()];
+        narrow.clear();
+        wide.clear();
+        if labels.address_if_wide(size_of::<T>()).is_some() {
+            return Ok(());
+        }
+        // Every negative label means the same, so that those too long for the code are cut to -1.
+        if size_of::<T>() == 4 {
+            labels.for_each(|label| narrow.push(i32::try_from(label).unwrap_or(-1)));
+        } else {
+            labels.for_each(|label| wide.push(label));
+        }
+        Ok(())
+    }
+
+    /// Where an element of an input is.
+    fn place(&self, id: InputId, at: usize) -> Place {
+        let graph = self.loss.graph();
+        let input = graph.input(id);
+        let row_length = self.row_length(id).max(1);
+        let mut rest = at % row_length;
+        let mut position: Vec<usize> = Vec::new();
+        for axis in input.axes.iter().rev() {
+            let length = self.scratch.extents.get(graph.axis(*axis).extent).unwrap_or(1).max(1);
+            position.insert(0, rest % length);
+            rest /= length;
+        }
+        Place { row: is_batched(input.role).then_some(at / row_length), position }
+    }
+
+    fn wrong_type(&self, id: InputId, data: Data<'_, T>, kind: InputKind) -> CallError {
+        let graph = self.loss.graph();
+        CallError::WrongType {
+            name: graph.input(id).name.clone(),
+            expected: match kind {
+                InputKind::Real => format!("{} numbers", T::NAME),
+                InputKind::Switch => "bool".into(),
+                InputKind::Index { extent, .. } => {
+                    format!("integer positions along {}", graph.extent(extent))
+                }
+            },
+            got: match data {
+                Data::Real(_) => T::NAME,
+                Data::Switch(_) => "bool",
+                Data::Label(_) => "integers",
+            },
+        }
+    }
+
+    /// Tests the elements of a real input against its domain.
+    fn test_domain(&mut self, id: InputId) -> Result<(), CallError> {
+        let graph = self.loss.graph();
+        let input = graph.input(id);
+        let (Some(domain), InputKind::Real) = (&input.domain, input.kind) else {
+            return Ok(());
+        };
+        let row = match domain {
+            Domain::Simplex => input
+                .axes
+                .last()
+                .map_or(1, |axis| self.scratch.extents.get(graph.axis(*axis).extent).unwrap_or(0)),
+            _ => 1,
+        };
+        let Scratch { extents, converted, cache, bounds, .. } = &mut self.scratch;
+        bounds.clear();
+        for bound in &self.loss.shared.bounds[id.index()] {
+            let read = |id: InputId| reals(&self.slots, converted, id);
+            let elements = bound.elements(graph, id, extents, read, cache);
+            bounds.push(T::from_f64(elements[0]).to_f64());
+        }
+        let frozen = self.loss.frozen(id).map(|value| [T::from_f64(value)]);
+        let elements = match &frozen {
+            Some(value) => value.as_slice(),
+            None => reals(&self.slots, converted, id),
+        };
+        match outside(domain, bounds, elements, row) {
+            None => Ok(()),
+            Some((at, found)) => {
+                let domain = spell(domain, bounds);
+                let place = if frozen.is_some() { self.place(id, 0) } else { self.place(id, at) };
+                Err(CallError::OutOfDomain { name: input.name.clone(), place, found, domain })
+            }
+        }
+    }
+}
+
+/// The elements of an input of reals: the caller's, or what they were converted to.
+pub(super) fn reals<'s, T: Element>(
+    slots: &'s [Slot<'_, T>],
+    converted: &'s [Converted<T>],
+    id: InputId,
+) -> &'s [T] {
+    match slots[id.index()].given {
+        Given::Elements(Data::Real(elements)) => elements,
+        _ => &converted[id.index()].reals,
+    }
+}
+
+/// The first element outside of a domain, and what to say of it. Bounds are in the loss's precision.
+fn outside<T: Element>(
+    domain: &Domain,
+    bounds: &[f64],
+    elements: &[T],
+    row: usize,
+) -> Option<(usize, String)> {
+    let first = |belongs: &dyn Fn(f64) -> bool| {
+        elements
+            .iter()
+            .position(|element| !belongs(element.to_f64()))
+            .map(|at| (at, elements[at].to_f64().to_string()))
+    };
+    match domain {
+        Domain::Interval { low_open, high_open, .. } => {
+            let (low, high) = (bounds[0], bounds[1]);
+            first(&|x| {
+                (x > low || (x >= low && !low_open)) && (x < high || (x <= high && !high_open))
+            })
+        }
+        Domain::Set(_) => first(&|x| bounds.contains(&x)),
+        Domain::Whole { high, .. } => first(&|x| {
+            x >= bounds[0]
+                && x.floor() >= x
+                && x < f64::INFINITY
+                && (high.is_none() || x <= bounds[1])
+        }),
+        Domain::Simplex => outside_simplex(elements, row),
+    }
+}
+
+/// The first row that has an element under 0 or does not sum to 1 within 1e-4.
+fn outside_simplex<T: Element>(elements: &[T], row: usize) -> Option<(usize, String)> {
+    const TOLERANCE: f64 = 1e-4;
+    if row == 0 {
+        return None;
+    }
+    for (number, elements) in elements.chunks_exact(row).enumerate() {
+        let negative = |element: &T| element.to_f64() < 0.0 || element.to_f64().is_nan();
+        if let Some(at) = elements.iter().position(negative) {
+            return Some((number * row + at, elements[at].to_f64().to_string()));
+        }
+        let sum: f64 = elements.iter().map(|element| element.to_f64()).sum();
+        if (sum - 1.0).abs() > TOLERANCE {
+            return Some((number * row, format!("the start of a row that sums to {sum}")));
+        }
+    }
+    None
+}
+
+/// A domain with the bounds that it has in this call.
+fn spell(domain: &Domain, bounds: &[f64]) -> String {
+    let mut next = bounds.iter();
+    describe::domain(domain, |_: NodeId| next.next().map_or_else(String::new, f64::to_string))
+}
+
+/// The integer that a number is.
+fn whole(number: f64) -> Option<i64> {
+    const LARGEST: f64 = 9_007_199_254_740_992.0;
+    #[expect(clippy::cast_possible_truncation, reason = "whole, and small enough to be exact")]
+    (number.floor() >= number && number.abs() <= LARGEST).then_some(number as i64)
+}

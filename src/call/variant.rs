@@ -1,0 +1,91 @@
+//! Compiled code for one combination of results, and what it works on.
+
+use crate::batch::{Extra, Part, Weighting};
+use crate::graph::{ExtentId, InputId};
+use crate::loops::Kind;
+
+/// A combination of results that a call can ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Request {
+    /// What each example counts for in the mean.
+    Weights(Weighting),
+    /// The values and some gradients.
+    Values {
+        /// Which gradients, in the order of declaration.
+        gradients: Vec<InputId>,
+        /// Which further inputs there are.
+        weighting: Weighting,
+    },
+}
+
+/// Compiled code and the arrays and extents that it is called with.
+#[derive(Debug)]
+pub struct Variant {
+    /// The arrays of its call, in order.
+    pub arrays: Vec<Array>,
+    /// The extents of its call, in order.
+    pub extents: Vec<Length>,
+    /// The code.
+    pub code: Code,
+}
+
+/// An array of compiled code.
+#[derive(Clone, Debug)]
+pub struct Array {
+    /// Where it comes from or goes to.
+    pub source: Source,
+    /// Whether its elements are reals or integers.
+    pub kind: Kind,
+    /// How long each axis is, outermost first.
+    pub lengths: Vec<Length>,
+}
+
+/// Where an array comes from or goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// An input of the loss.
+    Input(InputId),
+    /// An input that the batch brings in.
+    Extra(Extra),
+    /// A result.
+    Output(Part),
+    /// Scratch memory.
+    Temporary,
+}
+
+/// How long an axis of compiled code is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Length {
+    /// As the file says.
+    Literal(usize),
+    /// As the arrays of the call say.
+    Given(ExtentId),
+    /// How many examples this run has.
+    Batch,
+}
+
+/// Something that runs on arrays and extents as its variant lists them.
+pub struct Code(Box<dyn Fn(&[*mut u8], &[u64]) + Send + Sync>);
+
+impl Code {
+    /// # Safety
+    /// The function must do nothing but read and write the elements of the arrays that its variant
+    /// lists, with the lengths that the extents give them, and read no other memory than its own.
+    pub unsafe fn new(run: impl Fn(&[*mut u8], &[u64]) + Send + Sync + 'static) -> Self {
+        Self(Box::new(run))
+    }
+
+    /// # Safety
+    /// The arrays must be as the variant lists them, aligned to their elements (temporaries to 64 bytes),
+    /// valid for reading, and those that are not inputs for writing; outputs and temporaries overlap
+    /// nothing; every index lies in its axis.
+    pub(super) unsafe fn run(&self, arrays: &[*mut u8], extents: &[u64]) {
+        (self.0)(arrays, extents);
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Code")
+    }
+}
