@@ -118,15 +118,7 @@ fn constant_node(graph: &mut Graph, input: InputId, value: f64) -> NodeId {
     match graph.input(input).kind {
         InputKind::Real => graph.number(value),
         InputKind::Switch => graph.intern(Node::Bool(value != 0.0)),
-        InputKind::Index { extent, .. } =>
-        {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "tested to be such a number"
-            )]
-            graph.intern(Node::Position(value as u32, extent))
-        }
+        InputKind::Index { extent, .. } => graph.intern(Node::Position(position(value), extent)),
     }
 }
 
@@ -173,4 +165,13 @@ fn test_value(graph: &Graph, id: InputId, value: f64) -> Result<(), FreezeError>
         }
         _ => Ok(()),
     }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "tested to be a whole number of 31 bits"
+)]
+fn position(value: f64) -> u32 {
+    value as u32
 }

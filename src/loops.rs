@@ -10,6 +10,13 @@
 //! joins them as a balanced tree: partial `p` takes partial `p + 8`, then `p + 4`, `p + 2`, `p + 1`
 //! (the lower one is the left operand).
 
+mod display;
+mod parts;
+mod validate;
+
+pub use parts::subscript_values;
+pub use validate::{MAX_DEPTH, validate};
+
 /// How many partial results an accumulator of a loop in lanes has.
 pub const PARTIALS: usize = 16;
 
@@ -124,7 +131,8 @@ pub struct Loop {
     pub id: LoopId,
     /// How often it runs, counting from 0.
     pub extent: Extent,
-    /// Whether iterations may run side by side: none reads what another writes.
+    /// Whether iterations may run side by side: none reads or writes what another writes. So every
+    /// store in it has the counter among its subscripts.
     pub lanes: bool,
     /// What it runs.
     pub body: Vec<Statement>,
@@ -172,7 +180,7 @@ pub enum Subscript {
 }
 
 /// A primitive operation. Comparisons with NaN are false.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Operation {
     /// A real constant, rounded to the program's precision. Bits of an `f64` so that NaN and −0 are kept.
     Real(u64),

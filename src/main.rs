@@ -1,2 +1,7 @@
-//! x
-fn main() {}
+//! The command line of the compiler: arguments come in, an exit status goes out.
+
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
+}

@@ -1,0 +1,164 @@
+//! `exp`, `expm1` and what they are made of: x = n·ln 2 + r, a polynomial in r, and 2ⁿ made from bits.
+//!
+//! n comes from adding a number so large that the sum has no room for a fraction: the low bits of the sum are n, ready
+//! to be shifted into an exponent. Polynomials are minimax (Remez exchange; Muller, *Elementary Functions*, 2016,
+//! chapter 3), computed with 70 digits, their error relative to the function approximated.
+
+use std::f64::consts::LOG2_E;
+
+use super::pen::Real;
+
+/// What splits an argument into n·ln 2 + r, for one precision.
+struct Reduction {
+    /// Rounds to a whole number when added, and puts twice the exponent bias into the low bits.
+    magic: f64,
+    /// ln 2 with so few bits that a product with n is exact, and the rest of it.
+    ln2: [f64; 2],
+    /// How many bits of the significand are stored.
+    shift: u8,
+    /// The bits of 2^h and of 2^−h, with h half the exponent bias: n ± h is always the exponent of a normal number.
+    halves: [f64; 2],
+}
+
+const REDUCE_F32: Reduction = Reduction {
+    magic: 12_582_912.0 + 254.0,
+    ln2: [0.693_145_751_953_125, 1.428_606_8e-6],
+    shift: 23,
+    halves: [18_446_744_073_709_551_616.0, 1.0 / 18_446_744_073_709_551_616.0],
+};
+
+const REDUCE_F64: Reduction = Reduction {
+    magic: 6_755_399_441_055_744.0 + 2046.0,
+    ln2: [0.693_147_180_559_663, 2.823_529_056_303_157_7e-13],
+    shift: 52,
+    halves: [1.340_780_792_994_259_7e154, 7.458_340_731_200_207e-155],
+};
+
+fn reduction(x: Real<'_>) -> &'static Reduction {
+    x.either(&REDUCE_F32, &REDUCE_F64)
+}
+
+impl Reduction {
+    /// x + low − n·ln 2
+    fn rest<'p>(&self, n: Real<'p>, x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
+        let [high, tail] = self.ln2;
+        let rest = n.fma(-high, x);
+        match low {
+            None => n.fma(-tail, rest),
+            Some(low) => rest + n.fma(-tail, low),
+        }
+    }
+
+    /// The bits of 2ⁿ times the number whose bits are taken away, from the sum with the magic number.
+    fn power<'p>(&self, sum: Real<'p>, over: Real<'p>) -> Real<'p> {
+        sum.bits().shift_left(self.shift).minus(over.bits()).real()
+    }
+}
+
+/// (exp r − 1 − r) / r² on |r| ≤ 0.347, degree 4, error of exp 2^−28.2.
+const EXP_F32: [f64; 5] = [0.5, 0.166_665_18, 0.041_666_202, 0.008_368_951, 0.001_395_079_2];
+
+/// (exp r − 1 − r) / r² on |r| ≤ 0.347, degree 9, error of exp 2^−58.0.
+const EXP_F64: [f64; 10] = [
+    0.500_000_000_000_001_3,
+    0.166_666_666_666_667,
+    0.041_666_666_666_514_33,
+    0.008_333_333_333_306_993,
+    0.001_388_888_894_733_164_3,
+    0.000_198_412_699_178_542_89,
+    2.480_148_958_929_964e-5,
+    2.755_721_586_906_119_3e-6,
+    2.763_141_439_003_389_7e-7,
+    2.511_800_097_419_992e-8,
+];
+
+/// (exp r − 1 − r) / r² on |r| ≤ 0.501, degree 5, error of expm1 2^−28.2.
+const EXPM1_F32: [f64; 6] =
+    [0.500_000_06, 0.166_666_64, 0.041_665_35, 0.008_333_581_5, 0.001_399_660_5, 0.000_198_497_52];
+
+/// (exp r − 1 − r) / r² on |r| ≤ 0.501, degree 11, error of expm1 2^−61.3.
+const EXPM1_F64: [f64; 12] = [
+    0.5,
+    0.166_666_666_666_666_69,
+    0.041_666_666_666_667_615,
+    0.008_333_333_333_332_507,
+    0.001_388_888_888_857_721_4,
+    0.000_198_412_698_426_592_35,
+    2.480_158_773_422_674_4e-5,
+    2.755_731_825_138_173e-6,
+    2.755_702_889_706_939_5e-7,
+    2.505_236_875_915_978_4e-8,
+    2.096_996_129_319_303_6e-9,
+    1.606_023_565_556_301_8e-10,
+];
+
+/// [`EXP_F32`] of −r.
+const EXP_FALL_F32: [f64; 5] = [0.5, -0.166_665_18, 0.041_666_202, -0.008_368_951, 0.001_395_079_2];
+
+/// [`EXP_F64`] of −r.
+const EXP_FALL_F64: [f64; 10] = [
+    0.500_000_000_000_001_3,
+    -0.166_666_666_666_667,
+    0.041_666_666_666_514_33,
+    -0.008_333_333_333_306_993,
+    0.001_388_888_894_733_164_3,
+    -0.000_198_412_699_178_542_89,
+    2.480_148_958_929_964e-5,
+    -2.755_721_586_906_119_3e-6,
+    2.763_141_439_003_389_7e-7,
+    -2.511_800_097_419_992e-8,
+];
+
+/// exp x.
+pub(super) fn exp(x: Real<'_>) -> Real<'_> {
+    exp_sum(x, None)
+}
+
+/// exp(x + low), low small. Both ends are reached in two multiplications, so that subnormal results are rounded once.
+pub(super) fn exp_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
+    let reduce = reduction(x);
+    let x = x.at_least(x.either(-104.0, -746.0)).at_most(x.either(89.0, 710.0));
+    let sum = x.fma(LOG2_E, reduce.magic);
+    let r = reduce.rest(sum - reduce.magic, x, low);
+    let q = r.polynomial(x.either(&EXP_F32[..], &EXP_F64[..]));
+    let p = r.fma(r.fma(q, 1.0), 1.0);
+    let half = x.less(0.0).select(x.constant(reduce.halves[1]), reduce.halves[0]);
+    p * reduce.power(sum, half) * half
+}
+
+/// exp(−x) for x ≥ 0.
+pub(super) fn exp_fall(x: Real<'_>) -> Real<'_> {
+    exp_fall_sum(x, None)
+}
+
+/// exp(−(x + low)) for x ≥ 0, low small.
+pub(super) fn exp_fall_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
+    let reduce = reduction(x);
+    let x = x.at_most(x.either(104.0, 746.0));
+    let sum = x.fma(-LOG2_E, reduce.magic);
+    let r = reduce.rest(x.constant(reduce.magic) - sum, x, low);
+    let q = r.polynomial(x.either(&EXP_FALL_F32[..], &EXP_FALL_F64[..]));
+    let p = r.fma(r.fma(q, -1.0), 1.0);
+    let half = x.constant(reduce.halves[1]);
+    p * reduce.power(sum, half) * half
+}
+
+/// exp x − 1.
+pub(super) fn expm1(x: Real<'_>) -> Real<'_> {
+    expm1_sum(x, None)
+}
+
+/// exp(x + low) − 1, low less than a last place of x or so.
+pub(super) fn expm1_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
+    let reduce = reduction(x);
+    let size = x.absolute();
+    let near = x.at_least(x.either(-20.0, -40.0)).at_most(x.either(89.0, 710.0));
+    let sum = near.fma(LOG2_E, reduce.magic);
+    let sum = size.less(0.5).select(x.constant(reduce.magic), sum);
+    let r = reduce.rest(sum - reduce.magic, near, low);
+    let p = (r * r).fma(r.polynomial(x.either(&EXPM1_F32[..], &EXPM1_F64[..])), r);
+    // 2ⁿ⁻¹, doubled at the end: 2ⁿ may be past the largest number when the result is not.
+    let half_power = reduce.power(sum, x.constant(2.0));
+    let half = half_power.fma(p, half_power - 0.5);
+    size.less(x.either(1.0e-10, 1.0e-20)).select(x, half + half)
+}

@@ -1,0 +1,168 @@
+//! An operation taken apart: its name, the values it reads, the kinds it asks for and the kind it gives.
+
+use super::{Join, Kind, Operation, Subscript, Value};
+
+impl Operation {
+    /// The name that the text of a program uses.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Real(_) => "real",
+            Self::Integer(_) => "integer",
+            Self::Mask(_) => "mask",
+            Self::Counter(_) => "counter",
+            Self::Extent(_) => "extent",
+            Self::Load(..) => "load",
+            Self::Add(..) => "add",
+            Self::Subtract(..) => "subtract",
+            Self::Multiply(..) => "multiply",
+            Self::Divide(..) => "divide",
+            Self::FusedMultiplyAdd(..) => "multiply_add",
+            Self::Negate(_) => "negate",
+            Self::Absolute(_) => "absolute",
+            Self::SquareRoot(_) => "square_root",
+            Self::Floor(_) => "floor",
+            Self::Nearest(_) => "nearest",
+            Self::Minimum(..) => "minimum",
+            Self::Maximum(..) => "maximum",
+            Self::Less(..) => "less",
+            Self::LessEqual(..) => "less_equal",
+            Self::Equal(..) => "equal",
+            Self::IntegerLess(..) => "integer_less",
+            Self::IntegerEqual(..) => "integer_equal",
+            Self::And(..) => "and",
+            Self::Or(..) => "or",
+            Self::Not(_) => "not",
+            Self::Select(..) => "select",
+            Self::Bits(_) => "bits",
+            Self::FromBits(_) => "from_bits",
+            Self::ToReal(_) => "to_real",
+            Self::IntegerAdd(..) => "integer_add",
+            Self::IntegerSubtract(..) => "integer_subtract",
+            Self::BitAnd(..) => "bit_and",
+            Self::BitOr(..) => "bit_or",
+            Self::BitXor(..) => "bit_xor",
+            Self::ShiftLeft(..) => "shift_left",
+            Self::ShiftRight(..) => "shift_right",
+            Self::ShiftRightUnsigned(..) => "shift_right_unsigned",
+        }
+    }
+
+    /// The values that it reads, in order; those in the subscripts of a load included.
+    #[must_use]
+    pub fn operands(&self) -> Vec<Value> {
+        match self {
+            Self::Real(_)
+            | Self::Integer(_)
+            | Self::Mask(_)
+            | Self::Counter(_)
+            | Self::Extent(_) => vec![],
+            Self::Load(_, subscripts) => subscript_values(subscripts).collect(),
+            Self::Negate(a)
+            | Self::Absolute(a)
+            | Self::SquareRoot(a)
+            | Self::Floor(a)
+            | Self::Nearest(a)
+            | Self::Not(a)
+            | Self::Bits(a)
+            | Self::FromBits(a)
+            | Self::ToReal(a)
+            | Self::ShiftLeft(a, _)
+            | Self::ShiftRight(a, _)
+            | Self::ShiftRightUnsigned(a, _) => vec![*a],
+            Self::Add(a, b)
+            | Self::Subtract(a, b)
+            | Self::Multiply(a, b)
+            | Self::Divide(a, b)
+            | Self::Minimum(a, b)
+            | Self::Maximum(a, b)
+            | Self::Less(a, b)
+            | Self::LessEqual(a, b)
+            | Self::Equal(a, b)
+            | Self::IntegerLess(a, b)
+            | Self::IntegerEqual(a, b)
+            | Self::And(a, b)
+            | Self::Or(a, b)
+            | Self::IntegerAdd(a, b)
+            | Self::IntegerSubtract(a, b)
+            | Self::BitAnd(a, b)
+            | Self::BitOr(a, b)
+            | Self::BitXor(a, b) => vec![*a, *b],
+            Self::FusedMultiplyAdd(a, b, c) | Self::Select(a, b, c) => vec![*a, *b, *c],
+        }
+    }
+
+    /// The kind of every operand and of the result. `None` for loads and selections, whose kinds
+    /// follow from what they load or select.
+    #[must_use]
+    pub fn kinds(&self) -> Option<(Kind, Kind)> {
+        Some(match self {
+            Self::Real(_)
+            | Self::Add(..)
+            | Self::Subtract(..)
+            | Self::Multiply(..)
+            | Self::Divide(..)
+            | Self::FusedMultiplyAdd(..)
+            | Self::Negate(_)
+            | Self::Absolute(_)
+            | Self::SquareRoot(_)
+            | Self::Floor(_)
+            | Self::Nearest(_)
+            | Self::Minimum(..)
+            | Self::Maximum(..) => (Kind::Real, Kind::Real),
+            Self::Less(..) | Self::LessEqual(..) | Self::Equal(..) => (Kind::Real, Kind::Mask),
+            Self::IntegerLess(..) | Self::IntegerEqual(..) => (Kind::Integer, Kind::Mask),
+            Self::Mask(_) | Self::And(..) | Self::Or(..) | Self::Not(_) => (Kind::Mask, Kind::Mask),
+            Self::Bits(_) => (Kind::Real, Kind::Integer),
+            Self::FromBits(_) | Self::ToReal(_) => (Kind::Integer, Kind::Real),
+            Self::Integer(_)
+            | Self::Counter(_)
+            | Self::Extent(_)
+            | Self::IntegerAdd(..)
+            | Self::IntegerSubtract(..)
+            | Self::BitAnd(..)
+            | Self::BitOr(..)
+            | Self::BitXor(..)
+            | Self::ShiftLeft(..)
+            | Self::ShiftRight(..)
+            | Self::ShiftRightUnsigned(..) => (Kind::Integer, Kind::Integer),
+            Self::Load(..) | Self::Select(..) => return None,
+        })
+    }
+}
+
+impl Join {
+    /// Every way to join, for tables.
+    pub const ALL: [Self; 6] =
+        [Self::Sum, Self::Product, Self::Maximum, Self::Minimum, Self::Any, Self::All];
+
+    /// The name that the text of a program uses.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sum => "sum",
+            Self::Product => "product",
+            Self::Maximum => "maximum",
+            Self::Minimum => "minimum",
+            Self::Any => "any",
+            Self::All => "all",
+        }
+    }
+
+    /// The kind of the elements and of the result.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match self {
+            Self::Sum | Self::Product | Self::Maximum | Self::Minimum => Kind::Real,
+            Self::Any | Self::All => Kind::Mask,
+        }
+    }
+}
+
+/// The values among subscripts.
+pub fn subscript_values(subscripts: &[Subscript]) -> impl Iterator<Item = Value> + '_ {
+    subscripts.iter().filter_map(|subscript| match subscript {
+        Subscript::Value(value) => Some(*value),
+        Subscript::Counter(_) | Subscript::Literal(_) => None,
+    })
+}

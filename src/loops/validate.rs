@@ -1,0 +1,242 @@
+//! Checks that a program keeps the rules of the loop language; every machine below relies on them.
+
+use super::{
+    Array, ArrayId, ArrayRole, Extent, Kind, Loop, LoopId, Operation, Precision, Program,
+    Statement, Subscript, Value, parts::subscript_values,
+};
+
+/// How deep loops may nest.
+pub const MAX_DEPTH: usize = 256;
+
+/// Says what is wrong with a program, if anything: kinds, scopes, subscripts, roles, loops in lanes.
+///
+/// # Errors
+/// The first broken rule, in words.
+pub fn validate(program: &Program) -> Result<(), String> {
+    for (at, array) in program.arrays.iter().enumerate() {
+        check_array(program, array)
+            .map_err(|what| format!("array {at} `{}`: {what}", array.name))?;
+    }
+    let mut checker = Checker {
+        program,
+        in_scope: vec![false; program.kinds.len()],
+        defined: vec![false; program.kinds.len()],
+        loops: vec![],
+        seen_loops: vec![],
+    };
+    checker.check_body(&program.body)?;
+    Ok(())
+}
+
+fn check_array(program: &Program, array: &Array) -> Result<(), String> {
+    if array.kind == Kind::Mask {
+        return Err("an array cannot hold masks".into());
+    }
+    array.extents.iter().try_for_each(|extent| check_extent(program, *extent))
+}
+
+fn check_extent(program: &Program, extent: Extent) -> Result<(), String> {
+    match extent {
+        Extent::Given(id) if id.0 as usize >= program.extents.len() => {
+            Err(format!("there is no extent {}", id.0))
+        }
+        Extent::Given(_) | Extent::Literal(_) => Ok(()),
+    }
+}
+
+struct Checker<'a> {
+    program: &'a Program,
+    /// Which values can be read here.
+    in_scope: Vec<bool>,
+    /// Which values have a definition anywhere so far.
+    defined: Vec<bool>,
+    /// The enclosing loops, outermost first, and whether they run in lanes.
+    loops: Vec<(LoopId, bool)>,
+    seen_loops: Vec<LoopId>,
+}
+
+impl Checker<'_> {
+    /// Checks a body and gives what it defines, still in scope.
+    fn check_body(&mut self, body: &[Statement]) -> Result<Vec<Value>, String> {
+        let mut local = vec![];
+        for statement in body {
+            match statement {
+                Statement::Let(value, operation) => {
+                    let kind = self
+                        .check_operation(operation)
+                        .map_err(|what| format!("{value} = {}: {what}", operation.name()))?;
+                    self.define(*value, kind, &mut local)?;
+                }
+                Statement::Store { array, subscripts, value } => {
+                    self.check_store(*array, subscripts, *value)?;
+                }
+                Statement::Loop(inner) => {
+                    self.check_loop(inner).map_err(|what| format!("{}: {what}", inner.id))?;
+                    for accumulator in &inner.accumulators {
+                        self.define(accumulator.result, accumulator.join.kind(), &mut local)?;
+                    }
+                }
+            }
+        }
+        Ok(local)
+    }
+
+    fn check_loop(&mut self, inner: &Loop) -> Result<(), String> {
+        check_extent(self.program, inner.extent)?;
+        if self.seen_loops.contains(&inner.id) {
+            return Err("the loop's name is used twice".into());
+        }
+        if self.loops.last().is_some_and(|(_, lanes)| *lanes) {
+            return Err("a loop inside a loop in lanes".into());
+        }
+        if self.loops.len() == MAX_DEPTH {
+            return Err(format!("loops nest more than {MAX_DEPTH} deep"));
+        }
+        self.seen_loops.push(inner.id);
+        self.loops.push((inner.id, inner.lanes));
+        let local = self.check_body(&inner.body)?;
+        self.loops.pop();
+        for accumulator in &inner.accumulators {
+            self.expect_in_scope(accumulator.element)?;
+            self.expect_kind(accumulator.element, accumulator.join.kind())?;
+        }
+        for value in local {
+            self.in_scope[value.0 as usize] = false;
+        }
+        Ok(())
+    }
+
+    fn define(&mut self, value: Value, kind: Kind, local: &mut Vec<Value>) -> Result<(), String> {
+        let at = value.0 as usize;
+        match self.program.kinds.get(at) {
+            None => return Err(format!("{value} has no kind")),
+            Some(stated) if *stated != kind => {
+                return Err(format!("{value} is a {kind}, stated as a {stated}"));
+            }
+            Some(_) => {}
+        }
+        if self.defined[at] {
+            return Err(format!("{value} is defined twice"));
+        }
+        self.defined[at] = true;
+        self.in_scope[at] = true;
+        local.push(value);
+        Ok(())
+    }
+
+    fn check_operation(&self, operation: &Operation) -> Result<Kind, String> {
+        let operands = operation.operands();
+        for operand in &operands {
+            self.expect_in_scope(*operand)?;
+        }
+        match operation {
+            Operation::Load(array, subscripts) => {
+                self.check_subscripts(*array, subscripts)?;
+                return Ok(self.program.arrays[array.0 as usize].kind);
+            }
+            Operation::Select(mask, a, b) => {
+                self.expect_kind(*mask, Kind::Mask)?;
+                self.expect_kind(*b, self.kind(*a))?;
+                return Ok(self.kind(*a));
+            }
+            Operation::Counter(id) => self.expect_loop(*id)?,
+            Operation::Extent(extent) => check_extent(self.program, *extent)?,
+            Operation::ShiftLeft(_, by)
+            | Operation::ShiftRight(_, by)
+            | Operation::ShiftRightUnsigned(_, by) => self.check_shift(*by)?,
+            Operation::Integer(integer) => self.check_integer(*integer)?,
+            _ => {}
+        }
+        let (asked, given) = operation.kinds().expect("only loads and selections have no kinds");
+        operands.iter().try_for_each(|operand| self.expect_kind(*operand, asked))?;
+        Ok(given)
+    }
+
+    fn check_shift(&self, by: u8) -> Result<(), String> {
+        let bits = match self.program.precision {
+            Precision::F32 => 32,
+            Precision::F64 => 64,
+        };
+        if by < bits { Ok(()) } else { Err(format!("a shift by {by} of {bits} bits")) }
+    }
+
+    fn check_integer(&self, integer: i64) -> Result<(), String> {
+        match self.program.precision {
+            Precision::F32 if i32::try_from(integer).is_err() => {
+                Err(format!("{integer} does not fit 32 bits"))
+            }
+            Precision::F32 | Precision::F64 => Ok(()),
+        }
+    }
+
+    fn check_store(
+        &self,
+        array: ArrayId,
+        subscripts: &[Subscript],
+        value: Value,
+    ) -> Result<(), String> {
+        let wrong = |what: String| format!("store of {value} to array {}: {what}", array.0);
+        self.check_subscripts(array, subscripts).map_err(wrong)?;
+        subscript_values(subscripts).try_for_each(|at| self.expect_in_scope(at)).map_err(wrong)?;
+        self.expect_in_scope(value).map_err(wrong)?;
+        let target = &self.program.arrays[array.0 as usize];
+        self.expect_kind(value, target.kind).map_err(wrong)?;
+        if target.role == ArrayRole::Input {
+            return Err(wrong("an input is only read".into()));
+        }
+        match self.loops.last() {
+            Some((id, true)) if !subscripts.contains(&Subscript::Counter(*id)) => {
+                Err(wrong(format!("iterations of {id} in lanes would write the same element")))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    fn check_subscripts(&self, array: ArrayId, subscripts: &[Subscript]) -> Result<(), String> {
+        let Some(array) = self.program.arrays.get(array.0 as usize) else {
+            return Err(format!("there is no array {}", array.0));
+        };
+        if array.extents.len() != subscripts.len() {
+            let (axes, given) = (array.extents.len(), subscripts.len());
+            return Err(format!("`{}` has {axes} axes, not {given}", array.name));
+        }
+        for (subscript, extent) in subscripts.iter().zip(&array.extents) {
+            match (subscript, extent) {
+                (Subscript::Counter(id), _) => self.expect_loop(*id)?,
+                (Subscript::Value(value), _) => self.expect_kind(*value, Kind::Integer)?,
+                (Subscript::Literal(at), Extent::Literal(extent)) if at >= extent => {
+                    return Err(format!("`{}` has no element {at} of {extent}", array.name));
+                }
+                (Subscript::Literal(_), _) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn kind(&self, value: Value) -> Kind {
+        self.program.kinds[value.0 as usize]
+    }
+
+    fn expect_kind(&self, value: Value, kind: Kind) -> Result<(), String> {
+        match self.program.kinds.get(value.0 as usize) {
+            Some(found) if *found == kind => Ok(()),
+            Some(found) => Err(format!("{value} is a {found}, not a {kind}")),
+            None => Err(format!("{value} has no kind")),
+        }
+    }
+
+    fn expect_in_scope(&self, value: Value) -> Result<(), String> {
+        match self.in_scope.get(value.0 as usize) {
+            Some(true) => Ok(()),
+            Some(false) | None => Err(format!("{value} is not defined here")),
+        }
+    }
+
+    fn expect_loop(&self, id: LoopId) -> Result<(), String> {
+        if self.loops.iter().any(|(open, _)| *open == id) {
+            Ok(())
+        } else {
+            Err(format!("{id} is not an enclosing loop"))
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Graph to loops: what is fused, stored or recomputed, and which axis runs in lanes.
+//!
+//! The batch is nothing special: it is the outermost axis. [`schedule`] runs the axes from the outside in; at
+//! each axis it counts, for every node, the reductions over that axis on its way from the inputs. That is
+//! the node's stage, and one loop a stage holds all that have the axis. What a later loop needs of an
+//! earlier one is recomputed if cheap, else stored. The innermost loops run in lanes.
+
+mod emit;
+mod expand;
+mod order;
+mod primitive;
+mod schedule;
+#[cfg(test)]
+mod tests;
+
+use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId};
+use crate::loops::{Precision, Program};
+
+/// An array that the program is to write.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Its name, for display.
+    pub name: String,
+    /// Its elements.
+    pub node: NodeId,
+    /// Its axes in the order of memory, outermost first: all axes of the node, and perhaps more.
+    pub axes: Vec<AxisId>,
+}
+
+/// A program, and what its arrays and extents stand for.
+#[derive(Clone, Debug)]
+pub struct Lowered {
+    /// The program.
+    pub program: Program,
+    /// What each of its arrays is.
+    pub arrays: Vec<ArraySource>,
+    /// The extent of the graph that each of its extents is.
+    pub extents: Vec<ExtentId>,
+}
+
+/// What an array of a program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ArraySource {
+    /// An input of the graph.
+    Input(InputId),
+    /// An output, by its place in the list that was lowered.
+    Output(usize),
+    /// Scratch memory.
+    Temporary,
+}
+
+/// Writes a program that computes the outputs.
+pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused: bool) -> Lowered {
+    let outputs: Vec<Output> =
+        outputs.iter().map(|output| without_renames(graph, output)).collect();
+    let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
+    let expanded = expand::expand(graph, &roots);
+    let outputs: Vec<Output> =
+        outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
+    let axes = order::order_axes(graph, &outputs);
+    let mut emitter = emit::Emitter::new(graph, &outputs, precision, fused);
+    schedule::schedule(&mut emitter, &axes);
+    emitter.finish()
+}
+
+/// An output whose array is another one under other axis names: that array itself.
+fn without_renames(graph: &Graph, output: &Output) -> Output {
+    let mut output = output.clone();
+    while let Node::Rename { argument, from, to } = *graph.node(output.node) {
+        for axis in &mut output.axes {
+            if *axis == to {
+                *axis = from;
+            }
+        }
+        output.node = argument;
+    }
+    output
+}

@@ -1,0 +1,459 @@
+//! Writes the statements: bodies within bodies, values once a body, arrays for what crosses loops.
+
+use std::collections::HashMap;
+
+use super::schedule::{Task, is_constant};
+use super::{ArraySource, Lowered, Output};
+use crate::builtins::Reduction;
+use crate::graph::{self, AxisId, Graph, InputId, InputKind, Node, NodeId, Type};
+use crate::loops::{
+    Accumulator, Array, ArrayId, ArrayRole, Emit, Extent, ExtentId, Join, Kind, Loop, LoopId,
+    Operation, Precision, Program, Statement, Subscript, Value,
+};
+
+/// The program so far.
+pub(super) struct Emitter<'a> {
+    pub(super) graph: &'a Graph,
+    pub(super) outputs: &'a [Output],
+    program: Program,
+    sources: Vec<ArraySource>,
+    extents: Vec<graph::ExtentId>,
+    inputs: HashMap<InputId, ArrayId>,
+    written: Vec<ArrayId>,
+    stored: HashMap<NodeId, Stored>,
+    bodies: Vec<Body>,
+    loops: u32,
+}
+
+/// A node that lies in memory.
+#[derive(Clone)]
+struct Stored {
+    array: ArrayId,
+    /// The axes of the array in order. Other axes of the node are those of loops around it.
+    axes: Vec<AxisId>,
+}
+
+/// A body that is being written.
+#[derive(Default)]
+struct Body {
+    counter: Option<(AxisId, LoopId)>,
+    statements: Vec<Statement>,
+    values: HashMap<NodeId, Value>,
+    operations: HashMap<Operation, Value>,
+    accumulators: Vec<(NodeId, Accumulator)>,
+}
+
+impl Emit for Emitter<'_> {
+    fn precision(&self) -> Precision {
+        self.program.precision
+    }
+
+    fn emit(&mut self, operation: Operation) -> Value {
+        // Constants are cheaper to make where they are used than to keep.
+        let is_constant =
+            matches!(operation, Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_));
+        let scopes = if is_constant {
+            self.bodies.len() - 1..self.bodies.len()
+        } else {
+            0..self.bodies.len()
+        };
+        if let Some(known) =
+            self.bodies[scopes].iter().rev().find_map(|body| body.operations.get(&operation))
+        {
+            return *known;
+        }
+        let value = self.new_value(self.kind_of(&operation));
+        let body = self.bodies.last_mut().expect("the program has a body");
+        body.statements.push(Statement::Let(value, operation.clone()));
+        if !self.is_volatile(&operation) {
+            self.body().operations.insert(operation, value);
+        }
+        value
+    }
+}
+
+impl<'a> Emitter<'a> {
+    pub(super) fn new(
+        graph: &'a Graph,
+        outputs: &'a [Output],
+        precision: Precision,
+        fused: bool,
+    ) -> Self {
+        let program = Program {
+            precision,
+            fused,
+            extents: Vec::new(),
+            arrays: Vec::new(),
+            kinds: Vec::new(),
+            body: Vec::new(),
+        };
+        let mut emitter = Self {
+            graph,
+            outputs,
+            program,
+            sources: Vec::new(),
+            extents: Vec::new(),
+            inputs: HashMap::new(),
+            written: Vec::new(),
+            stored: HashMap::new(),
+            bodies: vec![Body::default()],
+            loops: 0,
+        };
+        for (index, output) in outputs.iter().enumerate() {
+            let kind = emitter.element_kind(output.node);
+            let array = emitter.add_array(
+                &output.name,
+                kind,
+                ArrayRole::Output,
+                &output.axes,
+                ArraySource::Output(index),
+            );
+            emitter.written.push(array);
+        }
+        emitter
+    }
+
+    pub(super) fn finish(mut self) -> Lowered {
+        let body = self.bodies.pop().expect("the outermost body");
+        assert!(self.bodies.is_empty(), "every loop is closed");
+        self.program.body = body.statements;
+        Lowered { program: self.program, arrays: self.sources, extents: self.extents }
+    }
+
+    /// Does one piece of straight-line work.
+    pub(super) fn item(&mut self, node: NodeId, task: Task) {
+        match task {
+            Task::Compute => {
+                let value = self.compute(node);
+                self.define(node, value);
+            }
+            Task::Accumulate(reduction) => self.accumulate(reduction, node),
+            Task::Write(output) => {
+                let value = self.value(node);
+                let value = self.as_element(node, value);
+                let axes = self.outputs[output].axes.clone();
+                let subscripts = self.counters(&axes);
+                let array = self.written[output];
+                self.body().statements.push(Statement::Store { array, subscripts, value });
+            }
+        }
+    }
+
+    /// Makes a node lie in memory over these axes, unless it does already.
+    pub(super) fn store(&mut self, node: NodeId, axes: &[AxisId]) {
+        if self.stored.contains_key(&node) {
+            return;
+        }
+        let kind = self.element_kind(node);
+        let name = format!("t{}", self.stored.len());
+        let array = self.add_array(&name, kind, ArrayRole::Temporary, axes, ArraySource::Temporary);
+        self.stored.insert(node, Stored { array, axes: axes.to_vec() });
+    }
+
+    pub(super) fn is_stored(&self, node: NodeId) -> bool {
+        self.stored.contains_key(&node)
+    }
+
+    pub(super) fn open_loop(&mut self, axis: AxisId) {
+        let id = LoopId(self.loops);
+        self.loops += 1;
+        self.bodies.push(Body { counter: Some((axis, id)), ..Body::default() });
+    }
+
+    /// Ends the innermost loop, and defines the reductions that it was for.
+    pub(super) fn close_loop(&mut self, axis: AxisId, reductions: &[NodeId]) {
+        let body = self.bodies.pop().expect("a loop is open");
+        let (_, id) = body.counter.expect("only loops are closed");
+        let lanes =
+            !body.statements.iter().any(|statement| matches!(statement, Statement::Loop(_)));
+        let extent = self.extent(self.graph.axis(axis).extent);
+        let (nodes, accumulators): (Vec<NodeId>, Vec<Accumulator>) =
+            body.accumulators.into_iter().unzip();
+        let results: Vec<Value> =
+            accumulators.iter().map(|accumulator| accumulator.result).collect();
+        let done = Loop { id, extent, lanes, body: body.statements, accumulators };
+        self.body().statements.push(Statement::Loop(done));
+        debug_assert!(
+            nodes.iter().all(|node| reductions.contains(node)),
+            "only what the loop was opened for"
+        );
+        for (node, result) in nodes.into_iter().zip(results) {
+            self.define(node, result);
+        }
+    }
+
+    /// Clears the array that a reduction accumulates into, over the axes that are left inside of its loop.
+    pub(super) fn begin_array_accumulator(&mut self, reduction: NodeId, inner: &[AxisId]) {
+        self.store(reduction, inner);
+        for axis in inner {
+            self.open_loop(*axis);
+        }
+        let identity = match self.join(reduction) {
+            Join::Sum => self.real(0.0),
+            Join::Product => self.real(1.0),
+            Join::Maximum => self.real(f64::NEG_INFINITY),
+            Join::Minimum => self.real(f64::INFINITY),
+            Join::Any => self.emit(Operation::Mask(false)),
+            Join::All => self.emit(Operation::Mask(true)),
+        };
+        self.store_element(reduction, identity);
+        for axis in inner.iter().rev() {
+            self.close_loop(*axis, &[]);
+        }
+    }
+
+    /// Joins the value of a node to a reduction that takes it.
+    fn accumulate(&mut self, reduction: NodeId, argument: NodeId) {
+        let element = self.value(argument);
+        let join = self.join(reduction);
+        let Node::Reduce(_, axis, _) = *self.graph.node(reduction) else {
+            unreachable!("only reductions accumulate")
+        };
+        let innermost = self.bodies.last().and_then(|body| body.counter).map(|(axis, _)| axis);
+        if innermost == Some(axis) {
+            let result = self.new_value(self.program.kinds[element.0 as usize]);
+            self.body().accumulators.push((reduction, Accumulator { join, element, result }));
+            return;
+        }
+        let so_far = self.load_stored(reduction);
+        let joined = self.emit(match join {
+            Join::Sum => Operation::Add(so_far, element),
+            Join::Product => Operation::Multiply(so_far, element),
+            Join::Maximum => Operation::Maximum(so_far, element),
+            Join::Minimum => Operation::Minimum(so_far, element),
+            Join::Any => Operation::Or(so_far, element),
+            Join::All => Operation::And(so_far, element),
+        });
+        self.store_element(reduction, joined);
+    }
+
+    fn join(&self, reduction: NodeId) -> Join {
+        let Node::Reduce(reduction, ..) = self.graph.node(reduction) else {
+            unreachable!("only reductions accumulate")
+        };
+        match reduction {
+            Reduction::Sum => Join::Sum,
+            Reduction::Product => Join::Product,
+            Reduction::Max => Join::Maximum,
+            Reduction::Min => Join::Minimum,
+            Reduction::Any => Join::Any,
+            Reduction::All => Join::All,
+            Reduction::LogSumExp => unreachable!("logsumexp has been expanded"),
+        }
+    }
+
+    /// Gives a node its value in the body at hand, and writes it to memory if it lies there.
+    fn define(&mut self, node: NodeId, value: Value) {
+        self.body().values.insert(node, value);
+        if self.is_stored(node) {
+            self.store_element(node, value);
+        }
+    }
+
+    /// The value of a node where the code stands.
+    fn value(&mut self, node: NodeId) -> Value {
+        if let Some(known) = self.bodies.iter().rev().find_map(|body| body.values.get(&node)) {
+            return *known;
+        }
+        let value =
+            if is_constant(self.graph, node) { self.compute(node) } else { self.load_stored(node) };
+        self.body().values.insert(node, value);
+        value
+    }
+
+    fn compute(&mut self, id: NodeId) -> Value {
+        match self.graph.node(id).clone() {
+            Node::Number(bits) => self.emit(Operation::Real(bits)),
+            Node::Bool(truth) => self.emit(Operation::Mask(truth)),
+            Node::Position(position, _) => self.integer(i64::from(position)),
+            Node::Size(extent) => {
+                let extent = self.extent(extent);
+                let size = self.emit(Operation::Extent(extent));
+                self.emit(Operation::ToReal(size))
+            }
+            Node::Index(axis) => {
+                let counter = self.counter(axis);
+                self.emit(Operation::Counter(counter))
+            }
+            Node::Read(input, subscripts) => self.read(input, &subscripts),
+            Node::Map(function, arguments) => {
+                let nodes = arguments.as_slice();
+                let values: Vec<Value> = nodes.iter().map(|node| self.value(*node)).collect();
+                self.function(function, nodes, &values)
+            }
+            Node::Rename { argument, from, to } => {
+                let stored = self.stored[&argument].clone();
+                let axes: Vec<AxisId> =
+                    stored.axes.iter().map(|axis| if *axis == from { to } else { *axis }).collect();
+                let subscripts = self.counters(&axes);
+                let loaded = self.emit(Operation::Load(stored.array, subscripts));
+                self.from_element(argument, loaded)
+            }
+            Node::Reduce(..) => unreachable!("a reduction gets its value from its loop"),
+        }
+    }
+
+    fn read(&mut self, input: InputId, subscripts: &[NodeId]) -> Value {
+        let array = self.input_array(input);
+        let subscripts: Vec<Subscript> =
+            subscripts.iter().map(|node| self.subscript(*node)).collect();
+        let element = self.emit(Operation::Load(array, subscripts));
+        match self.graph.input(input).kind {
+            InputKind::Real | InputKind::Index { .. } => element,
+            InputKind::Switch => self.nonzero(element),
+        }
+    }
+
+    fn subscript(&mut self, node: NodeId) -> Subscript {
+        match self.graph.node(node) {
+            Node::Index(axis) => Subscript::Counter(self.counter(*axis)),
+            Node::Position(position, _) => Subscript::Literal(*position),
+            Node::Read(input, _) => {
+                let label = self.value(node);
+                // A missing label points nowhere: what it would select is not used, but it is read.
+                let optional = matches!(
+                    self.graph.input(*input).kind,
+                    InputKind::Index { optional: true, .. }
+                );
+                Subscript::Value(if optional { self.nearest_position(label) } else { label })
+            }
+            _ => {
+                let index = self.value(node);
+                Subscript::Value(self.nearest_position(index))
+            }
+        }
+    }
+
+    fn nearest_position(&mut self, label: Value) -> Value {
+        let zero = self.integer(0);
+        let missing = self.emit(Operation::IntegerLess(label, zero));
+        self.emit(Operation::Select(missing, zero, label))
+    }
+
+    fn nonzero(&mut self, real: Value) -> Value {
+        let zero = self.real(0.0);
+        let is_zero = self.emit(Operation::Equal(real, zero));
+        self.emit(Operation::Not(is_zero))
+    }
+
+    fn load_stored(&mut self, node: NodeId) -> Value {
+        let stored = self.stored.get(&node).unwrap_or_else(|| {
+            panic!("{node:?} = {:?} is used where it has no value", self.graph.node(node))
+        });
+        let (array, axes) = (stored.array, stored.axes.clone());
+        let subscripts = self.counters(&axes);
+        let element = self.emit(Operation::Load(array, subscripts));
+        self.from_element(node, element)
+    }
+
+    fn store_element(&mut self, node: NodeId, value: Value) {
+        let Stored { array, axes } = self.stored[&node].clone();
+        let subscripts = self.counters(&axes);
+        let value = self.as_element(node, value);
+        self.body().statements.push(Statement::Store { array, subscripts, value });
+    }
+
+    /// Truth values lie in memory as the reals 0 and 1.
+    fn as_element(&mut self, node: NodeId, value: Value) -> Value {
+        if self.graph.ty(node) != Type::Bool {
+            return value;
+        }
+        let (one, zero) = (self.real(1.0), self.real(0.0));
+        self.emit(Operation::Select(value, one, zero))
+    }
+
+    fn from_element(&mut self, node: NodeId, element: Value) -> Value {
+        if self.graph.ty(node) == Type::Bool { self.nonzero(element) } else { element }
+    }
+
+    fn element_kind(&self, node: NodeId) -> Kind {
+        match self.graph.ty(node) {
+            Type::Real | Type::Bool => Kind::Real,
+            Type::Index(_) => Kind::Integer,
+        }
+    }
+
+    fn counters(&self, axes: &[AxisId]) -> Vec<Subscript> {
+        axes.iter().map(|axis| Subscript::Counter(self.counter(*axis))).collect()
+    }
+
+    fn counter(&self, axis: AxisId) -> LoopId {
+        let open = self.bodies.iter().rev().filter_map(|body| body.counter);
+        open.into_iter().find(|(open, _)| *open == axis).expect("the loop over the axis is open").1
+    }
+
+    fn body(&mut self) -> &mut Body {
+        self.bodies.last_mut().expect("the program has a body")
+    }
+
+    fn new_value(&mut self, kind: Kind) -> Value {
+        self.program.kinds.push(kind);
+        Value(u32::try_from(self.program.kinds.len() - 1).expect("fewer than 2^32 values"))
+    }
+
+    fn input_array(&mut self, input: InputId) -> ArrayId {
+        if let Some(known) = self.inputs.get(&input) {
+            return *known;
+        }
+        let graph = self.graph;
+        let declared = graph.input(input);
+        let kind = match declared.kind {
+            InputKind::Real | InputKind::Switch => Kind::Real,
+            InputKind::Index { .. } => Kind::Integer,
+        };
+        let array = self.add_array(
+            &declared.name,
+            kind,
+            ArrayRole::Input,
+            &declared.axes,
+            ArraySource::Input(input),
+        );
+        self.inputs.insert(input, array);
+        array
+    }
+
+    fn add_array(
+        &mut self,
+        name: &str,
+        kind: Kind,
+        role: ArrayRole,
+        axes: &[AxisId],
+        source: ArraySource,
+    ) -> ArrayId {
+        let extents = axes.iter().map(|axis| self.extent(self.graph.axis(*axis).extent)).collect();
+        self.program.arrays.push(Array { name: name.to_owned(), kind, role, extents });
+        self.sources.push(source);
+        ArrayId(u32::try_from(self.sources.len() - 1).expect("fewer than 2^32 arrays"))
+    }
+
+    fn extent(&mut self, extent: graph::ExtentId) -> Extent {
+        let name = match self.graph.extent(extent) {
+            graph::Extent::Literal(length) => return Extent::Literal(*length),
+            graph::Extent::Named(name) => name,
+        };
+        let index = self.extents.iter().position(|known| *known == extent).unwrap_or_else(|| {
+            self.extents.push(extent);
+            self.program.extents.push(name.clone());
+            self.extents.len() - 1
+        });
+        Extent::Given(ExtentId(u32::try_from(index).expect("fewer than 2^32 extents")))
+    }
+
+    fn kind_of(&self, operation: &Operation) -> Kind {
+        match operation {
+            Operation::Load(array, _) => self.program.arrays[array.0 as usize].kind,
+            Operation::Select(_, a, _) => self.program.kinds[a.0 as usize],
+            _ => operation.kinds().expect("the kind of any other operation is its own").1,
+        }
+    }
+
+    /// Whether the same operation may have another value later: a load of what the program writes.
+    fn is_volatile(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::Load(array, _) => {
+                self.program.arrays[array.0 as usize].role != ArrayRole::Input
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Machine code in this process: compiled, made executable, called, and freed with its last owner.
+
+use std::fmt::{self, Debug, Formatter};
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
+
+use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
+use cranelift_module::default_libcall_names;
+
+use super::{MachineError, Options, clif, define_written, host};
+use crate::loops::{Program, validate};
+
+/// The signature of compiled code: pointers to the arrays, lengths of the extents.
+type Code = unsafe extern "C" fn(*const *mut u8, *const u64);
+
+/// A compiled program, cheap to clone. The code is freed when the last clone goes.
+#[derive(Clone)]
+pub struct Kernel {
+    code: Code,
+    arrays: usize,
+    extents: usize,
+    /// Keeps what `code` points at.
+    memory: Arc<CodeMemory>,
+}
+
+/// Compiles a program for this machine.
+///
+/// # Errors
+/// Where this machine cannot run it, or Cranelift refuses it.
+///
+/// # Panics
+/// In debug builds, where the program breaks a rule of the loop language.
+pub fn compile(program: &Program, options: Options) -> Result<Kernel, MachineError> {
+    debug_assert_eq!(validate(program), Ok(()), "a valid program\n{program}");
+    if program.fused && !super::host_fuses() {
+        return Err(MachineError::Host("it has no fused multiply-add".into()));
+    }
+    let isa = host()?;
+    let function = clif::write(program, options, &**isa);
+    // One reservation holds all code: its parts are never too far from each other to be linked.
+    let size = RESERVED + RESERVED_PER_INSTRUCTION * function.dfg.num_insts();
+    let arena = ArenaMemoryProvider::new_with_size(size)
+        .map_err(|error| MachineError::Host(format!("no memory for code: {error}")))?;
+    let mut builder = JITBuilder::with_isa(isa.clone(), default_libcall_names());
+    builder.memory_provider(Box::new(arena));
+    let mut memory = CodeMemory::new(JITModule::new(builder));
+    let id = define_written(&mut *memory.module, "kernel", function)?;
+    memory
+        .module
+        .finalize_definitions()
+        .map_err(|error| MachineError::Host(format!("code cannot be run: {error}")))?;
+    let address = memory.module.get_finalized_function(id);
+    // SAFETY: the address is that of finished code, which `clif::write` gave this very signature,
+    // in the calling convention of this machine; `memory` keeps it for as long as the pointer lives.
+    let code = unsafe { std::mem::transmute::<*const u8, Code>(address) };
+    let (arrays, extents) = (program.arrays.len(), program.extents.len());
+    Ok(Kernel { code, arrays, extents, memory: Arc::new(memory) })
+}
+
+/// Address space for the code of a function, constants included: only what is used becomes memory.
+const RESERVED: usize = 1 << 16;
+const RESERVED_PER_INSTRUCTION: usize = 128;
+
+impl Kernel {
+    /// Runs the program: one pointer an array in the program's order, one length an extent.
+    ///
+    /// # Safety
+    /// Each pointer must point to as many elements of the program's precision as the array's extents
+    /// say, aligned to an element: readable for inputs, writable and not overlapping any other array
+    /// for outputs and temporaries. Integers that the program uses as subscripts must lie inside
+    /// their axes.
+    ///
+    /// # Panics
+    /// Where the number of arrays or extents is not the program's.
+    pub unsafe fn call(&self, arrays: &[*mut u8], extents: &[u64]) {
+        assert_eq!(arrays.len(), self.arrays, "one pointer for each array");
+        assert_eq!(extents.len(), self.extents, "one length for each extent");
+        // SAFETY: the code lives as long as `self.memory`; it reads as many pointers and lengths as
+        // were just counted, and otherwise touches what the caller vouches for.
+        unsafe { (self.code)(arrays.as_ptr(), extents.as_ptr()) }
+    }
+}
+
+impl Debug for Kernel {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let (owners, code) = (Arc::strong_count(&self.memory), self.code);
+        write!(
+            f,
+            "Kernel({} arrays, {} extents, {code:p}, {owners} owners)",
+            self.arrays, self.extents
+        )
+    }
+}
+
+/// A module whose memory goes with it.
+struct CodeMemory {
+    module: ManuallyDrop<JITModule>,
+}
+
+impl CodeMemory {
+    fn new(module: JITModule) -> Self {
+        Self { module: ManuallyDrop::new(module) }
+    }
+}
+
+impl Drop for CodeMemory {
+    fn drop(&mut self) {
+        // SAFETY: the module is taken here and nowhere else, and not used again.
+        let module = unsafe { ManuallyDrop::take(&mut self.module) };
+        // SAFETY: the only pointer into the code is that of `Kernel`, whose last clone is going;
+        // a call borrows its kernel, so none is running.
+        unsafe { module.free_memory() };
+    }
+}
+
+// SAFETY: once compiled, the module is not touched until it is dropped, by one thread; it is `Send`.
+unsafe impl Sync for CodeMemory {}

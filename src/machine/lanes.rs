@@ -1,0 +1,299 @@
+//! Loops in lanes: vectors all the way, partial results joined in the order that [`crate::loops`] states.
+//!
+//! A loop becomes up to three sections one behind the other: several vectors a trip, one vector a
+//! trip, and the tail. The tail is one more vector whose lanes past the end repeat the last element:
+//! they read and write what the last lane reads and writes, so that memory holds what scalars would
+//! have left, and accumulators leave them out. Partial results lie in memory, [`PARTIALS`] for each
+//! accumulator, so that each section goes on where the one before stopped; where a trip covers all of
+//! them, they stay in registers.
+
+use cranelift::codegen::ir::condcodes::IntCC;
+use cranelift::codegen::ir::{
+    self, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type, types,
+};
+
+use super::address::{Amount, Known};
+use super::clif::{Repeat, Tail, Writer};
+use crate::loops::{Accumulator, ArrayId, Join, Kind, Loop, Operation, PARTIALS, Statement};
+
+/// Bodies of at most so many operations get as many copies as it takes to fill a trip with all
+/// partial results.
+const TINY_BODY: usize = 12;
+/// Bodies of at most so many operations get four copies: more gain nothing.
+const SMALL_BODY: usize = 48;
+/// Bodies of at most so many operations get two copies.
+const MEDIUM_BODY: usize = 120;
+
+/// A stretch of the iterations, run in trips of `copies` vectors of `width` lanes.
+#[derive(Clone, Copy, Debug)]
+struct Section {
+    width: usize,
+    copies: usize,
+    /// Whether it is a single trip that the iterations do not fill.
+    tail: bool,
+}
+
+impl Section {
+    fn step(self) -> usize {
+        self.width * self.copies
+    }
+
+    /// Whether a trip covers all partial results, which then stay in registers.
+    fn in_registers(self) -> bool {
+        self.step() == PARTIALS && self.width > 1
+    }
+}
+
+impl<'a> Writer<'a> {
+    /// Writes a loop in lanes.
+    pub(super) fn write_lanes(&mut self, inner: &'a Loop) {
+        self.lane_loop = Some(inner.id);
+        self.stored = inner.body.iter().filter_map(stored_array).collect();
+        let slots: Vec<StackSlot> = (0..inner.accumulators.len()).map(|at| self.slot(at)).collect();
+        let sections = self.plan(inner);
+        if !sections[0].in_registers() {
+            self.clear_slots(&inner.accumulators, &slots);
+        }
+        let (mut start, end) = (Amount::Literal(0), self.extent(inner.extent));
+        for section in sections {
+            let step = i64::try_from(section.step()).expect("a few lanes");
+            let stop = if section.tail { end } else { self.round_down(end, step) };
+            self.width = section.width;
+            self.copies = section.copies;
+            if section.in_registers() {
+                self.write_in_registers(inner, section, start, stop, &slots);
+            } else if let Some(repeat) = self.enter(start, stop, &[], &[]) {
+                if section.tail {
+                    self.tail = Some(self.tail_lanes(&repeat, stop));
+                }
+                self.write_trip(inner, &repeat);
+                self.join_in_memory(&inner.accumulators, &slots, &repeat);
+                self.tail = None;
+                self.leave(&repeat, (!section.tail).then_some(step), &[]);
+            }
+            start = stop;
+        }
+        self.width = 1;
+        self.copies = 1;
+        self.lane_loop = None;
+        self.stored.clear();
+        for (accumulator, slot) in inner.accumulators.iter().zip(slots) {
+            let result = self.join_tree(accumulator.join, slot);
+            self.bind(accumulator.result, result);
+        }
+    }
+
+    /// Which sections a loop gets: more copies of small bodies, which hide each other's latency.
+    fn plan(&self, inner: &Loop) -> Vec<Section> {
+        let width = self.vector_width();
+        let single = Section { width, copies: 1, tail: false };
+        if width == 1 {
+            return vec![single];
+        }
+        let copies = match inner.body.iter().filter(|statement| !is_constant(statement)).count() {
+            0..=TINY_BODY if !inner.accumulators.is_empty() => PARTIALS / width,
+            0..=SMALL_BODY => 4,
+            0..=MEDIUM_BODY => 2,
+            _ => 1,
+        };
+        let several = (copies > 1).then_some(Section { copies, ..single });
+        several.into_iter().chain([single, Section { tail: true, ..single }]).collect()
+    }
+
+    /// The position of each lane of the tail, which starts at the counter, and which lanes count.
+    fn tail_lanes(&mut self, repeat: &Repeat, end: Amount) -> Tail {
+        let depth = self.scopes.len() - 1;
+        let end = self.materialize(end);
+        let last = self.ins().iadd_imm_s(end, -1);
+        let mut lanes = vec![self.counter_of(repeat)];
+        for lane in 1..self.width {
+            let lane = i64::try_from(lane).expect("a few lanes");
+            let at = self.ins().iadd_imm_s(repeat.counter, lane);
+            let value = self.ins().umin(at, last);
+            lanes.push(Known { value, depth });
+        }
+        let left = self.ins().isub(end, repeat.counter);
+        let left = self.narrow(left);
+        let of = self.type_of(Kind::Integer);
+        let left = self.ins().splat(of, left);
+        let numbers = self.lane_numbers(0);
+        let counting = self.ins().icmp(IntCC::SignedLessThan, numbers, left);
+        Tail { lanes, counting }
+    }
+
+    /// How many lanes the widest value has.
+    fn vector_width(&self) -> usize {
+        match self.real {
+            _ if !self.lanes => 1,
+            types::F32 => 4,
+            _ => 2,
+        }
+    }
+
+    /// One trip: the body once for each copy, statement by statement.
+    fn write_trip(&mut self, inner: &'a Loop, repeat: &Repeat) {
+        self.counters.insert(inner.id, self.counter_of(repeat));
+        self.write_body(&inner.body);
+    }
+
+    fn write_in_registers(
+        &mut self,
+        inner: &'a Loop,
+        section: Section,
+        start: Amount,
+        stop: Amount,
+        slots: &[StackSlot],
+    ) {
+        let mut carried = vec![];
+        for accumulator in &inner.accumulators {
+            let neutral = self.neutral_partial(accumulator.join);
+            carried.extend(vec![neutral; section.copies]);
+        }
+        let types: Vec<Type> =
+            carried.iter().map(|value| self.cursor.func.dfg.value_type(*value)).collect();
+        if let Some(repeat) = self.enter(start, stop, &carried, &types) {
+            self.write_trip(inner, &repeat);
+            let mut next = vec![];
+            for (at, accumulator) in inner.accumulators.iter().enumerate() {
+                for copy in 0..section.copies {
+                    let element = self.operand(accumulator.element, copy);
+                    let before = repeat.carried[at * section.copies + copy];
+                    next.push(self.join(accumulator.join, before, element));
+                }
+            }
+            let step = i64::try_from(section.step()).expect("a few lanes");
+            carried = self.leave(&repeat, Some(step), &next);
+        }
+        for (at, slot) in slots.iter().enumerate() {
+            let partials = &carried[at * section.copies..][..section.copies];
+            self.store_partials(*slot, partials);
+        }
+    }
+
+    /// Joins the elements of a trip with the partial results that they belong to.
+    fn join_in_memory(
+        &mut self,
+        accumulators: &[Accumulator],
+        slots: &[StackSlot],
+        repeat: &Repeat,
+    ) {
+        if accumulators.is_empty() {
+            return;
+        }
+        let element_size = i64::from(self.integer.bytes());
+        let partials = i64::try_from(PARTIALS).expect("16");
+        let phase = self.ins().band_imm_s(repeat.counter, partials - 1);
+        let phase = self.ins().imul_imm_s(phase, element_size);
+        for (accumulator, slot) in accumulators.iter().zip(slots) {
+            let slot = self.ins().stack_addr(types::I64, *slot, 0);
+            let pointer = self.ins().iadd(slot, phase);
+            let of = self.partial_type(accumulator.join);
+            for copy in 0..self.copies {
+                let mut element = self.operand(accumulator.element, copy);
+                if self.width == 1 && accumulator.join.kind() == Kind::Mask {
+                    element = self.ins().bmask(of, element);
+                }
+                let offset = self.partial_offset(of, copy);
+                let before = self.ins().load(of, partial_flags(), pointer, offset);
+                let mut after = self.join(accumulator.join, before, element);
+                if let Some(counting) = self.tail.as_ref().map(|tail| tail.counting) {
+                    after = self.choose(counting, after, before);
+                }
+                self.ins().store(partial_flags(), after, pointer, offset);
+            }
+        }
+    }
+
+    /// Joins all partial results: `p` takes `p + 8`, then `p + 4`, `p + 2`, `p + 1`.
+    fn join_tree(&mut self, join: Join, slot: StackSlot) -> ir::Value {
+        self.width = self.vector_width();
+        let of = self.partial_type(join);
+        let pointer = self.ins().stack_addr(types::I64, slot, 0);
+        let mut partials = vec![];
+        for at in 0..PARTIALS / self.width {
+            let offset = self.partial_offset(of, at);
+            partials.push(self.ins().load(of, partial_flags(), pointer, offset));
+        }
+        while partials.len() > 1 {
+            partials = self.fold(join, &partials);
+        }
+        if self.width > 1 {
+            let lanes = u8::try_from(self.width).expect("a few lanes");
+            let vector = partials[0];
+            partials = (0..lanes).map(|lane| self.ins().extractlane(vector, lane)).collect();
+            self.width = 1;
+        }
+        while partials.len() > 1 {
+            partials = self.fold(join, &partials);
+        }
+        match join.kind() {
+            Kind::Mask => self.ins().icmp_imm_s(IntCC::NotEqual, partials[0], 0),
+            Kind::Real | Kind::Integer => partials[0],
+        }
+    }
+
+    /// Joins the lower half with the upper half.
+    fn fold(&mut self, join: Join, partials: &[ir::Value]) -> Vec<ir::Value> {
+        let (low, high) = partials.split_at(partials.len() / 2);
+        low.iter().zip(high).map(|(a, b)| self.join(join, *a, *b)).collect()
+    }
+
+    fn clear_slots(&mut self, accumulators: &[Accumulator], slots: &[StackSlot]) {
+        self.width = self.vector_width();
+        for (accumulator, slot) in accumulators.iter().zip(slots) {
+            let neutral = self.neutral_partial(accumulator.join);
+            self.store_partials(*slot, &vec![neutral; PARTIALS / self.width]);
+        }
+    }
+
+    fn store_partials(&mut self, slot: StackSlot, partials: &[ir::Value]) {
+        let pointer = self.ins().stack_addr(types::I64, slot, 0);
+        for (at, partial) in partials.iter().enumerate() {
+            let offset = self.partial_offset(self.cursor.func.dfg.value_type(*partial), at);
+            self.ins().store(partial_flags(), *partial, pointer, offset);
+        }
+    }
+
+    fn partial_offset(&self, of: Type, at: usize) -> i32 {
+        i32::try_from(at).expect("a few partial results")
+            * i32::try_from(of.bytes()).expect("16 bytes")
+    }
+
+    /// The type of partial results: masks are kept as integers with all bits alike.
+    fn partial_type(&self, join: Join) -> Type {
+        match join.kind() {
+            Kind::Mask => self.type_of(Kind::Integer),
+            kind => self.type_of(kind),
+        }
+    }
+
+    /// The memory for the partial results of the accumulator at some place.
+    fn slot(&mut self, at: usize) -> StackSlot {
+        if self.slots.len() == at {
+            let partials = u32::try_from(PARTIALS).expect("16");
+            let size = self.integer.bytes() * partials;
+            let data = StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4);
+            self.slots.push(self.cursor.func.create_sized_stack_slot(data));
+        }
+        self.slots[at]
+    }
+}
+
+/// Stack memory: always there, aligned to 16 bytes.
+fn partial_flags() -> MemFlagsData {
+    MemFlagsData::new().with_notrap()
+}
+
+fn stored_array(statement: &Statement) -> Option<ArrayId> {
+    match statement {
+        Statement::Store { array, .. } => Some(*array),
+        Statement::Let(..) | Statement::Loop(_) => None,
+    }
+}
+
+fn is_constant(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Let(_, Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_))
+    )
+}

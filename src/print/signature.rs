@@ -1,0 +1,99 @@
+//! A loss on one line: its name and inputs as they are declared.
+
+use super::block::whole;
+use super::number::digits;
+use super::pen::{Pen, Style};
+use crate::graph::{Domain, Graph, Input, InputKind, NodeId, Role};
+use crate::model::Model;
+
+/// The declaration of a loss, `cross_entropy(pred logits[K], target label in K?, param weight[K] in [0, inf) = 1)`.
+#[must_use]
+pub fn signature(model: &Model) -> String {
+    let graph = &model.graph;
+    let mut role = None;
+    let inputs: Vec<String> = graph
+        .input_ids()
+        .map(|id| {
+            let input = graph.input(id);
+            // A role word holds until the next one.
+            let word = if role == Some(input.role) { "" } else { role_word(input.role) };
+            role = Some(input.role);
+            format!("{word}{}", declaration(graph, input))
+        })
+        .collect();
+    format!("{}({})", model.name, inputs.join(", "))
+}
+
+/// The values that make sense for an input, as its declaration says them; none: any real.
+#[must_use]
+pub fn domain_text(graph: &Graph, input: &Input) -> Option<String> {
+    let value = |id: &NodeId| super::to_text(graph, *id);
+    match input.kind {
+        InputKind::Switch => return Some("{false, true}".to_owned()),
+        InputKind::Index { extent, optional } => {
+            let mark = if optional { "?" } else { "" };
+            return Some(format!("{}{mark}", graph.extent(extent)));
+        }
+        InputKind::Real => {}
+    }
+    Some(match input.domain.as_ref()? {
+        Domain::Interval { low, low_open, high, high_open } => {
+            let (open, close) =
+                (if *low_open { "(" } else { "[" }, if *high_open { ")" } else { "]" });
+            format!("{open}{}, {}{close}", value(low), value(high))
+        }
+        Domain::Set(values) => {
+            let values: Vec<String> = values.iter().map(value).collect();
+            format!("{{{}}}", values.join(", "))
+        }
+        Domain::Whole { low, high: None } => format!("{}..", value(low)),
+        Domain::Whole { low, high: Some(high) } => format!("{}..={}", value(low), value(high)),
+        Domain::Simplex => "simplex".to_owned(),
+    })
+}
+
+fn declaration(graph: &Graph, input: &Input) -> String {
+    let mut text = input.name.clone();
+    if !input.axes.is_empty() {
+        let axes: Vec<String> = input
+            .axes
+            .iter()
+            .map(|axis| graph.extent(graph.axis(*axis).extent).to_string())
+            .collect();
+        text += &format!("[{}]", axes.join(", "));
+    }
+    if let Some(domain) = domain_text(graph, input) {
+        text += &format!(" in {domain}");
+    }
+    if let Some(default) = input.default {
+        text += &format!(" = {}", default_text(graph, input, default));
+    }
+    text
+}
+
+/// A default: a number, or an array by a formula over its axes.
+fn default_text(graph: &Graph, input: &Input, default: NodeId) -> String {
+    if input.kind == InputKind::Switch
+        && let Some(number) = graph.as_number(default)
+    {
+        return (number != 0.0).to_string();
+    }
+    if let Some((is_negative, digits)) = graph.as_number(default).and_then(digits) {
+        return if is_negative { format!("-{digits}") } else { digits };
+    }
+    let mut pen = Pen::new(graph, default, Style::Text, super::HashMap::new(), usize::MAX);
+    let (brackets, text) = pen.write(default, None);
+    match brackets {
+        Some(brackets) => format!("{brackets} {text}"),
+        None => whole(graph, None, &text, " "),
+    }
+}
+
+fn role_word(role: Role) -> &'static str {
+    match role {
+        Role::Pred => "pred ",
+        Role::Target => "target ",
+        Role::Learned => "learned ",
+        Role::Param => "param ",
+    }
+}

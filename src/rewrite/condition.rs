@@ -1,0 +1,111 @@
+//! The conditions of rules: what is proved of a matched node from its structure and its range.
+
+use crate::builtins::{Function, Reduction};
+use crate::graph::{Graph, Node, NodeId};
+use crate::rewrite::ranges::Ranges;
+use crate::rewrite::rule::Match;
+
+macro_rules! conditions {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// What a rule can ask of a matched node.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Condition { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Condition {
+            /// The condition of this name.
+            pub(crate) fn named(name: &str) -> Option<Self> {
+                match name { $($name => Some(Self::$variant),)+ _ => None }
+            }
+        }
+    };
+}
+
+conditions! {
+    /// A real constant.
+    Number = "number",
+    /// No real constant.
+    Symbolic = "symbolic",
+    /// A real constant below 0.
+    NegativeNumber = "negative_number",
+    /// A real constant that is a whole number.
+    WholeNumber = "whole_number",
+    /// Never below 0.
+    Nonnegative = "nonnegative",
+    /// Always above 0.
+    Positive = "positive",
+    /// Never 0.
+    Nonzero = "nonzero",
+    /// Never infinite.
+    Finite = "finite",
+    /// Its exponential may overflow.
+    Large = "large",
+    /// It may be below -0.7.
+    MayBeLow = "may_be_low",
+    /// It may be above -0.68.
+    MayBeHigh = "may_be_high",
+    /// Its logarithm is simpler than itself: built from exponentials by sums, products, quotients.
+    Exponential = "exponential",
+    /// It does not have the axis of the matched reduction.
+    Outside = "outside",
+    /// Nothing of it; but the rule is tried in the order as written only.
+    InOrder = "in_order",
+}
+
+/// How deep a structure is looked into.
+const DEPTH: usize = 12;
+
+/// Whether a condition is proved.
+pub(crate) fn holds(
+    condition: Condition,
+    graph: &Graph,
+    ranges: &Ranges,
+    id: NodeId,
+    found: &Match,
+) -> bool {
+    let number = graph.as_number(id);
+    match condition {
+        Condition::Number => number.is_some(),
+        Condition::Symbolic => number.is_none(),
+        Condition::NegativeNumber => number.is_some_and(|value| value < 0.0),
+        Condition::WholeNumber => number.is_some_and(|value| value == value.floor()),
+        Condition::Nonnegative => ranges.get(id).is_nonnegative(),
+        Condition::Positive => ranges.get(id).is_positive(),
+        Condition::Nonzero => ranges.get(id).is_nonzero(),
+        Condition::Finite => ranges.get(id).is_finite(),
+        Condition::Large => ranges.get(id).high > 80.0,
+        Condition::MayBeLow => ranges.get(id).low < -0.7,
+        Condition::MayBeHigh => ranges.get(id).high > -0.68,
+        Condition::Exponential => is_exponential(graph, ranges, id, DEPTH),
+        Condition::InOrder => true,
+        Condition::Outside => found.axis.is_some_and(|axis| !graph.axes(id).contains(axis)),
+    }
+}
+
+fn is_exponential(graph: &Graph, ranges: &Ranges, id: NodeId, depth: usize) -> bool {
+    if depth == 0 {
+        return false;
+    }
+    let inner = |id: NodeId| is_exponential(graph, ranges, id, depth - 1);
+    let is_zero = |id: NodeId| graph.as_number(id) == Some(0.0);
+    let is_positive = |id: NodeId| ranges.get(id).is_positive() || inner(id);
+    match graph.node(id) {
+        Node::Map(function, arguments) => {
+            let arguments = arguments.as_slice();
+            match function {
+                Function::Exp => true,
+                Function::Add | Function::Multiply | Function::Divide => {
+                    let (a, b) = (arguments[0], arguments[1]);
+                    (inner(a) && is_positive(b)) || (inner(b) && is_positive(a))
+                }
+                Function::Select => {
+                    let (a, b) = (arguments[1], arguments[2]);
+                    (inner(a) && (is_zero(b) || is_positive(b))) || (inner(b) && is_zero(a))
+                }
+                Function::Sqrt | Function::Power => inner(arguments[0]),
+                _ => false,
+            }
+        }
+        Node::Reduce(Reduction::Sum | Reduction::Product, _, argument) => inner(*argument),
+        _ => false,
+    }
+}
