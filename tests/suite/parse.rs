@@ -2,7 +2,7 @@
 
 use lossc::diagnostic::{Code, Diagnostic, Sources};
 use lossc::syntax::ast::File;
-use lossc::syntax::parse::{self, MAX_DEPTH, MAX_FILE_BYTES};
+use lossc::syntax::parse::{self, MAX_DEPTH};
 
 fn parse_text(text: &str) -> Result<File, Vec<Diagnostic>> {
     let mut sources = Sources::default();
