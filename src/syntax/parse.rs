@@ -69,8 +69,8 @@ pub fn parse_rewrites(
 pub fn parse_expression(source_id: FileId, sources: &Sources) -> Result<Expr, Vec<Diagnostic>> {
     let text = Text::of(source_id, sources)?;
     let whole = [regions::whole(text.all)];
-    let mut found = parse_regions(text, Rule::lone_expression, &whole, build::expressions)?;
-    Ok(found.pop().expect("a lone expression is one expression"))
+    let mut one = parse_regions(text, Rule::lone_expression, &whole, build::expressions)?;
+    Ok(one.swap_remove(0))
 }
 
 /// The text that is being parsed, and where it comes from.
@@ -104,15 +104,15 @@ fn parse_regions<T: Send>(
     pieces: &[Region],
     build: fn(Text<'_>, usize, Pairs<'_>) -> Result<Vec<T>, Diagnostic>,
 ) -> Result<Vec<T>, Vec<Diagnostic>> {
-    let mut built = Vec::new();
+    let mut found = Vec::new();
     let mut errors = Vec::new();
     for region in pieces {
         match parse_region(text, rule, region, build) {
-            Ok(mut some) => built.append(&mut some),
+            Ok(mut some) => found.append(&mut some),
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(built) } else { Err(errors) }
+    if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 
 /// Parses one region: brackets first, then the grammar, then the tree.
