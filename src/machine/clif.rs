@@ -50,7 +50,7 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
     writer.extents = writer.read_table(tables[1], program.extents.len());
     let body = writer.new_block();
     let enter = writer.ins().jump(body, &[]);
-    writer.scopes.push(Scope { entry: enter, known: HashMap::new() });
+    writer.scopes.push(Scope { branch: enter, entry: enter, known: HashMap::new() });
     writer.cursor.goto_bottom(body);
     writer.write_body(&program.body);
     writer.ins().return_(&[]);
@@ -101,7 +101,9 @@ pub(super) struct Tail {
 /// A loop around the code being written.
 #[derive(Debug)]
 pub(super) struct Scope {
-    /// The jump into it, in front of which stands what stays the same inside.
+    /// The branch that decides whether it runs, in front of which stands what stays the same inside.
+    pub(super) branch: Inst,
+    /// The jump into it once that is decided.
     pub(super) entry: Inst,
     /// What is computed and stays in reach.
     pub(super) known: HashMap<Pure, ir::Value>,
@@ -236,7 +238,7 @@ impl<'a> Writer<'a> {
         };
         let arguments = arguments(carried);
         let [before, body, after] = [(); 3].map(|()| self.cursor.func.dfg.make_block());
-        match runs {
+        let branch = match runs {
             Some(runs) => self.ins().brif(runs, before, &[], after, &arguments),
             None => self.ins().jump(before, &[]),
         };
@@ -251,7 +253,7 @@ impl<'a> Writer<'a> {
             types.iter().map(|of| self.cursor.func.dfg.append_block_param(block, *of)).collect()
         });
         self.cursor.goto_bottom(body);
-        self.scopes.push(Scope { entry, known: HashMap::new() });
+        self.scopes.push(Scope { branch, entry, known: HashMap::new() });
         Some(Repeat { counter, carried, results, start, end, body, after })
     }
 

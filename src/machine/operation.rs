@@ -326,8 +326,7 @@ impl Writer<'_> {
             }
             Pattern::Same if !self.stored.contains(&array) => {
                 let place = self.place(array, subscripts, copy, 0);
-                let scalar = self.load_once(of.lane_type(), place).value;
-                self.splat(scalar, kind)
+                self.load_once(of, place)
             }
             Pattern::Same | Pattern::Scattered => {
                 let mut lanes = vec![];
