@@ -180,13 +180,13 @@ impl Writer<'_> {
         match subscript {
             Subscript::Literal(at) => (None, i64::from(at)),
             Subscript::Counter(id) if self.lane_loop != Some(id) => (Some(self.counters[&id]), 0),
-            Subscript::Counter(id) => match &self.tail {
-                Some(tail) => (Some(tail.lanes[lane]), 0),
-                None => {
-                    let constant = i64::try_from(copy * self.width + lane).expect("a few lanes");
-                    (Some(self.counters[&id]), constant)
+            Subscript::Counter(id) => {
+                if let Some(tail) = &self.tail {
+                    return (Some(tail.lanes[lane]), 0);
                 }
-            },
+                let constant = i64::try_from(copy * self.width + lane).expect("a few lanes");
+                (Some(self.counters[&id]), constant)
+            }
             Subscript::Value(value) => match &self.values[value.0 as usize] {
                 Binding::Constant(Operation::Integer(constant)) => (None, *constant),
                 Binding::Constant(other) => unreachable!("a subscript {}", other.name()),
