@@ -235,7 +235,8 @@ impl Writer<'_> {
         }
     }
 
-    /// Loads an element that is the same in all lanes and that the loop does not change, in front of it.
+    /// Loads an element that is the same in all lanes, in front of the loop: what all iterations read,
+    /// none writes.
     pub(super) fn load_once(&mut self, of: Type, place: Place) -> ir::Value {
         let outside = self.scopes.len() - 2;
         debug_assert!(place.depth <= outside, "the address does not depend on the loop");

@@ -1,6 +1,6 @@
 //! Writes a program as a Cranelift function: in comes a valid program, out goes its code, not yet compiled.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use cranelift::codegen::cursor::{Cursor, FuncCursor};
 use cranelift::codegen::ir::condcodes::IntCC;
@@ -39,7 +39,6 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
         copies: 1,
         lane_loop: None,
         tail: None,
-        stored: HashSet::new(),
         values: vec![Binding::Unbound; program.kinds.len()],
         counters: HashMap::new(),
         arrays: vec![],
@@ -79,8 +78,6 @@ pub(super) struct Writer<'a> {
     pub(super) lane_loop: Option<LoopId>,
     /// In the tail of that loop.
     pub(super) tail: Option<Tail>,
-    /// The arrays that this loop writes.
-    pub(super) stored: HashSet<ArrayId>,
     pub(super) values: Vec<Binding>,
     pub(super) counters: HashMap<LoopId, Known>,
     pub(super) arrays: Vec<ir::Value>,

@@ -14,7 +14,7 @@ use cranelift::codegen::ir::{
 
 use super::address::{Amount, Known};
 use super::clif::{Repeat, Tail, Writer};
-use crate::loops::{Accumulator, ArrayId, Join, Kind, Loop, Operation, PARTIALS, Statement};
+use crate::loops::{Accumulator, Join, Kind, Loop, Operation, PARTIALS, Statement};
 
 /// Bodies of at most so many operations get as many copies as it takes to fill a trip with all
 /// partial results.
@@ -48,7 +48,6 @@ impl<'a> Writer<'a> {
     /// Writes a loop in lanes.
     pub(super) fn write_lanes(&mut self, inner: &'a Loop) {
         self.lane_loop = Some(inner.id);
-        self.stored = inner.body.iter().filter_map(stored_array).collect();
         let slots: Vec<StackSlot> = (0..inner.accumulators.len()).map(|at| self.slot(at)).collect();
         let sections = self.plan(inner);
         if !sections[0].in_registers() {
@@ -76,7 +75,6 @@ impl<'a> Writer<'a> {
         self.width = 1;
         self.copies = 1;
         self.lane_loop = None;
-        self.stored.clear();
         for (accumulator, slot) in inner.accumulators.iter().zip(slots) {
             let result = self.join_tree(accumulator.join, slot);
             self.bind(accumulator.result, result);
@@ -287,13 +285,6 @@ fn partial_offset(of: Type, at: usize) -> i32 {
 /// Stack memory: always there, aligned to 16 bytes.
 fn partial_flags() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
-}
-
-fn stored_array(statement: &Statement) -> Option<ArrayId> {
-    match statement {
-        Statement::Store { array, .. } => Some(*array),
-        Statement::Let(..) | Statement::Loop(_) => None,
-    }
 }
 
 fn is_constant(statement: &Statement) -> bool {

@@ -324,11 +324,11 @@ impl Writer<'_> {
                 let place = self.place(array, subscripts, copy, 0);
                 self.ins().load(of, flags, place.pointer, place.offset)
             }
-            Pattern::Same if !self.stored.contains(&array) => {
+            Pattern::Same => {
                 let place = self.place(array, subscripts, copy, 0);
                 self.load_once(of, place)
             }
-            Pattern::Same | Pattern::Scattered => {
+            Pattern::Scattered => {
                 let mut lanes = vec![];
                 for lane in 0..self.width {
                     let place = self.place(array, subscripts, copy, lane);
