@@ -2,5 +2,6 @@
 
 mod bad;
 mod diagnostics;
+mod oracle;
 mod parse;
 mod syntax_tree;
