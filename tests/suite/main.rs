@@ -4,4 +4,5 @@ mod bad;
 mod diagnostics;
 mod oracle;
 mod parse;
+mod print;
 mod syntax_tree;
