@@ -12,7 +12,7 @@ use cranelift::codegen::isa::TargetIsa;
 
 use super::Options;
 use super::address::{Amount, Known, Pure};
-use crate::loops::{ArrayId, Kind, Loop, LoopId, Operation, Precision, Program, Statement, Value};
+use crate::loops::{Kind, Loop, LoopId, Operation, Precision, Program, Statement, Value};
 
 /// Writes the code of a program for a machine.
 pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) -> Function {
