@@ -44,7 +44,7 @@ fn product<'p>(a: Real<'p>, b: Real<'p>) -> Pair<'p> {
     Pair(high, a.fma(b, -high))
 }
 
-impl<'p> Pair<'p> {
+impl Pair<'_> {
     fn times(self, other: Self) -> Self {
         let Pair(high, low) = product(self.0, other.0);
         Pair(high, low + self.0.fma(other.1, self.1 * other.0))

@@ -1,5 +1,14 @@
 //! Kernels run by a small evaluator of straight-line code, against references with more digits.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    clippy::float_cmp,
+    reason = "bits and roundings are what is tested"
+)]
+
 mod evaluate;
 
 use std::collections::HashMap;
@@ -129,7 +138,7 @@ fn double_precision_keeps_its_bounds() {
         for (point, got) in points.iter().zip(evaluate::run_f64(&code, &inputs)) {
             let [.., exact, left] = point[..] else { panic!("{name}: a short line") };
             let off = off_double(got, exact, left, size(point[0]));
-            if !(off <= worst.0) {
+            if off > worst.0 {
                 worst = (off, point.clone(), got);
             }
         }
@@ -190,7 +199,7 @@ fn single_precision_keeps_its_bounds() {
                     continue;
                 }
                 let off = off_single(got, exact, size(f64::from(x[0])));
-                if !(off <= worst.0) {
+                if off > worst.0 {
                     worst = (off, *x, got, exact);
                 }
             }
@@ -209,6 +218,10 @@ fn single_precision_keeps_its_bounds() {
         }
     }
     assert!(failed.is_empty(), "{failed:#?}");
+}
+
+fn check(x: f64, expected: f64, got: f64) {
+    assert!(got == expected || got.is_nan() && expected.is_nan(), "at {x}: {got}, not {expected}");
 }
 
 #[test]
@@ -293,12 +306,6 @@ fn special_arguments_have_their_values() {
         for (point, got) in points.iter().zip(evaluate::run_f32(&code, &inputs)) {
             check(point[0], point[1], f64::from(got));
         }
-    }
-    fn check(x: f64, expected: f64, got: f64) {
-        assert!(
-            got == expected || got.is_nan() && expected.is_nan(),
-            "at {x}: {got}, not {expected}"
-        );
     }
 }
 

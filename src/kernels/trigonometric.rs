@@ -152,9 +152,9 @@ fn wave<'p>(turned: &Turned<'p>, quarter: Integer<'p>) -> Real<'p> {
     let bend = z.fma(z.polynomial(r.either(&COS_F32, &COS_F64)), -0.5);
     let cosine = z.fma(bend, 1.0);
     let even = quarter.and(1).is(0);
-    let size = even.select(sine, cosine);
+    let unsigned = even.select(sine, cosine);
     let sign = quarter.and(2).shift_left(r.either(30, 62));
-    size.bits().exclusive_or(sign).real()
+    unsigned.bits().exclusive_or(sign).real()
 }
 
 /// The sine.
