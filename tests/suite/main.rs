@@ -1,4 +1,7 @@
 //! The one integration test binary.
 
 mod call;
+mod bad;
+mod diagnostics;
 mod parse;
+mod syntax_tree;
