@@ -1,5 +1,6 @@
 //! The one integration test binary.
 
+mod call;
 mod bad;
 mod diagnostics;
 mod oracle;
