@@ -73,7 +73,7 @@ impl Graph {
         if self.axes(argument).contains(axis) {
             return self.intern(Node::Reduce(reduction, axis, argument));
         }
-        let size = self.intern(Node::Size(self.axis(axis).extent));
+        let size = self.size(self.axis(axis).extent);
         match reduction {
             Reduction::Sum => self.map(Function::Multiply, &[size, argument]),
             Reduction::Product => self.map(Function::Power, &[argument, size]),
@@ -82,6 +82,14 @@ impl Graph {
                 self.map(Function::Add, &[argument, log])
             }
             Reduction::Max | Reduction::Min | Reduction::Any | Reduction::All => argument,
+        }
+    }
+
+    /// How long an axis is: a constant where the file says it.
+    pub fn size(&mut self, extent: ExtentId) -> NodeId {
+        match self.extent(extent) {
+            Extent::Literal(length) => self.number(f64::from(*length)),
+            Extent::Named(_) => self.intern(Node::Size(extent)),
         }
     }
 

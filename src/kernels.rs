@@ -4,15 +4,19 @@
 //! precision of the program: polynomials, bit tricks and selects, with no call and no table, so that it runs in
 //! lanes. Nothing traps, a NaN stays a NaN, and infinities and subnormals are ordinary numbers.
 
+mod error;
 mod exponential;
+mod extended;
+mod gamma;
 mod logarithm;
 mod logistic;
 mod pen;
 #[cfg(test)]
 mod tests;
+mod trigonometric;
 
 use crate::loops::{Emit, Value};
-use pen::unary;
+use pen::{binary, unary};
 
 /// e to the power of x.
 pub fn exp(emit: &mut dyn Emit, x: Value) -> Value {
@@ -48,10 +52,63 @@ pub fn softplus(emit: &mut dyn Emit, x: Value) -> Value {
 pub fn tanh(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logistic::tanh)
 }
-macro_rules! stub { ($($n:ident)*) => { $( /// stub
-pub fn $n(_emit: &mut dyn Emit, x: Value) -> Value { x } )* } }
-stub! { log2 sin cos atan erf erfc log_normal_cdf lgamma digamma trigamma }
-/// stub
-pub fn pow(_emit: &mut dyn Emit, x: Value, _y: Value) -> Value { x }
-/// stub
-pub fn boxcox1p(_emit: &mut dyn Emit, x: Value, _y: Value) -> Value { x }
+
+/// The logarithm to base 2.
+pub fn log2(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, logarithm::log2)
+}
+
+/// The sine of x radians, |x| up to 10⁵ (f32) or 10⁹ (f64); past that digits are lost, but a number stays a number.
+pub fn sin(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, trigonometric::sin)
+}
+
+/// The cosine of x radians, with the range of [`sin`].
+pub fn cos(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, trigonometric::cos)
+}
+
+/// The arc tangent, in radians.
+pub fn atan(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, trigonometric::atan)
+}
+
+/// The error function.
+pub fn erf(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, error::erf)
+}
+
+/// 1 − erf x, accurate where erf x is near 1.
+pub fn erfc(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, error::erfc)
+}
+
+/// The logarithm of the probability that a standard normal number is below x.
+pub fn log_normal_cdf(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, error::log_normal_cdf)
+}
+
+/// log |Γ(x)|; +∞ at 0, −1, −2, …
+pub fn lgamma(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, gamma::lgamma)
+}
+
+/// The derivative of log Γ; infinite or NaN at 0, −1, −2, …
+pub fn digamma(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, gamma::digamma)
+}
+
+/// The second derivative of log Γ; +∞ at 0, −1, −2, …
+pub fn trigamma(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, gamma::trigamma)
+}
+
+/// x to the power of y, special pairs as in IEEE 754-2019.
+pub fn pow(emit: &mut dyn Emit, x: Value, y: Value) -> Value {
+    binary(emit, x, y, extended::pow)
+}
+
+/// ((1 + x)^λ − 1) / λ, which is log(1 + x) at λ = 0.
+pub fn boxcox1p(emit: &mut dyn Emit, x: Value, lambda: Value) -> Value {
+    binary(emit, x, lambda, extended::boxcox1p)
+}

@@ -51,7 +51,8 @@ pub enum ArraySource {
 
 /// Writes a program that computes the outputs.
 pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused: bool) -> Lowered {
-    let outputs: Vec<Output> = outputs.iter().map(|output| without_renames(graph, output)).collect();
+    let outputs: Vec<Output> =
+        outputs.iter().map(|output| without_renames(graph, output)).collect();
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
     let expanded = expand::expand(graph, &roots);
     let outputs: Vec<Output> =

@@ -3,7 +3,8 @@
 use super::Loss;
 use super::element::Element;
 use crate::builtins::Function;
-use crate::graph::{Domain, Extent, Graph, InputId, InputKind, Node, NodeId, Role};
+use crate::domain;
+use crate::graph::{Extent, Graph, InputId, InputKind, Node, NodeId, Role};
 
 /// An input of a loss, in words.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,7 +98,9 @@ pub fn describe(graph: &Graph, id: InputId) -> InputDescription {
         },
         axes: input.axes.iter().map(|id| axis(graph.axis(*id).extent)).collect(),
         domain: match input.kind {
-            InputKind::Real => input.domain.as_ref().map(|it| domain(it, |id| words(graph, id))),
+            InputKind::Real => {
+                input.domain.as_ref().map(|it| domain::spell(it, |id| words(graph, id)))
+            }
             InputKind::Switch => Some("{false, true}".into()),
             InputKind::Index { extent, optional } => {
                 Some(format!("{}{}", axis(extent), if optional { "?" } else { "" }))
@@ -111,24 +114,6 @@ pub fn describe(graph: &Graph, id: InputId) -> InputDescription {
 fn declared(graph: &Graph, id: InputId) -> String {
     let InputDescription { name, axes, .. } = describe(graph, id);
     if axes.is_empty() { name } else { format!("{name}[{}]", axes.join(", ")) }
-}
-
-/// A domain as it is written, given its bounds in words.
-pub(super) fn domain(domain: &Domain, mut bound: impl FnMut(NodeId) -> String) -> String {
-    match domain {
-        Domain::Interval { low, low_open, high, high_open } => {
-            let (open, close) =
-                (if *low_open { '(' } else { '[' }, if *high_open { ')' } else { ']' });
-            format!("{open}{}, {}{close}", bound(*low), bound(*high))
-        }
-        Domain::Set(members) => {
-            let members: Vec<String> = members.iter().map(|member| bound(*member)).collect();
-            format!("{{{}}}", members.join(", "))
-        }
-        Domain::Whole { low, high: Some(high) } => format!("{}..={}", bound(*low), bound(*high)),
-        Domain::Whole { low, high: None } => format!("{}..", bound(*low)),
-        Domain::Simplex => "simplex".into(),
-    }
 }
 
 /// A small expression in words; a large one as dots.

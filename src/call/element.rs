@@ -10,7 +10,7 @@ mod sealed {
 
 /// The numbers that a loss is compiled for: `f32` or `f64`.
 pub trait Element:
-    sealed::Sealed + Copy + Default + PartialOrd + Send + Sync + std::fmt::Debug + 'static
+    sealed::Sealed + Copy + Default + PartialOrd + Into<f64> + Send + Sync + std::fmt::Debug + 'static
 {
     /// The format of the compiled code.
     const PRECISION: Precision;

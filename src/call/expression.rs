@@ -4,8 +4,9 @@
 use super::element::Element;
 use super::scratch::Cached;
 use super::shape::Extents;
+use crate::domain;
 use crate::evaluate::{Environment, evaluate};
-use crate::graph::{AxisId, Domain, ExtentId, Graph, InputId, Node, NodeId};
+use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId};
 
 /// An expression that a call works out.
 #[derive(Clone, Debug)]
@@ -29,21 +30,11 @@ pub(super) fn of_inputs(graph: &Graph) -> (Vec<Option<Expression>>, Vec<Vec<Expr
         .input_ids()
         .map(|id| {
             let input = graph.input(id);
-            let bounds = input.domain.as_ref().map_or_else(Vec::new, bounds);
+            let bounds = input.domain.as_ref().map_or_else(Vec::new, domain::bounds);
             let default = input.default.map(&mut expression);
             (default, bounds.into_iter().map(&mut expression).collect())
         })
         .unzip()
-}
-
-/// The bounds of a domain, in the order in which [`super::prepare`] takes them.
-fn bounds(domain: &Domain) -> Vec<NodeId> {
-    match domain {
-        Domain::Interval { low, high, .. } => vec![*low, *high],
-        Domain::Set(members) => members.clone(),
-        Domain::Whole { low, high } => std::iter::once(*low).chain(*high).collect(),
-        Domain::Simplex => Vec::new(),
-    }
 }
 
 impl Expression {

@@ -5,12 +5,12 @@
 
 use super::Call;
 use super::builder::{Given, Slot};
-use super::describe;
 use super::element::{Data, Element, Labels};
 use super::error::{CallError, Place};
 use super::scratch::{Converted, Scratch};
 use crate::batch::is_batched;
-use crate::graph::{Domain, InputId, InputKind, NodeId, Role};
+use crate::domain;
+use crate::graph::{Domain, InputId, InputKind, Role};
 
 impl<T: Element> Call<'_, T> {
     /// Brings every input into the form that the code takes.
@@ -208,10 +208,10 @@ impl<T: Element> Call<'_, T> {
             Some(value) => value.as_slice(),
             None => reals(&self.slots, converted, id),
         };
-        match outside(domain, bounds, elements, row) {
+        match domain::first_outside(domain, bounds, elements, row) {
             None => Ok(()),
             Some((at, found)) => {
-                let domain = spell(domain, bounds);
+                let domain = domain::spell_numbers(domain, bounds);
                 let place = if frozen.is_some() { self.place(id, 0) } else { self.place(id, at) };
                 Err(CallError::OutOfDomain { name: input.name.clone(), place, found, domain })
             }
@@ -229,62 +229,6 @@ pub(super) fn reals<'s, T: Element>(
         Given::Elements(Data::Real(elements)) => elements,
         _ => &converted[id.index()].reals,
     }
-}
-
-/// The first element outside of a domain, and what to say of it. Bounds are in the loss's precision.
-fn outside<T: Element>(
-    domain: &Domain,
-    bounds: &[f64],
-    elements: &[T],
-    row: usize,
-) -> Option<(usize, String)> {
-    let first = |belongs: &dyn Fn(f64) -> bool| {
-        elements
-            .iter()
-            .position(|element| !belongs(element.to_f64()))
-            .map(|at| (at, elements[at].to_f64().to_string()))
-    };
-    match domain {
-        Domain::Interval { low_open, high_open, .. } => {
-            let (low, high) = (bounds[0], bounds[1]);
-            first(&|x| {
-                (x > low || (x >= low && !low_open)) && (x < high || (x <= high && !high_open))
-            })
-        }
-        Domain::Set(_) => first(&|x| bounds.contains(&x)),
-        Domain::Whole { high, .. } => first(&|x| {
-            x >= bounds[0]
-                && x.floor() >= x
-                && x < f64::INFINITY
-                && (high.is_none() || x <= bounds[1])
-        }),
-        Domain::Simplex => outside_simplex(elements, row),
-    }
-}
-
-/// The first row that has an element under 0 or does not sum to 1 within 1e-4.
-fn outside_simplex<T: Element>(elements: &[T], row: usize) -> Option<(usize, String)> {
-    const TOLERANCE: f64 = 1e-4;
-    if row == 0 {
-        return None;
-    }
-    for (number, elements) in elements.chunks_exact(row).enumerate() {
-        let negative = |element: &T| element.to_f64() < 0.0 || element.to_f64().is_nan();
-        if let Some(at) = elements.iter().position(negative) {
-            return Some((number * row + at, elements[at].to_f64().to_string()));
-        }
-        let sum: f64 = elements.iter().map(|element| element.to_f64()).sum();
-        if (sum - 1.0).abs() > TOLERANCE {
-            return Some((number * row, format!("the start of a row that sums to {sum}")));
-        }
-    }
-    None
-}
-
-/// A domain with the bounds that it has in this call.
-fn spell(domain: &Domain, bounds: &[f64]) -> String {
-    let mut next = bounds.iter();
-    describe::domain(domain, |_: NodeId| next.next().map_or_else(String::new, f64::to_string))
 }
 
 /// The integer that a number is.

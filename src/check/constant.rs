@@ -4,7 +4,8 @@ use super::files::FileIndex;
 use super::scope::Scope;
 use super::{Checker, Outcome, Value};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::graph::{Node, NodeId};
+use crate::evaluate::evaluate_constant;
+use crate::graph::NodeId;
 use crate::syntax::ast;
 
 impl Checker<'_> {
@@ -50,28 +51,6 @@ impl Checker<'_> {
         if let Some(number) = self.graph.as_number(root) {
             return Some(number);
         }
-        if !self.graph.axes(root).is_empty() {
-            return None;
-        }
-        let mut values = std::collections::HashMap::new();
-        for id in self.graph.reachable(&[root]) {
-            let value = match self.graph.node(id) {
-                Node::Number(bits) => f64::from_bits(*bits),
-                Node::Bool(truth) => f64::from(u8::from(*truth)),
-                Node::Map(function, arguments) => {
-                    let arguments: Vec<f64> =
-                        arguments.as_slice().iter().map(|id| values[id]).collect();
-                    (function.row().reference)(&arguments)
-                }
-                Node::Position(..)
-                | Node::Size(_)
-                | Node::Index(_)
-                | Node::Read(..)
-                | Node::Reduce(..)
-                | Node::Rename { .. } => return None,
-            };
-            values.insert(id, value);
-        }
-        values.get(&root).copied()
+        evaluate_constant(&self.graph, root)
     }
 }

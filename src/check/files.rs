@@ -98,7 +98,8 @@ pub(super) fn load(source: &Source) -> (Files, Vec<Diagnostic>) {
     let mut loader = Loader { files, diagnostics: Vec::new(), open: Vec::new(), tree: None };
     loader.files.root = loader.load_root(source);
     let prelude = library::PRELUDE;
-    loader.files.prelude = loader.load_file(Origin::Library(prelude.name), prelude.path, prelude.text.to_owned());
+    loader.files.prelude =
+        loader.load_file(Origin::Library(prelude.name), prelude.path, prelude.text.to_owned());
     (loader.files, loader.diagnostics)
 }
 

@@ -313,7 +313,7 @@ impl Checker<'_> {
             let sizes: Vec<NodeId> = reduced
                 .axes
                 .iter()
-                .map(|axis| self.graph.intern(Node::Size(self.graph.axis(*axis).extent)))
+                .map(|axis| self.graph.size(self.graph.axis(*axis).extent))
                 .collect();
             let count =
                 sizes.into_iter().reduce(|a, b| self.graph.map(Function::Multiply, &[a, b]));
@@ -357,10 +357,7 @@ impl Checker<'_> {
             return self.report(not_an_axis(span));
         }
         let extent = self.resolve_axis(scope, &AxisRef { axis, span })?;
-        Ok(Value::scalar(match self.graph.extent(extent) {
-            crate::graph::Extent::Literal(length) => self.graph.number(f64::from(*length)),
-            crate::graph::Extent::Named(_) => self.graph.intern(Node::Size(extent)),
-        }))
+        Ok(Value::scalar(self.graph.size(extent)))
     }
 
     /// `one_hot(label)`: 1 at the label, along the axis of the label.

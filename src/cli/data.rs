@@ -122,7 +122,11 @@ impl Table {
         let mut found = self.arrays.iter().filter(|(known, _)| known == name);
         let Some((_, array)) = found.next() else {
             let numbered = self.numbered(name);
-            return if numbered.is_empty() { Ok(None) } else { self.join(name, numbered).map(Some) };
+            return if numbered.is_empty() {
+                Ok(None)
+            } else {
+                self.join(name, numbered).map(Some)
+            };
         };
         if found.next().is_some() {
             return Err(self.twice(name));
@@ -200,7 +204,11 @@ impl Table {
     }
 
     /// Numbered columns as one array, if the numbers fill a box.
-    fn join(&self, name: &str, mut numbered: Vec<(Vec<usize>, &str)>) -> Result<DataArray, Failure> {
+    fn join(
+        &self,
+        name: &str,
+        mut numbered: Vec<(Vec<usize>, &str)>,
+    ) -> Result<DataArray, Failure> {
         numbered.sort();
         if let Some(pair) = numbered.windows(2).find(|pair| pair[0].0 == pair[1].0) {
             return Err(self.twice(pair[0].1));
@@ -249,13 +257,21 @@ impl Table {
     }
 
     /// Arrays of one shape, interleaved along further innermost axes.
-    fn stack(&self, name: &str, columns: &[DataArray], inner: &[usize]) -> Result<DataArray, Failure> {
+    fn stack(
+        &self,
+        name: &str,
+        columns: &[DataArray],
+        inner: &[usize],
+    ) -> Result<DataArray, Failure> {
         let (first, rest) = columns.split_first().expect("there is at least one column");
         if let Some(odd) = rest.iter().find(|column| column.shape != first.shape) {
             return Err(Failure::data(
                 DataCode::Shape,
                 &odd.place,
-                format!("it has shape {:?}, but `{}` has {:?}", odd.shape, first.place, first.shape),
+                format!(
+                    "it has shape {:?}, but `{}` has {:?}",
+                    odd.shape, first.place, first.shape
+                ),
                 "arrays that stand side by side need one shape",
             ));
         }
@@ -282,8 +298,11 @@ fn split_numbers(name: &str) -> (&str, Vec<usize>) {
     let mut base = name;
     let mut numbers = Vec::new();
     while let Some((front, last)) = base.rsplit_once('.') {
-        let is_plain = last == "0" || !last.starts_with('0') && last.bytes().all(|byte| byte.is_ascii_digit());
-        let Some(number) = last.parse().ok().filter(|_| is_plain && !front.is_empty()) else { break };
+        let is_plain =
+            last == "0" || !last.starts_with('0') && last.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(number) = last.parse().ok().filter(|_| is_plain && !front.is_empty()) else {
+            break;
+        };
         numbers.insert(0, number);
         base = front;
     }

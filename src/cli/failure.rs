@@ -140,7 +140,9 @@ pub(crate) fn list(names: &[&str]) -> String {
     let shown: Vec<String> = names.iter().take(12).map(|name| format!("`{name}`")).collect();
     match names.len() {
         0 => "none".to_owned(),
-        more if more > shown.len() => format!("{} and {} more", shown.join(", "), more - shown.len()),
+        more if more > shown.len() => {
+            format!("{} and {} more", shown.join(", "), more - shown.len())
+        }
         _ => shown.join(", "),
     }
 }

@@ -4,6 +4,8 @@
 //! to be shifted into an exponent. Polynomials are minimax (Remez exchange; Muller, *Elementary Functions*, 2016,
 //! chapter 3), computed with 70 digits, their error relative to the function approximated.
 
+use std::f64::consts::LOG2_E;
+
 use super::pen::Real;
 
 /// What splits an argument into n·ln 2 + r, for one precision.
@@ -37,6 +39,16 @@ fn reduction(x: Real<'_>) -> &'static Reduction {
 }
 
 impl Reduction {
+    /// x + low − n·ln 2
+    fn rest<'p>(&self, n: Real<'p>, x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
+        let [high, tail] = self.ln2;
+        let rest = n.fma(-high, x);
+        match low {
+            None => n.fma(-tail, rest),
+            Some(low) => rest + n.fma(-tail, low),
+        }
+    }
+
     /// The bits of 2ⁿ times the number whose bits are taken away, from the sum with the magic number.
     fn power<'p>(&self, sum: Real<'p>, over: Real<'p>) -> Real<'p> {
         sum.bits().shift_left(self.shift).minus(over.bits()).real()
@@ -80,24 +92,6 @@ const EXPM1_F64: [f64; 12] = [
     1.606_023_565_556_301_8e-10,
 ];
 
-/// (exp(−r) − 1 + r) / r² on −0.1734 ≤ r ≤ 0.52, degree 4, error of expm1 2^−26.3.
-const FALL_F32: [f64; 5] = [0.5, -0.166_668_18, 0.041_669_663, -0.008_287_431, 0.001_203_644];
-
-/// (exp(−r) − 1 + r) / r² on −0.1734 ≤ r ≤ 0.52, degree 10, error of expm1 2^−61.8.
-const FALL_F64: [f64; 11] = [
-    0.5,
-    -0.166_666_666_666_666_8,
-    0.041_666_666_666_666_775,
-    -0.008_333_333_333_314_695,
-    0.001_388_888_888_824_374,
-    -0.000_198_412_699_159_565_07,
-    2.480_159_182_076_339e-5,
-    -2.755_730_064_995_035_4e-6,
-    2.754_986_878_204_681e-7,
-    -2.481_961_388_745_714_4e-8,
-    1.781_695_346_041_983_5e-9,
-];
-
 /// [`EXP_F32`] of −r.
 const EXP_FALL_F32: [f64; 5] = [0.5, -0.166_665_18, 0.041_666_202, -0.008_368_951, 0.001_395_079_2];
 
@@ -115,14 +109,18 @@ const EXP_FALL_F64: [f64; 10] = [
     -2.511_800_097_419_992e-8,
 ];
 
-/// exp x. Both ends are reached in two multiplications, so that subnormal results are rounded once.
+/// exp x.
 pub(super) fn exp(x: Real<'_>) -> Real<'_> {
+    exp_sum(x, None)
+}
+
+/// exp(x + low), low small. Both ends are reached in two multiplications, so that subnormal results are rounded once.
+pub(super) fn exp_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     let reduce = reduction(x);
     let x = x.at_least(x.either(-104.0, -746.0)).at_most(x.either(89.0, 710.0));
-    let sum = x.fma(std::f64::consts::LOG2_E, reduce.magic);
-    let n = sum - reduce.magic;
-    let r = n.fma(-reduce.ln2[1], n.fma(-reduce.ln2[0], x));
-    let q = r.polynomial(x.either(&EXP_F32, &EXP_F64));
+    let sum = x.fma(LOG2_E, reduce.magic);
+    let r = reduce.rest(sum - reduce.magic, x, low);
+    let q = r.polynomial(x.either(&EXP_F32[..], &EXP_F64[..]));
     let p = r.fma(r.fma(q, 1.0), 1.0);
     let half = x.less(0.0).select(x.constant(reduce.halves[1]), reduce.halves[0]);
     p * reduce.power(sum, half) * half
@@ -130,12 +128,16 @@ pub(super) fn exp(x: Real<'_>) -> Real<'_> {
 
 /// exp(−x) for x ≥ 0.
 pub(super) fn exp_fall(x: Real<'_>) -> Real<'_> {
+    exp_fall_sum(x, None)
+}
+
+/// exp(−(x + low)) for x ≥ 0, low small.
+pub(super) fn exp_fall_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     let reduce = reduction(x);
     let x = x.at_most(x.either(104.0, 746.0));
-    let sum = x.fma(-std::f64::consts::LOG2_E, reduce.magic);
-    let n = sum - reduce.magic;
-    let r = n.fma(reduce.ln2[1], n.fma(reduce.ln2[0], x));
-    let q = r.polynomial(x.either(&EXP_FALL_F32, &EXP_FALL_F64));
+    let sum = x.fma(-LOG2_E, reduce.magic);
+    let r = reduce.rest(x.constant(reduce.magic) - sum, x, low);
+    let q = r.polynomial(x.either(&EXP_FALL_F32[..], &EXP_FALL_F64[..]));
     let p = r.fma(r.fma(q, -1.0), 1.0);
     let half = x.constant(reduce.halves[1]);
     p * reduce.power(sum, half) * half
@@ -143,28 +145,20 @@ pub(super) fn exp_fall(x: Real<'_>) -> Real<'_> {
 
 /// exp x − 1.
 pub(super) fn expm1(x: Real<'_>) -> Real<'_> {
+    expm1_sum(x, None)
+}
+
+/// exp(x + low) − 1, low less than a last place of x or so.
+pub(super) fn expm1_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     let reduce = reduction(x);
     let size = x.absolute();
     let near = x.at_least(x.either(-20.0, -40.0)).at_most(x.either(89.0, 710.0));
-    let sum = near.fma(std::f64::consts::LOG2_E, reduce.magic);
+    let sum = near.fma(LOG2_E, reduce.magic);
     let sum = size.less(0.5).select(x.constant(reduce.magic), sum);
-    let n = sum - reduce.magic;
-    let r = n.fma(-reduce.ln2[1], n.fma(-reduce.ln2[0], near));
-    let p = (r * r).fma(r.polynomial(x.either(&EXPM1_F32, &EXPM1_F64)), r);
+    let r = reduce.rest(sum - reduce.magic, near, low);
+    let p = (r * r).fma(r.polynomial(x.either(&EXPM1_F32[..], &EXPM1_F64[..])), r);
     // 2ⁿ⁻¹, doubled at the end: 2ⁿ may be past the largest number when the result is not.
     let half_power = reduce.power(sum, x.constant(2.0));
     let half = half_power.fma(p, half_power - 0.5);
     size.less(x.either(1.0e-10, 1.0e-20)).select(x, half + half)
-}
-
-/// exp(−x) − 1 for x ≥ 0.
-pub(super) fn expm1_fall(x: Real<'_>) -> Real<'_> {
-    let reduce = reduction(x);
-    let x = x.at_most(x.either(20.0, 44.0));
-    let sum = (x - 0.1733).fma(-std::f64::consts::LOG2_E, reduce.magic);
-    let n = sum - reduce.magic;
-    let r = n.fma(reduce.ln2[1], n.fma(reduce.ln2[0], x));
-    let p = (r * r).fma(r.polynomial(x.either(&FALL_F32, &FALL_F64)), -r);
-    let power = reduce.power(sum, x.constant(1.0));
-    power.fma(p, power - 1.0)
 }

@@ -4,7 +4,7 @@
 //! (the arrangement that keeps f whole is that of Ng's fdlibm, 1993). Polynomials are minimax (Remez exchange), computed
 //! with 70 digits, their error relative to the function approximated.
 
-use std::f64::consts::LN_2;
+use std::f64::consts::{LN_2, LOG2_E};
 
 use super::pen::{Integer, Real};
 use crate::loops::Precision;
@@ -60,45 +60,119 @@ const LOG1P_UNIT_F32: [f64; 9] = [
     -0.003_317_589_2,
 ];
 
-/// ln 2 with so few bits that a product with n is exact, and the rest of it.
-const LN_2_HIGH: f64 = 0.693_147_180_559_663;
-const LN_2_LOW: f64 = 2.823_529_056_303_157_7e-13;
+/// (log₂(1 + f) − f·c) / f² on −0.293 ≤ f ≤ 0.4143, degree 8, error of log₂ 2^−25.6.
+const LOG2_F32: [f64; 9] = [
+    -0.721_347_5,
+    0.480_903_77,
+    -0.360_682_73,
+    0.288_304_12,
+    -0.239_786_3,
+    0.208_871_19,
+    -0.193_334_2,
+    0.163_439_02,
+    -0.079_776_99,
+];
 
-/// The n of a positive normal x = 2ⁿ·m with ¾ ≤ m < 3/2.
-struct Parts<'p> {
-    n: Real<'p>,
+/// ln 2 with so few bits that a product with n is exact, and the rest of it.
+const LN_2_F32: [f64; 2] = [0.693_145_751_953_125, 1.428_606_8e-6];
+const LN_2_F64: [f64; 2] = [0.693_147_180_559_663, 2.823_529_056_303_157_7e-13];
+
+/// What rounding left of log₂ e.
+const LOG2_E_LOW_F32: f64 = 1.925_963e-8;
+const LOG2_E_LOW_F64: f64 = 2.035_527_374_093_103_3e-17;
+
+/// ln 2 in two parts, the first with so few bits that a product with n is exact.
+pub(super) fn ln_2(x: Real<'_>) -> [f64; 2] {
+    x.either(LN_2_F32, LN_2_F64)
+}
+
+/// The n of a positive normal x = 2ⁿ·m.
+pub(super) struct Split<'p> {
+    pub(super) n: Real<'p>,
     /// n, shifted to where an exponent has its bits.
     exponent: Integer<'p>,
 }
 
-fn split(x: Real<'_>) -> Parts<'_> {
+/// x = 2ⁿ·m with ¾ ≤ m < 3/2, which is exact about m − 1 on a wide range of 1 + x.
+pub(super) fn split(x: Real<'_>) -> Split<'_> {
+    split_above(x, 0x3f40_0000, 0x3fe8_0000_0000_0000)
+}
+
+/// x = 2ⁿ·m for a positive normal x, m at least the number that has these bits.
+fn split_above(x: Real<'_>, least_f32: i64, least_f64: i64) -> Split<'_> {
     match x.precision() {
         Precision::F32 => {
-            let exponent = x.bits().minus(0x3f40_0000).and(-0x0080_0000);
-            Parts { n: exponent.to_real() * (1.0 / 8_388_608.0), exponent }
+            let exponent = x.bits().minus(least_f32).and(-0x0080_0000);
+            Split { n: exponent.to_real() * (1.0 / 8_388_608.0), exponent }
         }
         Precision::F64 => {
-            // Counted from 2^−1024, so that the shift needs no sign; the count goes into the last bits of 2^52.
-            let count = x.bits().plus(0x4000_0000_0000_0000 - 0x3fe8_0000_0000_0000);
-            let n = count.shift_right(52).or(0x4330_0000_0000_0000).real()
-                - (4_503_599_627_370_496.0 + 1024.0);
-            Parts { n, exponent: count.and(-0x0010_0000_0000_0000).plus(-0x4000_0000_0000_0000) }
+            // n + 1024, so that the shift needs no sign; it becomes a real in the last bits of 2^52.
+            let count = x.bits().plus(0x4000_0000_0000_0000 - least_f64);
+            let whole = count.shift_right(52).or(0x4330_0000_0000_0000).real();
+            let exponent = count.and(-0x0010_0000_0000_0000).plus(-0x4000_0000_0000_0000);
+            Split { n: whole - (4_503_599_627_370_496.0 + 1024.0), exponent }
         }
     }
 }
 
-/// n·ln 2 + log(1 + f).
-fn assemble<'p>(n: Real<'p>, f: Real<'p>) -> Real<'p> {
+impl<'p> Split<'p> {
+    /// m − 1
+    pub(super) fn fraction(&self, x: Real<'p>) -> Real<'p> {
+        x.bits().minus(self.exponent).real() - 1.0
+    }
+
+    /// 2⁻ⁿ, made from four times as much, as it may be subnormal.
+    pub(super) fn scale(&self, x: Real<'p>) -> Real<'p> {
+        self.exponent.from(x.either(0x4080_0000, 0x4010_0000_0000_0000)).real() * 0.25
+    }
+}
+
+/// n and m − 1 of a positive x = 2ⁿ·m.
+pub(super) struct Parts<'p> {
+    pub(super) n: Real<'p>,
+    pub(super) f: Real<'p>,
+}
+
+/// n and m − 1 of a positive x, subnormal or not; numbers without meaning for others.
+pub(super) fn parts(x: Real<'_>) -> Parts<'_> {
+    parts_above(x, 0x3f40_0000, 0x3fe8_0000_0000_0000)
+}
+
+fn parts_above(x: Real<'_>, least_f32: i64, least_f64: i64) -> Parts<'_> {
+    let (up, by) = x.either((33_554_432.0, 25.0), (18_014_398_509_481_984.0, 54.0));
+    let subnormal = x.less(x.either(f64::from(f32::MIN_POSITIVE), f64::MIN_POSITIVE));
+    let normal = subnormal.select(x * up, x);
+    let split = split_above(normal, least_f32, least_f64);
+    let n = split.n - subnormal.select(x.constant(by), 0.0);
+    Parts { n, f: split.fraction(normal) }
+}
+
+/// n·ln 2 + log(1 + f)
+pub(super) fn assemble<'p>(n: Real<'p>, f: Real<'p>) -> Real<'p> {
     match f.precision() {
-        Precision::F32 => {
-            let tail = f.polynomial(&LOG_F32).fma(f, -0.5);
-            n.fma(LN_2, (f * f).fma(tail, f))
-        }
+        Precision::F32 => n.fma(LN_2, series_f32(f)),
         Precision::F64 => {
             let (half_square, head) = artanh_series(f, &LOG_F64);
-            n.fma(LN_2_HIGH, f - (half_square - n.fma(LN_2_LOW, head)))
+            n.fma(LN_2_F64[0], f - (half_square - n.fma(LN_2_F64[1], head)))
         }
     }
+}
+
+/// n·ln 2 + log(1 + f) − 1
+pub(super) fn assemble_less_one<'p>(n: Real<'p>, f: Real<'p>) -> Real<'p> {
+    let [high, low] = ln_2(f);
+    let whole = n.fma(high, -1.0);
+    match f.precision() {
+        Precision::F32 => n.fma(low, series_f32(f)) + whole,
+        Precision::F64 => {
+            let (half_square, head) = artanh_series(f, &LOG_F64);
+            (f - (half_square - n.fma(low, head))) + whole
+        }
+    }
+}
+
+fn series_f32(f: Real<'_>) -> Real<'_> {
+    (f * f).fma(f.polynomial(&LOG_F32).fma(f, -0.5), f)
 }
 
 /// h = f²/2 and s·(h + R), where log(1 + f) = f − (h − s·(h + R)).
@@ -109,36 +183,26 @@ fn artanh_series<'p>(f: Real<'p>, coefficients: &[f64]) -> (Real<'p>, Real<'p>) 
     (half_square, s * z.fma(z.polynomial(coefficients), half_square))
 }
 
-/// Puts right what a logarithm is outside of (`least`, ∞), where `least` is its pole.
-fn complete<'p>(x: Real<'p>, least: f64, inside: Real<'p>) -> Real<'p> {
+/// Puts right what a logarithm is outside of (`pole`, ∞).
+pub(super) fn complete<'p>(x: Real<'p>, pole: f64, inside: Real<'p>) -> Real<'p> {
     let inside = x.less(f64::INFINITY).select(inside, x);
-    let outside = x.equal(least).select(x.constant(f64::NEG_INFINITY), f64::NAN);
-    x.less_equal(least).select(outside, inside)
+    let outside = x.equal(pole).select(x.constant(f64::NEG_INFINITY), f64::NAN);
+    x.less_equal(pole).select(outside, inside)
 }
 
 /// log x.
 pub(super) fn log(x: Real<'_>) -> Real<'_> {
-    let (up, exponent, least) = x.either(
-        (33_554_432.0, 25.0, f64::from(f32::MIN_POSITIVE)),
-        (18_014_398_509_481_984.0, 54.0, f64::MIN_POSITIVE),
-    );
-    let subnormal = x.less(least);
-    let normal = subnormal.select(x * up, x);
-    let parts = split(normal);
-    let n = parts.n - subnormal.select(x.constant(exponent), 0.0);
-    let f = normal.bits().minus(parts.exponent).real() - 1.0;
+    let Parts { n, f } = parts(x);
     complete(x, 0.0, assemble(n, f))
 }
 
 /// log(1 + x).
 pub(super) fn log1p(x: Real<'_>) -> Real<'_> {
-    let parts = split(x + 1.0);
-    // 2⁻ⁿ may be subnormal, four times as much is not.
-    let four = x.either(0x4080_0000, 0x4010_0000_0000_0000);
-    let scale = parts.exponent.from(four).real() * 0.25;
+    let split = split(x + 1.0);
+    let scale = split.scale(x);
     // Rounded once, as both products are exact: the digits that 1 + x lost do not matter.
     let f = x.fma(scale, scale - 1.0);
-    complete(x, -1.0, assemble(parts.n, f))
+    complete(x, -1.0, assemble(split.n, f))
 }
 
 /// log(1 + x) for 0 ≤ x ≤ 1.
@@ -150,4 +214,20 @@ pub(super) fn log1p_unit(x: Real<'_>) -> Real<'_> {
             x - (half_square - head)
         }
     }
+}
+
+/// log₂ x, with √½ ≤ m < √2 so that the sum with n never cancels.
+pub(super) fn log2(x: Real<'_>) -> Real<'_> {
+    let Parts { n, f } = parts_above(x, 0x3f35_04f3, 0x3fe6_a09e_667f_3bcd);
+    let part = match x.precision() {
+        Precision::F32 => {
+            let tail = (f * f).fma(f.polynomial(&LOG2_F32), f * LOG2_E_LOW_F32);
+            f.fma(LOG2_E, tail)
+        }
+        Precision::F64 => {
+            let (half_square, head) = artanh_series(f, &LOG_F64);
+            f.fma(LOG2_E, (head - half_square).fma(LOG2_E, f * LOG2_E_LOW_F64))
+        }
+    };
+    complete(x, 0.0, n + part)
 }

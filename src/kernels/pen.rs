@@ -35,6 +35,19 @@ pub(super) fn unary(
     result
 }
 
+/// Writes a function of two arguments.
+pub(super) fn binary(
+    emit: &mut dyn Emit,
+    x: Value,
+    y: Value,
+    kernel: impl for<'p> FnOnce(Real<'p>, Real<'p>) -> Real<'p>,
+) -> Value {
+    let short: &mut dyn Emit = &mut *emit;
+    let pen = RefCell::new(short);
+    let Real(_, result) = kernel(Real(&pen, x), Real(&pen, y));
+    result
+}
+
 fn write(pen: Pen<'_>, operation: Operation) -> Value {
     pen.borrow_mut().emit(operation)
 }
@@ -76,6 +89,15 @@ impl<'p> Real<'p> {
 
     pub(super) fn absolute(self) -> Self {
         self.of(Operation::Absolute(self.1))
+    }
+
+    pub(super) fn floor(self) -> Self {
+        self.of(Operation::Floor(self.1))
+    }
+
+    /// The nearest whole number, ties to even.
+    pub(super) fn nearest(self) -> Self {
+        self.of(Operation::Nearest(self.1))
     }
 
     /// The smaller of both, NaN where `self` is.
@@ -158,6 +180,16 @@ impl<'p> Integer<'p> {
     pub(super) fn or(self, other: impl IntegerOperand<'p>) -> Self {
         let other = other.integer(self);
         self.of(Operation::BitOr(self.1, other.1))
+    }
+
+    pub(super) fn exclusive_or(self, other: Self) -> Self {
+        self.of(Operation::BitXor(self.1, other.1))
+    }
+
+    /// Whether it is this number.
+    pub(super) fn is(self, value: i64) -> Mask {
+        let value = self.constant(value);
+        Mask(write(self.0, Operation::IntegerEqual(self.1, value.1)))
     }
 
     pub(super) fn shift_left(self, by: u8) -> Self {

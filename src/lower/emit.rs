@@ -7,8 +7,8 @@ use super::{ArraySource, Lowered, Output};
 use crate::builtins::Reduction;
 use crate::graph::{self, AxisId, Graph, InputId, InputKind, Node, NodeId, Type};
 use crate::loops::{
-    Accumulator, Array, ArrayId, ArrayRole, Emit, Extent, ExtentId, Join, Kind, Loop, LoopId, Operation, Precision,
-    Program, Statement, Subscript, Value,
+    Accumulator, Array, ArrayId, ArrayRole, Emit, Extent, ExtentId, Join, Kind, Loop, LoopId,
+    Operation, Precision, Program, Statement, Subscript, Value,
 };
 
 /// The program so far.
@@ -50,9 +50,16 @@ impl Emit for Emitter<'_> {
 
     fn emit(&mut self, operation: Operation) -> Value {
         // Constants are cheaper to make where they are used than to keep.
-        let is_constant = matches!(operation, Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_));
-        let scopes = if is_constant { self.bodies.len() - 1..self.bodies.len() } else { 0..self.bodies.len() };
-        if let Some(known) = self.bodies[scopes].iter().rev().find_map(|body| body.operations.get(&operation)) {
+        let is_constant =
+            matches!(operation, Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_));
+        let scopes = if is_constant {
+            self.bodies.len() - 1..self.bodies.len()
+        } else {
+            0..self.bodies.len()
+        };
+        if let Some(known) =
+            self.bodies[scopes].iter().rev().find_map(|body| body.operations.get(&operation))
+        {
             return *known;
         }
         let value = self.new_value(self.kind_of(&operation));
@@ -66,7 +73,12 @@ impl Emit for Emitter<'_> {
 }
 
 impl<'a> Emitter<'a> {
-    pub(super) fn new(graph: &'a Graph, outputs: &'a [Output], precision: Precision, fused: bool) -> Self {
+    pub(super) fn new(
+        graph: &'a Graph,
+        outputs: &'a [Output],
+        precision: Precision,
+        fused: bool,
+    ) -> Self {
         let program = Program {
             precision,
             fused,
@@ -89,8 +101,13 @@ impl<'a> Emitter<'a> {
         };
         for (index, output) in outputs.iter().enumerate() {
             let kind = emitter.element_kind(output.node);
-            let array =
-                emitter.add_array(&output.name, kind, ArrayRole::Output, &output.axes, ArraySource::Output(index));
+            let array = emitter.add_array(
+                &output.name,
+                kind,
+                ArrayRole::Output,
+                &output.axes,
+                ArraySource::Output(index),
+            );
             emitter.written.push(array);
         }
         emitter
@@ -147,13 +164,19 @@ impl<'a> Emitter<'a> {
     pub(super) fn close_loop(&mut self, axis: AxisId, reductions: &[NodeId]) {
         let body = self.bodies.pop().expect("a loop is open");
         let (_, id) = body.counter.expect("only loops are closed");
-        let lanes = !body.statements.iter().any(|statement| matches!(statement, Statement::Loop(_)));
+        let lanes =
+            !body.statements.iter().any(|statement| matches!(statement, Statement::Loop(_)));
         let extent = self.extent(self.graph.axis(axis).extent);
-        let (nodes, accumulators): (Vec<NodeId>, Vec<Accumulator>) = body.accumulators.into_iter().unzip();
-        let results: Vec<Value> = accumulators.iter().map(|accumulator| accumulator.result).collect();
+        let (nodes, accumulators): (Vec<NodeId>, Vec<Accumulator>) =
+            body.accumulators.into_iter().unzip();
+        let results: Vec<Value> =
+            accumulators.iter().map(|accumulator| accumulator.result).collect();
         let done = Loop { id, extent, lanes, body: body.statements, accumulators };
         self.body().statements.push(Statement::Loop(done));
-        debug_assert!(nodes.iter().all(|node| reductions.contains(node)), "only what the loop was opened for");
+        debug_assert!(
+            nodes.iter().all(|node| reductions.contains(node)),
+            "only what the loop was opened for"
+        );
         for (node, result) in nodes.into_iter().zip(results) {
             self.define(node, result);
         }
@@ -183,7 +206,9 @@ impl<'a> Emitter<'a> {
     fn accumulate(&mut self, reduction: NodeId, argument: NodeId) {
         let element = self.value(argument);
         let join = self.join(reduction);
-        let Node::Reduce(_, axis, _) = *self.graph.node(reduction) else { unreachable!("only reductions accumulate") };
+        let Node::Reduce(_, axis, _) = *self.graph.node(reduction) else {
+            unreachable!("only reductions accumulate")
+        };
         let innermost = self.bodies.last().and_then(|body| body.counter).map(|(axis, _)| axis);
         if innermost == Some(axis) {
             let result = self.new_value(self.program.kinds[element.0 as usize]);
@@ -230,7 +255,8 @@ impl<'a> Emitter<'a> {
         if let Some(known) = self.bodies.iter().rev().find_map(|body| body.values.get(&node)) {
             return *known;
         }
-        let value = if is_constant(self.graph, node) { self.compute(node) } else { self.load_stored(node) };
+        let value =
+            if is_constant(self.graph, node) { self.compute(node) } else { self.load_stored(node) };
         self.body().values.insert(node, value);
         value
     }
@@ -269,7 +295,8 @@ impl<'a> Emitter<'a> {
 
     fn read(&mut self, input: InputId, subscripts: &[NodeId]) -> Value {
         let array = self.input_array(input);
-        let subscripts: Vec<Subscript> = subscripts.iter().map(|node| self.subscript(*node)).collect();
+        let subscripts: Vec<Subscript> =
+            subscripts.iter().map(|node| self.subscript(*node)).collect();
         let element = self.emit(Operation::Load(array, subscripts));
         match self.graph.input(input).kind {
             InputKind::Real | InputKind::Index { .. } => element,
@@ -284,7 +311,10 @@ impl<'a> Emitter<'a> {
             Node::Read(input, _) => {
                 let label = self.value(node);
                 // A missing label points nowhere: what it would select is not used, but it is read.
-                let optional = matches!(self.graph.input(*input).kind, InputKind::Index { optional: true, .. });
+                let optional = matches!(
+                    self.graph.input(*input).kind,
+                    InputKind::Index { optional: true, .. }
+                );
                 Subscript::Value(if optional { self.nearest_position(label) } else { label })
             }
             _ => {
@@ -371,8 +401,13 @@ impl<'a> Emitter<'a> {
             InputKind::Real | InputKind::Switch => Kind::Real,
             InputKind::Index { .. } => Kind::Integer,
         };
-        let array =
-            self.add_array(&declared.name, kind, ArrayRole::Input, &declared.axes, ArraySource::Input(input));
+        let array = self.add_array(
+            &declared.name,
+            kind,
+            ArrayRole::Input,
+            &declared.axes,
+            ArraySource::Input(input),
+        );
         self.inputs.insert(input, array);
         array
     }
@@ -415,7 +450,9 @@ impl<'a> Emitter<'a> {
     /// Whether the same operation may have another value later: a load of what the program writes.
     fn is_volatile(&self, operation: &Operation) -> bool {
         match operation {
-            Operation::Load(array, _) => self.program.arrays[array.0 as usize].role != ArrayRole::Input,
+            Operation::Load(array, _) => {
+                self.program.arrays[array.0 as usize].role != ArrayRole::Input
+            }
             _ => false,
         }
     }

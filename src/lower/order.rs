@@ -6,7 +6,8 @@ use crate::graph::{AxisId, AxisKind, ExtentId, Graph, Node, NodeId};
 /// All axes that the outputs need.
 pub(super) fn order_axes(graph: &Graph, outputs: &[Output]) -> Vec<AxisId> {
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
-    let mut used: Vec<AxisId> = outputs.iter().flat_map(|output| output.axes.iter().copied()).collect();
+    let mut used: Vec<AxisId> =
+        outputs.iter().flat_map(|output| output.axes.iter().copied()).collect();
     for id in graph.reachable(&roots) {
         used.extend(graph.axes(id).iter());
         if let Node::Rename { from, .. } = graph.node(id) {
@@ -33,15 +34,20 @@ pub(super) fn order_axes(graph: &Graph, outputs: &[Output]) -> Vec<AxisId> {
 fn order_extents(graph: &Graph) -> Vec<ExtentId> {
     let mut before: Vec<(ExtentId, ExtentId)> = Vec::new();
     for input in graph.input_ids() {
-        let extents: Vec<ExtentId> = graph.input(input).axes.iter().map(|axis| graph.axis(*axis).extent).collect();
-        before.extend(extents.windows(2).filter(|pair| pair[0] != pair[1]).map(|pair| (pair[0], pair[1])));
+        let extents: Vec<ExtentId> =
+            graph.input(input).axes.iter().map(|axis| graph.axis(*axis).extent).collect();
+        before.extend(
+            extents.windows(2).filter(|pair| pair[0] != pair[1]).map(|pair| (pair[0], pair[1])),
+        );
     }
     let mut left: Vec<ExtentId> = graph.extent_ids().collect();
     let mut ordered = Vec::new();
     while !left.is_empty() {
         let free = left
             .iter()
-            .position(|extent| !before.iter().any(|(outer, inner)| inner == extent && left.contains(outer)))
+            .position(|extent| {
+                !before.iter().any(|(outer, inner)| inner == extent && left.contains(outer))
+            })
             // Arrays that disagree: the extent that was declared first.
             .unwrap_or(0);
         ordered.push(left.remove(free));

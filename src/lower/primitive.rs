@@ -8,7 +8,12 @@ use crate::loops::{Emit, Operation, Value};
 
 impl Emitter<'_> {
     /// The code of a function applied to the values of its arguments.
-    pub(super) fn function(&mut self, function: Function, nodes: &[NodeId], values: &[Value]) -> Value {
+    pub(super) fn function(
+        &mut self,
+        function: Function,
+        nodes: &[NodeId],
+        values: &[Value],
+    ) -> Value {
         match *values {
             [a] => self.unary(function, a),
             [a, b] => self.binary(function, nodes, a, b),
@@ -155,7 +160,11 @@ impl Emitter<'_> {
         match constant {
             Some(0.5) => self.emit(Operation::SquareRoot(base)),
             Some(number) if number.fract() == 0.0 && (1.0..=16.0).contains(&number.abs()) => {
-                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 16")]
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "1 to 16"
+                )]
                 let power = self.whole_power(base, number.abs() as u32);
                 if number > 0.0 {
                     return power;

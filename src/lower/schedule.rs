@@ -37,9 +37,14 @@ pub(super) fn schedule(emitter: &mut Emitter<'_>, axes: &[AxisId]) {
     let roots: Vec<NodeId> = items.iter().map(|item| item.node).collect();
     let nodes = emitter.graph.reachable(&roots);
     let costs = costs(emitter.graph, &nodes);
-    items.extend(nodes.iter().filter(|id| !is_constant(emitter.graph, **id)).map(|id| Item { node: *id, task: Task::Compute }));
+    items.extend(
+        nodes
+            .iter()
+            .filter(|id| !is_constant(emitter.graph, **id))
+            .map(|id| Item { node: *id, task: Task::Compute }),
+    );
     let scheduler = Scheduler { costs };
-    scheduler.run(emitter, &items, axes);
+    scheduler.run(emitter, &Group { items, wanted: BTreeSet::new() }, axes);
 }
 
 /// Whether a node is written out wherever it is used.
@@ -57,7 +62,10 @@ fn costs(graph: &Graph, nodes: &[NodeId]) -> HashMap<NodeId, u32> {
             Node::Map(function, _) if is_cheap(*function) => 1,
             Node::Map(..) | Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
         };
-        let cost = graph.arguments(*id).iter().fold(own, |sum, argument| sum.saturating_add(costs[argument]));
+        let cost = graph
+            .arguments(*id)
+            .iter()
+            .fold(own, |sum, argument| sum.saturating_add(costs[argument]));
         costs.insert(*id, cost);
     }
     // An array that is read under another axis name must lie in memory.
@@ -97,10 +105,18 @@ struct Scheduler {
     costs: HashMap<NodeId, u32>,
 }
 
+/// Work that is scheduled together.
+#[derive(Clone, Debug, Default)]
+struct Group {
+    items: BTreeSet<Item>,
+    /// The nodes among them whose values others need as well.
+    wanted: BTreeSet<NodeId>,
+}
+
 /// The groups of work at one axis: what lies before the loop of each stage, and what lies in it.
 struct Groups {
-    before: Vec<BTreeSet<Item>>,
-    inside: Vec<BTreeSet<Item>>,
+    before: Vec<Group>,
+    inside: Vec<Group>,
 }
 
 /// Where the node of an item is computed at one axis.
@@ -111,35 +127,39 @@ enum Home {
 }
 
 impl Scheduler {
-    fn run(&self, emitter: &mut Emitter<'_>, items: &BTreeSet<Item>, axes: &[AxisId]) {
+    fn run(&self, emitter: &mut Emitter<'_>, group: &Group, axes: &[AxisId]) {
         let Some((axis, rest)) = axes.split_first() else {
-            for item in items {
+            for item in &group.items {
                 emitter.item(item.node, item.task);
             }
             return;
         };
         let concerned = |item: &Item| {
-            axes_of(emitter, item).contains(*axis) || consumed_axis(emitter.graph, item) == Some(*axis)
+            axes_of(emitter, item).contains(*axis)
+                || consumed_axis(emitter.graph, item) == Some(*axis)
         };
-        if !items.iter().any(concerned) {
-            return self.run(emitter, items, rest);
+        if !group.items.iter().any(concerned) {
+            return self.run(emitter, group, rest);
         }
-        let groups = self.divide(emitter, items, axes);
+        let groups = self.divide(emitter, group, axes);
         for (before, inside) in groups.before.iter().zip(&groups.inside) {
-            if !before.is_empty() {
+            if !before.items.is_empty() {
                 self.run(emitter, before, rest);
             }
-            if !inside.is_empty() {
+            if !inside.items.is_empty() {
                 self.run_loop(emitter, inside, *axis, rest);
             }
         }
     }
 
-    fn run_loop(&self, emitter: &mut Emitter<'_>, inside: &BTreeSet<Item>, axis: AxisId, rest: &[AxisId]) {
+    fn run_loop(&self, emitter: &mut Emitter<'_>, inside: &Group, axis: AxisId, rest: &[AxisId]) {
         let reductions: Vec<NodeId> = inside
+            .items
             .iter()
             .filter_map(|item| match item.task {
-                Task::Accumulate(reduction) if consumed_axis(emitter.graph, item) == Some(axis) => Some(reduction),
+                Task::Accumulate(reduction) if consumed_axis(emitter.graph, item) == Some(axis) => {
+                    Some(reduction)
+                }
                 _ => None,
             })
             .collect();
@@ -155,20 +175,25 @@ impl Scheduler {
     }
 
     /// Finds the group of every item, later groups first, so that each knows what is asked of it.
-    fn divide(&self, emitter: &mut Emitter<'_>, items: &BTreeSet<Item>, axes: &[AxisId]) -> Groups {
-        let axis = axes[0];
-        let homes = homes(emitter, items, axis);
-        let stages = 1 + homes.values().map(|home| match home {
-            Home::Before(stage) | Home::Inside(stage) => *stage,
-        }).max().unwrap_or(0);
-        let mut groups = Groups { before: vec![BTreeSet::new(); stages], inside: vec![BTreeSet::new(); stages] };
-        for item in items.iter().filter(|item| item.task != Task::Compute) {
-            groups.of(homes[item]).insert(*item);
+    fn divide(&self, emitter: &mut Emitter<'_>, group: &Group, axes: &[AxisId]) -> Groups {
+        let homes = homes(emitter, &group.items, axes[0]);
+        let stages = 1 + homes.values().map(|home| home.stage()).max().unwrap_or(0);
+        let mut groups = Groups {
+            before: vec![Group::default(); stages],
+            inside: vec![Group::default(); stages],
+        };
+        for item in &group.items {
+            if item.task != Task::Compute {
+                groups.of(homes[item]).items.insert(*item);
+            } else if group.wanted.contains(&item.node) {
+                let (home, producer) =
+                    producer(emitter.graph, item.node, axes[0], &homes).expect("it is an item");
+                groups.want(home, producer);
+            }
         }
-        let deeper = set_of(axes);
         for stage in (0..stages).rev() {
             for home in [Home::Inside(stage), Home::Before(stage)] {
-                self.demand(emitter, &mut groups, home, &homes, axes, deeper);
+                self.demand(emitter, &mut groups, home, &homes, axes);
             }
         }
         groups
@@ -182,50 +207,80 @@ impl Scheduler {
         home: Home,
         homes: &HashMap<Item, Home>,
         axes: &[AxisId],
-        deeper: AxisSet,
     ) {
-        let mut open: Vec<Item> = groups.of(home).iter().copied().collect();
+        let mut open: Vec<Item> = groups.of(home).items.iter().copied().collect();
         while let Some(item) = open.pop() {
             for argument in needs(emitter.graph, &item) {
-                let computed = Item { node: argument, task: Task::Compute };
-                let Some(theirs) = producer(emitter.graph, argument, axes[0], homes) else { continue };
-                let inner = emitter.graph.axes(argument).intersection(deeper);
-                let (group, item) = if theirs.0 == home {
-                    (home, theirs.1)
-                } else if inner.is_empty() || theirs.1.task != Task::Compute {
-                    (theirs.0, theirs.1)
-                } else if self.costs[&argument] <= CHEAP && !emitter.is_stored(argument) {
-                    (home, computed)
-                } else {
-                    emitter.store(argument, &in_order(axes, inner));
-                    (theirs.0, theirs.1)
+                let Some((theirs, producer)) = producer(emitter.graph, argument, axes[0], homes)
+                else {
+                    continue;
                 };
-                if groups.of(group).insert(item) && group == home {
-                    open.push(item);
+                let inner = emitter.graph.axes(argument).intersection(set_of(axes));
+                let in_memory = !inner.is_empty() && producer.task == Task::Compute;
+                let again = theirs != home
+                    && in_memory
+                    && self.costs[&argument] <= CHEAP
+                    && !emitter.is_stored(argument);
+                if theirs == home || again {
+                    if groups.of(home).items.insert(producer) {
+                        open.push(producer);
+                    }
+                    continue;
                 }
+                if in_memory {
+                    emitter.store(argument, &in_order(axes, inner));
+                }
+                groups.want(theirs, producer);
             }
         }
     }
 }
 
 impl Groups {
-    fn of(&mut self, home: Home) -> &mut BTreeSet<Item> {
+    fn of(&mut self, home: Home) -> &mut Group {
         match home {
             Home::Before(stage) => &mut self.before[stage],
             Home::Inside(stage) => &mut self.inside[stage],
         }
     }
+
+    /// Asks a group for a value that is used outside of it.
+    fn want(&mut self, home: Home, producer: Item) {
+        let group = self.of(home);
+        group.items.insert(producer);
+        if producer.task == Task::Compute {
+            group.wanted.insert(producer.node);
+        }
+    }
+}
+
+impl Home {
+    fn stage(self) -> usize {
+        match self {
+            Self::Before(stage) | Self::Inside(stage) => stage,
+        }
+    }
 }
 
 /// Where the value of a node comes from at this axis: a reduction over the axis comes from its accumulation.
-fn producer(graph: &Graph, id: NodeId, axis: AxisId, homes: &HashMap<Item, Home>) -> Option<(Home, Item)> {
+fn producer(
+    graph: &Graph,
+    id: NodeId,
+    axis: AxisId,
+    homes: &HashMap<Item, Home>,
+) -> Option<(Home, Item)> {
     let computed = Item { node: id, task: Task::Compute };
     let home = *homes.get(&computed)?;
     if let Node::Reduce(_, reduced, argument) = graph.node(id)
         && *reduced == axis
     {
-        let Home::Before(stage) = home else { unreachable!("a reduction has not the axis that it reduces") };
-        return Some((Home::Inside(stage - 1), Item { node: *argument, task: Task::Accumulate(id) }));
+        let Home::Before(stage) = home else {
+            unreachable!("a reduction has not the axis that it reduces")
+        };
+        return Some((
+            Home::Inside(stage - 1),
+            Item { node: *argument, task: Task::Accumulate(id) },
+        ));
     }
     Some((home, computed))
 }
@@ -239,7 +294,12 @@ fn homes(emitter: &Emitter<'_>, items: &BTreeSet<Item>, axis: AxisId) -> HashMap
         let stage = match item.task {
             Task::Compute => {
                 let arguments = graph.arguments(item.node);
-                let stage = arguments.iter().filter_map(|argument| stages.get(argument)).max().copied().unwrap_or(0);
+                let stage = arguments
+                    .iter()
+                    .filter_map(|argument| stages.get(argument))
+                    .max()
+                    .copied()
+                    .unwrap_or(0);
                 let stage = stage + usize::from(consumes(graph, item.node) == Some(axis));
                 stages.insert(item.node, stage);
                 stage

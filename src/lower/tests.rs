@@ -2,25 +2,30 @@ use super::*;
 use crate::check::{Source, check};
 use crate::evaluate;
 use crate::interpret::{ArrayData, element_count, interpret};
-use crate::loops::validate::validate;
+use crate::loops::validate;
 
 #[test]
 fn every_shipped_loss_lowers_to_a_valid_program() {
     for shipped in crate::library::LOSSES {
-        let checked = check(&Source::Library(shipped.name.to_owned())).expect("the library is right");
+        let checked =
+            check(&Source::Library(shipped.name.to_owned())).expect("the library is right");
         for model in checked.models {
             for precision in [Precision::F32, Precision::F64] {
                 let mut graph = model.graph.clone();
                 let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
                 let lowered = lower(&mut graph, &[output], precision, true);
-                validate(&lowered.program).unwrap_or_else(|error| panic!("{}: {error}\n{}", model.name, lowered.program));
+                validate(&lowered.program)
+                    .unwrap_or_else(|error| panic!("{}: {error}\n{}", model.name, lowered.program));
             }
         }
     }
 }
 
 /// The inputs of an example as the evaluator wants them, defaults included.
-fn environment(model: &crate::model::Model, example: &crate::model::Example) -> evaluate::Environment {
+fn environment(
+    model: &crate::model::Model,
+    example: &crate::model::Example,
+) -> evaluate::Environment {
     let graph = &model.graph;
     let mut extents: Vec<usize> = graph
         .extent_ids()
@@ -34,11 +39,17 @@ fn environment(model: &crate::model::Model, example: &crate::model::Example) -> 
             extents[graph.axis(*axis).extent.index()] = *length;
         }
     }
-    let mut environment = evaluate::Environment { extents, inputs: vec![Vec::new(); graph.input_ids().count()] };
+    let mut environment =
+        evaluate::Environment { extents, inputs: vec![Vec::new(); graph.input_ids().count()] };
     for id in graph.input_ids() {
         let input = graph.input(id);
-        let count: usize = input.axes.iter().map(|axis| environment.extents[graph.axis(*axis).extent.index()]).product();
-        environment.inputs[id.index()] = match example.inputs.iter().find(|(given, _)| *given == id) {
+        let count: usize = input
+            .axes
+            .iter()
+            .map(|axis| environment.extents[graph.axis(*axis).extent.index()])
+            .product();
+        environment.inputs[id.index()] = match example.inputs.iter().find(|(given, _)| *given == id)
+        {
             Some((_, tensor)) if tensor.data.len() == count => tensor.data.clone(),
             Some((_, tensor)) => vec![tensor.data[0]; count],
             None => {
@@ -53,16 +64,23 @@ fn environment(model: &crate::model::Model, example: &crate::model::Example) -> 
 
 /// The outputs of a program by the interpreter.
 fn run(lowered: &Lowered, graph: &Graph, environment: &evaluate::Environment) -> Vec<Vec<f64>> {
-    let extents: Vec<u64> = lowered.extents.iter().map(|extent| environment.extents[extent.index()] as u64).collect();
+    let extents: Vec<u64> =
+        lowered.extents.iter().map(|extent| environment.extents[extent.index()] as u64).collect();
     let mut arrays = Vec::new();
     for (index, source) in lowered.arrays.iter().enumerate() {
-        let count = element_count(&lowered.program, crate::loops::ArrayId(u32::try_from(index).expect("few")), &extents);
+        let count = element_count(
+            &lowered.program,
+            crate::loops::ArrayId(u32::try_from(index).expect("few")),
+            &extents,
+        );
         #[expect(clippy::cast_possible_truncation, reason = "indices are small whole numbers")]
         match source {
             ArraySource::Input(input) => {
                 let data = &environment.inputs[input.index()];
                 arrays.push(match graph.input(*input).kind {
-                    crate::graph::InputKind::Index { .. } => ArrayData::I64(data.iter().map(|x| *x as i64).collect()),
+                    crate::graph::InputKind::Index { .. } => {
+                        ArrayData::I64(data.iter().map(|x| *x as i64).collect())
+                    }
                     _ => ArrayData::F64(data.clone()),
                 });
             }
@@ -71,7 +89,8 @@ fn run(lowered: &Lowered, graph: &Graph, environment: &evaluate::Environment) ->
         }
     }
     interpret(&lowered.program, &extents, &mut arrays);
-    let outputs = lowered.arrays.iter().filter(|source| **source != ArraySource::Temporary).zip(arrays);
+    let outputs =
+        lowered.arrays.iter().filter(|source| **source != ArraySource::Temporary).zip(arrays);
     outputs
         .filter(|(source, _)| matches!(source, ArraySource::Output(_)))
         .map(|(_, array)| match array {
@@ -84,19 +103,24 @@ fn run(lowered: &Lowered, graph: &Graph, environment: &evaluate::Environment) ->
 #[test]
 fn programs_agree_with_plain_evaluation_on_every_example() {
     for shipped in crate::library::LOSSES {
-        let checked = check(&Source::Library(shipped.name.to_owned())).expect("the library is right");
+        let checked =
+            check(&Source::Library(shipped.name.to_owned())).expect("the library is right");
         for model in checked.models {
             let mut graph = model.graph.clone();
             let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
             let lowered = lower(&mut graph, &[output], Precision::F64, true);
             for example in &model.examples {
                 let environment = environment(&model, example);
-                let want = evaluate::evaluate(&model.graph, &[model.value], &environment)[0].data[0];
+                let want =
+                    evaluate::evaluate(&model.graph, &[model.value], &environment)[0].data[0];
                 let got = run(&lowered, &graph, &environment)[0][0];
                 let missing = model.missing.is_some_and(|missing| {
                     evaluate::evaluate(&model.graph, &[missing], &environment)[0].data[0] != 0.0
                 });
-                let close = (got - want).abs() <= 1e-13 * want.abs().max(1e-300) || got == want || missing;
+                let close = (got - want).abs() <= 1e-13 * want.abs().max(1e-300)
+                    || got == want
+                    || missing
+                    || got.is_nan() && want.is_nan();
                 assert!(close, "{}: {got} is not {want}\n{}", model.name, lowered.program);
             }
         }

@@ -170,12 +170,14 @@ impl Writer<'_> {
     ) -> (Option<Known>, i64) {
         match subscript {
             Subscript::Literal(at) => (None, i64::from(at)),
-            Subscript::Counter(id) => {
-                let constant =
-                    if self.lane_loop == Some(id) { copy * self.width + lane } else { 0 };
-                let constant = i64::try_from(constant).expect("a few lanes");
-                (Some(self.counters[&id]), constant)
-            }
+            Subscript::Counter(id) if self.lane_loop != Some(id) => (Some(self.counters[&id]), 0),
+            Subscript::Counter(id) => match &self.tail {
+                Some(tail) => (Some(tail.lanes[lane]), 0),
+                None => {
+                    let constant = i64::try_from(copy * self.width + lane).expect("a few lanes");
+                    (Some(self.counters[&id]), constant)
+                }
+            },
             Subscript::Value(value) => match &self.values[value.0 as usize] {
                 Binding::Constant(Operation::Integer(constant)) => (None, *constant),
                 Binding::Constant(other) => unreachable!("a subscript {}", other.name()),
@@ -219,7 +221,7 @@ impl Writer<'_> {
         let rest_varies = rest.iter().any(|subscript| self.varies(*subscript));
         match (rest_varies, self.varies(*last), *last) {
             (false, false, _) => Pattern::Same,
-            (false, true, Subscript::Counter(_)) => Pattern::Contiguous,
+            (false, true, Subscript::Counter(_)) if self.tail.is_none() => Pattern::Contiguous,
             _ => Pattern::Scattered,
         }
     }

@@ -38,6 +38,7 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
         width: 1,
         copies: 1,
         lane_loop: None,
+        tail: None,
         stored: HashSet::new(),
         values: vec![Binding::Unbound; program.kinds.len()],
         counters: HashMap::new(),
@@ -76,6 +77,8 @@ pub(super) struct Writer<'a> {
     pub(super) copies: usize,
     /// The loop in lanes around the code being written.
     pub(super) lane_loop: Option<LoopId>,
+    /// In the tail of that loop.
+    pub(super) tail: Option<Tail>,
     /// The arrays that this loop writes.
     pub(super) stored: HashSet<ArrayId>,
     pub(super) values: Vec<Binding>,
@@ -84,6 +87,15 @@ pub(super) struct Writer<'a> {
     pub(super) extents: Vec<ir::Value>,
     /// Memory for partial results, shared by all loops in lanes.
     pub(super) slots: Vec<StackSlot>,
+}
+
+/// The last iterations of a loop in lanes, fewer than there are lanes.
+#[derive(Debug)]
+pub(super) struct Tail {
+    /// Where each lane stands: those past the end stand on the last element.
+    pub(super) lanes: Vec<Known>,
+    /// Which lanes are not past the end, as a mask.
+    pub(super) counting: ir::Value,
 }
 
 /// A loop around the code being written.
@@ -196,7 +208,7 @@ impl<'a> Writer<'a> {
             let element = self.operand(accumulator.element, 0);
             next.push(self.join(accumulator.join, *before, element));
         }
-        let results = self.leave(&repeat, 1, &next);
+        let results = self.leave(&repeat, Some(1), &next);
         for (accumulator, result) in inner.accumulators.iter().zip(results) {
             self.bind(accumulator.result, result);
         }
@@ -244,21 +256,22 @@ impl<'a> Writer<'a> {
     }
 
     /// Closes a loop, giving what the carried values are after it.
+    ///
+    /// Without a step it runs but once.
     pub(super) fn leave(
         &mut self,
         repeat: &Repeat,
-        step: i64,
+        step: Option<i64>,
         carried: &[ir::Value],
     ) -> Vec<ir::Value> {
         let arguments = arguments(carried);
-        let once = matches!(
-            (repeat.start, repeat.end),
-            (Amount::Literal(start), Amount::Literal(end)) if start + step >= end
-        );
-        if once {
-            self.ins().jump(repeat.after, &arguments);
-        } else {
-            self.repeat(repeat, step, &arguments);
+        let step = step.filter(|step| match (repeat.start, repeat.end) {
+            (Amount::Literal(start), Amount::Literal(end)) => start + step < end,
+            _ => true,
+        });
+        match step {
+            Some(step) => self.repeat(repeat, step, &arguments),
+            None => drop(self.ins().jump(repeat.after, &arguments)),
         }
         self.scopes.pop();
         self.cursor.func.layout.append_block(repeat.after);

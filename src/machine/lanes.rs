@@ -1,30 +1,36 @@
-//! Loops in lanes: vectors for the long stretch, scalars for the tail, partial results joined in the
-//! order that [`crate::loops`] states.
+//! Loops in lanes: vectors all the way, partial results joined in the order that [`crate::loops`] states.
 //!
 //! A loop becomes up to three sections one behind the other: several vectors a trip, one vector a
-//! trip, one element a trip. Partial results lie in memory, [`PARTIALS`] for each accumulator, so that
-//! each section goes on where the one before stopped; where a trip covers all partial results, they
-//! stay in registers.
+//! trip, and the tail. The tail is one more vector whose lanes past the end repeat the last element:
+//! they read and write what the last lane reads and writes, so that memory holds what scalars would
+//! have left, and accumulators leave them out. Partial results lie in memory, [`PARTIALS`] for each
+//! accumulator, so that each section goes on where the one before stopped; where a trip covers all of
+//! them, they stay in registers.
 
 use cranelift::codegen::ir::condcodes::IntCC;
 use cranelift::codegen::ir::{
     self, InstBuilder, MemFlagsData, StackSlot, StackSlotData, StackSlotKind, Type, types,
 };
 
-use super::address::Amount;
-use super::clif::{Repeat, Writer};
-use crate::loops::{Accumulator, ArrayId, Join, Kind, Loop, PARTIALS, Statement};
+use super::address::{Amount, Known};
+use super::clif::{Repeat, Tail, Writer};
+use crate::loops::{Accumulator, ArrayId, Join, Kind, Loop, Operation, PARTIALS, Statement};
 
-/// Bodies of at most so many statements are copied to fill a trip with all partial results.
-const SMALL_BODY: usize = 24;
-/// Bodies of at most so many statements are copied twice.
-const MEDIUM_BODY: usize = 64;
+/// Bodies of at most so many operations get as many copies as it takes to fill a trip with all
+/// partial results.
+const TINY_BODY: usize = 12;
+/// Bodies of at most so many operations get four copies: more gain nothing.
+const SMALL_BODY: usize = 48;
+/// Bodies of at most so many operations get two copies.
+const MEDIUM_BODY: usize = 120;
 
 /// A stretch of the iterations, run in trips of `copies` vectors of `width` lanes.
 #[derive(Clone, Copy, Debug)]
 struct Section {
     width: usize,
     copies: usize,
+    /// Whether it is a single trip that the iterations do not fill.
+    tail: bool,
 }
 
 impl Section {
@@ -51,15 +57,19 @@ impl<'a> Writer<'a> {
         let (mut start, end) = (Amount::Literal(0), self.extent(inner.extent));
         for section in sections {
             let step = i64::try_from(section.step()).expect("a few lanes");
-            let stop = self.round_down(end, step);
+            let stop = if section.tail { end } else { self.round_down(end, step) };
             self.width = section.width;
             self.copies = section.copies;
             if section.in_registers() {
                 self.write_in_registers(inner, section, start, stop, &slots);
             } else if let Some(repeat) = self.enter(start, stop, &[], &[]) {
+                if section.tail {
+                    self.tail = Some(self.tail_lanes(&repeat, stop));
+                }
                 self.write_trip(inner, &repeat);
                 self.join_in_memory(&inner.accumulators, &slots, &repeat);
-                self.leave(&repeat, step, &[]);
+                self.tail = None;
+                self.leave(&repeat, (!section.tail).then_some(step), &[]);
             }
             start = stop;
         }
@@ -75,23 +85,40 @@ impl<'a> Writer<'a> {
 
     /// Which sections a loop gets: more copies of small bodies, which hide each other's latency.
     fn plan(&self, inner: &Loop) -> Vec<Section> {
-        let scalar = Section { width: 1, copies: 1 };
-        if !self.lanes {
-            return vec![scalar];
-        }
         let width = self.vector_width();
-        let single = Section { width, copies: 1 };
-        let copies = match inner.body.len() {
-            0..=SMALL_BODY if inner.accumulators.is_empty() => 4,
-            0..=SMALL_BODY => PARTIALS / width,
+        let single = Section { width, copies: 1, tail: false };
+        if width == 1 {
+            return vec![single];
+        }
+        let copies = match inner.body.iter().filter(|statement| !is_constant(statement)).count() {
+            0..=TINY_BODY if !inner.accumulators.is_empty() => PARTIALS / width,
+            0..=SMALL_BODY => 4,
             0..=MEDIUM_BODY => 2,
             _ => 1,
         };
-        if copies == 1 {
-            vec![single, scalar]
-        } else {
-            vec![Section { width, copies }, single, scalar]
+        let several = (copies > 1).then_some(Section { copies, ..single });
+        several.into_iter().chain([single, Section { tail: true, ..single }]).collect()
+    }
+
+    /// The position of each lane of the tail, which starts at the counter, and which lanes count.
+    fn tail_lanes(&mut self, repeat: &Repeat, end: Amount) -> Tail {
+        let depth = self.scopes.len() - 1;
+        let end = self.materialize(end);
+        let last = self.ins().iadd_imm_s(end, -1);
+        let mut lanes = vec![self.counter_of(repeat)];
+        for lane in 1..self.width {
+            let lane = i64::try_from(lane).expect("a few lanes");
+            let at = self.ins().iadd_imm_s(repeat.counter, lane);
+            let value = self.ins().umin(at, last);
+            lanes.push(Known { value, depth });
         }
+        let left = self.ins().isub(end, repeat.counter);
+        let left = self.narrow(left);
+        let of = self.type_of(Kind::Integer);
+        let left = self.ins().splat(of, left);
+        let numbers = self.lane_numbers(0);
+        let counting = self.ins().icmp(IntCC::SignedLessThan, numbers, left);
+        Tail { lanes, counting }
     }
 
     /// How many lanes the widest value has.
@@ -135,7 +162,7 @@ impl<'a> Writer<'a> {
                 }
             }
             let step = i64::try_from(section.step()).expect("a few lanes");
-            carried = self.leave(&repeat, step, &next);
+            carried = self.leave(&repeat, Some(step), &next);
         }
         for (at, slot) in slots.iter().enumerate() {
             let partials = &carried[at * section.copies..][..section.copies];
@@ -168,7 +195,10 @@ impl<'a> Writer<'a> {
                 }
                 let offset = self.partial_offset(of, copy);
                 let before = self.ins().load(of, partial_flags(), pointer, offset);
-                let after = self.join(accumulator.join, before, element);
+                let mut after = self.join(accumulator.join, before, element);
+                if let Some(counting) = self.tail.as_ref().map(|tail| tail.counting) {
+                    after = self.choose(counting, after, before);
+                }
                 self.ins().store(partial_flags(), after, pointer, offset);
             }
         }
@@ -259,4 +289,11 @@ fn stored_array(statement: &Statement) -> Option<ArrayId> {
         Statement::Store { array, .. } => Some(*array),
         Statement::Let(..) | Statement::Loop(_) => None,
     }
+}
+
+fn is_constant(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Let(_, Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_))
+    )
 }

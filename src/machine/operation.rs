@@ -117,7 +117,8 @@ impl Writer<'_> {
             }
             Operation::Select(mask, a, b) => {
                 let (a, b) = (self.operand(*a, copy), self.operand(*b, copy));
-                self.select(*mask, a, b, copy)
+                let mask = self.operand(*mask, copy);
+                self.choose(mask, a, b)
             }
             _ => match operation.operands()[..] {
                 [a] => {
@@ -216,35 +217,32 @@ impl Writer<'_> {
     /// `if a < b { a } else { b }`, in the one form that becomes a single instruction on x86.
     fn minimum(&mut self, a: ir::Value, b: ir::Value) -> ir::Value {
         let less = self.ins().fcmp(FloatCC::LessThan, a, b);
-        self.choose(less, a, b, true)
+        self.choose(less, a, b)
     }
 
     /// `if a > b { a } else { b }`, likewise.
     fn maximum(&mut self, a: ir::Value, b: ir::Value) -> ir::Value {
         let less = self.ins().fcmp(FloatCC::LessThan, b, a);
-        self.choose(less, a, b, true)
+        self.choose(less, a, b)
     }
 
-    fn select(&mut self, mask: Value, a: ir::Value, b: ir::Value, copy: usize) -> ir::Value {
-        let mask = self.operand(mask, copy);
-        let compared = self.cursor.func.dfg.value_def(mask).inst().is_some_and(|inst| {
-            matches!(self.cursor.func.dfg.insts[inst].opcode(), ir::Opcode::Fcmp | ir::Opcode::Icmp)
-        });
-        self.choose(mask, a, b, compared)
-    }
-
-    /// `a` where the mask holds, else `b`; `compared` says that the mask comes from a comparison,
-    /// by which Cranelift knows that its lanes are all ones or all zeros.
-    fn choose(&mut self, mask: ir::Value, a: ir::Value, b: ir::Value, compared: bool) -> ir::Value {
-        let of = self.cursor.func.dfg.value_type(a);
+    /// `a` where the mask holds, else `b`.
+    pub(super) fn choose(&mut self, mask: ir::Value, a: ir::Value, b: ir::Value) -> ir::Value {
         if self.width == 1 {
             return self.ins().select(mask, a, b);
         }
-        if compared || !self.blend {
+        let dfg = &self.cursor.func.dfg;
+        let (of, integers) = (dfg.value_type(a), dfg.value_type(mask));
+        // Cranelift sees that such a mask is all ones or all zeros.
+        let plain = dfg.value_def(mask).inst().is_some_and(|inst| match dfg.insts[inst].opcode() {
+            ir::Opcode::Fcmp => true,
+            ir::Opcode::Icmp => of == integers,
+            _ => false,
+        });
+        if plain || !self.blend {
             let mask = self.bitcast(of, mask);
             return self.ins().bitselect(mask, a, b);
         }
-        let integers = self.cursor.func.dfg.value_type(mask);
         let (a, b) = (self.bitcast(integers, a), self.bitcast(integers, b));
         let chosen = self.ins().blendv(mask, a, b);
         self.bitcast(of, chosen)
@@ -256,16 +254,38 @@ impl Writer<'_> {
         if self.width == 1 || self.lane_loop != Some(id) {
             return self.narrow_splat(counter.value);
         }
-        let base = self.narrow(counter.value);
         let of = self.type_of(Kind::Integer);
+        if let Some(tail) = &self.tail {
+            let lanes: Vec<ir::Value> = tail.lanes.iter().map(|lane| lane.value).collect();
+            let lanes = lanes.into_iter().map(|lane| self.narrow(lane)).collect::<Vec<_>>();
+            return self.gather_lanes(of, lanes);
+        }
+        let base = self.narrow(counter.value);
         let depth = self.scopes.len() - 1;
         let base = self.pure(Pure::Splat(base, of), depth).value;
-        let first = copy * self.width;
-        let lanes = self.vector_constant(of, |lane| i64::try_from(first + lane).expect("a lane"));
+        let lanes = self.lane_numbers(copy);
         self.ins().iadd(base, lanes)
     }
 
-    fn narrow(&mut self, value: ir::Value) -> ir::Value {
+    /// The number of each lane of a copy of the body.
+    pub(super) fn lane_numbers(&mut self, copy: usize) -> ir::Value {
+        let first = copy * self.width;
+        let of = self.type_of(Kind::Integer);
+        self.vector_constant(of, |lane| i64::try_from(first + lane).expect("a lane"))
+    }
+
+    /// A vector of scalars.
+    fn gather_lanes(&mut self, of: Type, lanes: Vec<ir::Value>) -> ir::Value {
+        let mut lanes = (0..).zip(lanes);
+        let (_, first) = lanes.next().expect("a vector has lanes");
+        let vector = self.ins().scalar_to_vector(of, first);
+        lanes.fold(vector, |vector, (lane, element)| {
+            let lane: u8 = lane;
+            self.ins().insertlane(vector, element, lane)
+        })
+    }
+
+    pub(super) fn narrow(&mut self, value: ir::Value) -> ir::Value {
         if self.integer == types::I64 {
             return value;
         }
@@ -310,18 +330,13 @@ impl Writer<'_> {
                 self.splat(scalar, kind)
             }
             Pattern::Same | Pattern::Scattered => {
-                let mut vector = None;
+                let mut lanes = vec![];
                 for lane in 0..self.width {
                     let place = self.place(array, subscripts, copy, lane);
-                    let element =
-                        self.ins().load(of.lane_type(), flags, place.pointer, place.offset);
-                    let lane = u8::try_from(lane).expect("a few lanes");
-                    vector = Some(match vector {
-                        None => self.ins().scalar_to_vector(of, element),
-                        Some(vector) => self.ins().insertlane(vector, element, lane),
-                    });
+                    let (pointer, offset) = (place.pointer, place.offset);
+                    lanes.push(self.ins().load(of.lane_type(), flags, pointer, offset));
                 }
-                vector.expect("a vector has lanes")
+                self.gather_lanes(of, lanes)
             }
         }
     }

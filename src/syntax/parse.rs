@@ -11,14 +11,16 @@ mod domain;
 mod explain;
 mod expression;
 mod grammar;
+mod hints;
 mod operand;
 mod regions;
+mod tokens;
 
 use grammar::{Grammar, Pairs, Rule};
 use pest::Parser;
 use regions::Region;
 
-pub use explain::replacement_name;
+pub use hints::{RESERVED_WORDS, replacement_name};
 
 use super::ast::{Expr, File, Rewrite};
 use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span};

@@ -1,11 +1,8 @@
-//! The parser against the language's one page, and against texts that are out to hurt it.
+//! The parser against texts that are out to hurt it, and its promises about places.
 
-use lossc::diagnostic::{Diagnostic, Sources};
+use lossc::diagnostic::{Code, Diagnostic, Sources};
 use lossc::syntax::ast::File;
-use lossc::syntax::parse;
-
-/// Every construct of the language, in one file.
-const PAGE: &str = include_str!("../data/language_page.loss");
+use lossc::syntax::parse::{self, MAX_DEPTH, MAX_FILE_BYTES};
 
 fn parse_text(text: &str) -> Result<File, Vec<Diagnostic>> {
     let mut sources = Sources::default();
@@ -13,40 +10,41 @@ fn parse_text(text: &str) -> Result<File, Vec<Diagnostic>> {
     parse::parse_file(id, &sources)
 }
 
-#[test]
-fn the_page_parses() {
-    let file = parse_text(PAGE).expect("the page is valid");
-    assert_eq!(file.items.len(), 10);
+fn codes(text: &str) -> Vec<Code> {
+    match parse_text(text) {
+        Ok(_) => Vec::new(),
+        Err(errors) => errors.iter().map(|error| error.code).collect(),
+    }
+}
+
+/// Ways to nest: what opens a level, what closes it, and how many levels of each kind a repetition adds.
+const NESTINGS: &[(&str, &str, &str)] = &[
+    ("(", "x", ")"),
+    ("f(", "x", ")"),
+    ("x[", "0", "]"),
+    ("[", "x", "]"),
+    ("sum[K](", "x", ")"),
+    ("if a { 1 } else { ", "x", " }"),
+    ("if a { ", "x", " } else { 1 }"),
+    ("if ", "true", " { 1 } else { 2 }"),
+    ("-(", "x", ")"),
+    ("1 + (", "x", ")"),
+    ("f(a = ", "x", ")"),
+    ("sum[i in K if ", "a", "](1)"),
+    ("if a { let b = ", "x", "; b } else { 1 }"),
+];
+
+fn nested(levels: usize, (open, middle, close): (&str, &str, &str)) -> String {
+    let [open, close] = [open, close].map(|part| part.repeat(levels));
+    format!("loss l(pred x) = {open}{middle}{close}")
 }
 
 #[test]
-fn t256() {
-    for n in [10usize, 100, 200, 256] {
-        for (a, m, b) in [
-            ("(", "1", ")"),
-            ("f(1+", "1", ")"),
-            ("a[", "1", "]"),
-            ("if ", "true", " {1} else {2}"),
-            ("if x {1} else {", "1", "}"),
-            ("[i in D, j in D if a[", "0", "]]"),
-            ("sum[i in K if ", "1", "](1)"),
-        ] {
-            let t = format!("loss l(pred x) = {}{}{}", a.repeat(n), m, b.repeat(n));
-            match parse_text(&t) {
-                Ok(_) => eprintln!("{n} {a} ok"),
-                Err(e) => eprintln!("{n} {a} {:?}", e[0].message),
-            }
+fn a_hundred_and_twenty_levels_are_fine_and_a_thousand_are_an_error() {
+    for nesting in NESTINGS {
+        assert_eq!(codes(&nested(120, *nesting)), [], "{nesting:?}");
+        for levels in [MAX_DEPTH + 1, 1_000, 100_000] {
+            assert_eq!(codes(&nested(levels, *nesting)), [Code::NestingTooDeep], "{nesting:?}");
         }
     }
-    std::thread::Builder::new()
-        .stack_size(64 << 20)
-        .spawn(|| {
-            let f =
-                parse_text(&format!("loss l(pred x) = {}1{}", "(".repeat(256), ")".repeat(256)))
-                    .is_ok();
-            eprintln!("big {f}");
-        })
-        .unwrap()
-        .join()
-        .unwrap();
 }

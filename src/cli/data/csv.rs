@@ -64,7 +64,8 @@ impl Lines<'_> {
     fn of(&mut self, record: &ByteRecord) -> usize {
         let start = record.position().map_or(0, csv::Position::byte);
         let start = usize::try_from(start).unwrap_or(usize::MAX).min(self.bytes.len());
-        let blank = self.bytes[start..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
+        let blank =
+            self.bytes[start..].iter().take_while(|byte| matches!(byte, b'\n' | b'\r')).count();
         let start = (start + blank).max(self.at);
         self.line += count_lines(&self.bytes[self.at..start]);
         self.at = start;
@@ -157,7 +158,12 @@ fn bad_field(file: &str, line: usize, column: &str, field: &[u8]) -> Failure {
         }
         _ => "write a number such as 3, -0.5, 1e-3, nan or inf",
     };
-    Failure::data(DataCode::Number, place, format!("`{}` is not a number", shown.escape_debug()), help)
+    Failure::data(
+        DataCode::Number,
+        place,
+        format!("`{}` is not a number", shown.escape_debug()),
+        help,
+    )
 }
 
 fn ragged(file: &str, line: usize, expected: usize, found: usize) -> Failure {

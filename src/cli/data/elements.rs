@@ -38,7 +38,10 @@ impl Elements {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "rounding to nearest is what reading the digits would do")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "rounding to nearest is what reading the digits would do"
+)]
 fn nearest_real(value: i64) -> f64 {
     value as f64
 }
@@ -98,5 +101,7 @@ pub(super) fn interleave(parts: &[&Elements]) -> Elements {
         );
     }
     let reals: Vec<Vec<f64>> = parts.iter().map(|part| part.to_reals()).collect();
-    Elements::Real((0..length).flat_map(|row| reals.iter().map(move |values| values[row])).collect())
+    Elements::Real(
+        (0..length).flat_map(|row| reals.iter().map(move |values| values[row])).collect(),
+    )
 }

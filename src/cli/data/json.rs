@@ -99,7 +99,8 @@ impl<'de> Visitor<'de> for Object<'_> {
             let building = Building::new(&name, self.problem);
             let array = map.next_value_seed(Whole(&building))?;
             let place = format!("{}:{name}", self.file);
-            arrays.push((name, Ok(DataArray { shape: array.0, elements: array.1.finish(), place })));
+            arrays
+                .push((name, Ok(DataArray { shape: array.0, elements: array.1.finish(), place })));
         }
         Ok(arrays)
     }
@@ -152,7 +153,8 @@ struct State {
 
 impl<'a> Building<'a> {
     fn new(name: &'a str, problem: &'a RefCell<Option<Problem>>) -> Self {
-        let state = State { lengths: Vec::new(), rank: None, path: Vec::new(), elements: Growing::new() };
+        let state =
+            State { lengths: Vec::new(), rank: None, path: Vec::new(), elements: Growing::new() };
         Self { name, problem, state: RefCell::new(state) }
     }
 
@@ -162,12 +164,21 @@ impl<'a> Building<'a> {
         state.path.iter().fold(self.name.to_owned(), |path, position| format!("{path}[{position}]"))
     }
 
-    fn refuse<E: Error>(&self, code: DataCode, message: impl Into<String>, help: &'static str) -> E {
+    fn refuse<E: Error>(
+        &self,
+        code: DataCode,
+        message: impl Into<String>,
+        help: &'static str,
+    ) -> E {
         refuse(self.problem, code, self.path(), message, help)
     }
 
     fn ragged<E: Error>(&self, message: impl Into<String>) -> E {
-        self.refuse(DataCode::Ragged, message, "give all lists of one level the same length and depth")
+        self.refuse(
+            DataCode::Ragged,
+            message,
+            "give all lists of one level the same length and depth",
+        )
     }
 
     /// A number stands here, on the level of the open lists.
@@ -182,7 +193,9 @@ impl<'a> Building<'a> {
             depth
         };
         let levels = self.state.borrow().lengths.len();
-        Err(self.ragged(format!("a number stands {depth} lists deep, where others stand {levels} deep")))
+        Err(self.ragged(format!(
+            "a number stands {depth} lists deep, where others stand {levels} deep"
+        )))
     }
 
     fn push_integer<E: Error>(&self, value: i64) -> Result<(), E> {
@@ -220,7 +233,9 @@ impl<'a> Building<'a> {
         match state.lengths[depth] {
             Some(expected) if expected != length => {
                 drop(state);
-                Err(self.ragged(format!("the list has {length} elements, the first of its level {expected}")))
+                Err(self.ragged(format!(
+                    "the list has {length} elements, the first of its level {expected}"
+                )))
             }
             _ => {
                 state.lengths[depth] = Some(length);
@@ -245,7 +260,9 @@ impl<'de> DeserializeSeed<'de> for Whole<'_> {
             path: Vec::new(),
             elements: Growing::new(),
         });
-        let shape = shape.unwrap_or_else(|| state.lengths.iter().copied().map(Option::unwrap_or_default).collect());
+        let shape = shape.unwrap_or_else(|| {
+            state.lengths.iter().copied().map(Option::unwrap_or_default).collect()
+        });
         Ok((shape, state.elements))
     }
 }
@@ -279,7 +296,10 @@ impl<'de> Visitor<'de> for Part<'_> {
         self.building.push_integer(value).map(|()| None)
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "an integer past 2^63 can only be meant as a real")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "an integer past 2^63 can only be meant as a real"
+    )]
     fn visit_u64<E: Error>(self, value: u64) -> Result<Self::Value, E> {
         match i64::try_from(value) {
             Ok(small) => self.building.push_integer(small),
@@ -308,7 +328,8 @@ impl<'de> Visitor<'de> for Part<'_> {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        let help = "write \"NaN\" for a number that is not known, a negative label for a missing label";
+        let help =
+            "write \"NaN\" for a number that is not known, a negative label for a missing label";
         Err(self.building.refuse(DataCode::Number, "null is not a number", help))
     }
 
@@ -360,7 +381,11 @@ fn wrong_key<E: Error>(building: &Building, key: &str) -> E {
     }
     let shown: String = key.chars().take(40).collect();
     let message = format!("an array has no `{}`", shown.escape_debug());
-    building.refuse(DataCode::Format, message, "an object of an array has the keys shape and data only")
+    building.refuse(
+        DataCode::Format,
+        message,
+        "an object of an array has the keys shape and data only",
+    )
 }
 
 fn check_shape<E: Error>(building: &Building, shape: Vec<usize>) -> Result<Vec<usize>, E> {
@@ -370,11 +395,19 @@ fn check_shape<E: Error>(building: &Building, shape: Vec<usize>) -> Result<Vec<u
     };
     if levels != 1 {
         let message = "the data of an array with a shape are not one flat list";
-        return Err(building.refuse(DataCode::Shape, message, "write the elements in row-major order, unnested"));
+        return Err(building.refuse(
+            DataCode::Shape,
+            message,
+            "write the elements in row-major order, unnested",
+        ));
     }
     if count(&shape) != Some(length) {
         let message = format!("shape {shape:?} does not fit {length} elements");
-        return Err(building.refuse(DataCode::Shape, message, "the product of the shape is the number of elements"));
+        return Err(building.refuse(
+            DataCode::Shape,
+            message,
+            "the product of the shape is the number of elements",
+        ));
     }
     Ok(shape)
 }

@@ -33,7 +33,8 @@ pub(super) fn parse_npy(file: &str, bytes: &[u8]) -> Result<Arrays, Failure> {
 /// # Errors
 /// If it is not an archive.
 pub(super) fn parse_npz(file: &str, bytes: &[u8]) -> Result<Arrays, Failure> {
-    let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|why| not_an_archive(file, &why))?;
+    let mut archive =
+        ZipArchive::new(Cursor::new(bytes)).map_err(|why| not_an_archive(file, &why))?;
     let mut arrays = Vec::with_capacity(archive.len());
     for index in 0..archive.len() {
         let mut member = archive.by_index(index).map_err(|why| not_an_archive(file, &why))?;
@@ -58,7 +59,9 @@ fn read_array(place: &str, reader: &mut dyn Read) -> Result<DataArray, Failure> 
     let header = header::read(place, reader)?;
     let size = header.kind.size();
     let length = count(&header.shape);
-    let wanted = length.and_then(|length| length.checked_mul(size)).and_then(|bytes| u64::try_from(bytes).ok());
+    let wanted = length
+        .and_then(|length| length.checked_mul(size))
+        .and_then(|bytes| u64::try_from(bytes).ok());
     let Some((length, wanted)) = length.zip(wanted) else {
         return Err(Failure::data(
             DataCode::Shape,
@@ -71,11 +74,15 @@ fn read_array(place: &str, reader: &mut dyn Read) -> Result<DataArray, Failure> 
     let read = reader.take(wanted.saturating_add(1)).read_to_end(&mut bytes);
     read.map_err(|why| header::cut_short(place, &why.to_string()))?;
     if bytes.len() as u64 != wanted {
-        let (given, relation) = (bytes.len() as u64, if (bytes.len() as u64) < wanted { "only" } else { "at least" });
+        let (given, relation) =
+            (bytes.len() as u64, if (bytes.len() as u64) < wanted { "only" } else { "at least" });
         return Err(Failure::data(
             DataCode::Shape,
             place,
-            format!("shape {:?} takes {wanted} bytes, but there are {relation} {given}", header.shape),
+            format!(
+                "shape {:?} takes {wanted} bytes, but there are {relation} {given}",
+                header.shape
+            ),
             "the file is damaged: write the array again with numpy.save",
         ));
     }
@@ -103,7 +110,12 @@ fn fortran_positions(shape: &[usize], length: usize) -> Option<Vec<usize>> {
 }
 
 /// Bytes as elements; only integers from 2^63 on are refused.
-fn convert(place: &str, header: &Header, bytes: &[u8], order: Option<&[usize]>) -> Result<Elements, Failure> {
+fn convert(
+    place: &str,
+    header: &Header,
+    bytes: &[u8],
+    order: Option<&[usize]>,
+) -> Result<Elements, Failure> {
     let size = header.kind.size();
     let length = bytes.len() / size;
     let element = |index: usize| {
@@ -120,7 +132,10 @@ fn convert(place: &str, header: &Header, bytes: &[u8], order: Option<&[usize]>) 
     }
     let mut values = Vec::with_capacity(length);
     for index in 0..length {
-        let value = header.kind.to_integer(element(index)).ok_or_else(|| too_large(place, index, element(index)))?;
+        let value = header
+            .kind
+            .to_integer(element(index))
+            .ok_or_else(|| too_large(place, index, element(index)))?;
         values.push(value);
     }
     Ok(Elements::Integer(values))
@@ -140,19 +155,31 @@ fn too_large(place: &str, index: usize, value: u64) -> Failure {
 /// # Errors
 /// If an archive cannot hold them.
 pub(crate) fn write_npz(arrays: &[(&str, &[usize], Numbers)]) -> Result<Vec<u8>, Failure> {
-    let failed = |why: String| Failure::usage(format!("the gradients do not fit into an archive: {why}"), "use --format json");
+    let failed = |why: String| {
+        Failure::usage(
+            format!("the gradients do not fit into an archive: {why}"),
+            "use --format json",
+        )
+    };
     let options = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Stored)
         .last_modified_time(DateTime::default())
         .large_file(true);
     let mut archive = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, shape, numbers) in arrays {
-        archive.start_file(format!("{name}.npy"), options).map_err(|why| failed(why.to_string()))?;
+        archive
+            .start_file(format!("{name}.npy"), options)
+            .map_err(|why| failed(why.to_string()))?;
         let (kind, bytes) = match numbers {
-            Numbers::F32(values) => (Kind::F4, values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>()),
-            Numbers::F64(values) => (Kind::F8, values.iter().flat_map(|value| value.to_le_bytes()).collect()),
+            Numbers::F32(values) => {
+                (Kind::F4, values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>())
+            }
+            Numbers::F64(values) => {
+                (Kind::F8, values.iter().flat_map(|value| value.to_le_bytes()).collect())
+            }
         };
-        let written = archive.write_all(&header::write(kind, shape)).and_then(|()| archive.write_all(&bytes));
+        let written =
+            archive.write_all(&header::write(kind, shape)).and_then(|()| archive.write_all(&bytes));
         written.map_err(|why| failed(why.to_string()))?;
     }
     archive.finish().map(Cursor::into_inner).map_err(|why| failed(why.to_string()))

@@ -55,10 +55,22 @@ fn columns_of_csv_are_arrays() {
 
 #[test]
 fn csv_spells_numbers_in_any_common_way() {
-    let text = "y\n-0\nnan\nNaN\n-nan\ninf\n+Inf\n-INF\nInfinity\n-infinity\n1.#INF\n.5\n5.\n1E-3\n";
+    let text =
+        "y\n-0\nnan\nNaN\n-nan\ninf\n+Inf\n-INF\nInfinity\n-infinity\n1.#INF\n.5\n5.\n1E-3\n";
     let expected = [
-        -0.0, f64::NAN, f64::NAN, -f64::NAN, f64::INFINITY, f64::INFINITY, f64::NEG_INFINITY, f64::INFINITY,
-        f64::NEG_INFINITY, f64::INFINITY, 0.5, 5.0, 0.001,
+        -0.0,
+        f64::NAN,
+        f64::NAN,
+        -f64::NAN,
+        f64::INFINITY,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::INFINITY,
+        0.5,
+        5.0,
+        0.001,
     ];
     let found = array(text.as_bytes(), Format::Csv, "y");
     let expected: Vec<u64> = expected.iter().map(|value: &f64| value.to_bits()).collect();
@@ -204,11 +216,18 @@ fn npy_reads_every_type_in_both_orders_of_bytes() {
         (">f4", &[0x3d, 0xcc, 0xcc, 0xcd], reals(&[f64::from(0.1_f32)])),
         ("<f8", &0.1_f64.to_le_bytes(), reals(&[0.1])),
         (">f8", &0.1_f64.to_be_bytes(), reals(&[0.1])),
-        ("<f2", &[0x00, 0x3c, 0x01, 0x00, 0xff, 0x7b, 0x00, 0xfc], reals(&[1.0, 2.0_f64.powi(-24), 65504.0, f64::NEG_INFINITY])),
+        (
+            "<f2",
+            &[0x00, 0x3c, 0x01, 0x00, 0xff, 0x7b, 0x00, 0xfc],
+            reals(&[1.0, 2.0_f64.powi(-24), 65504.0, f64::NEG_INFINITY]),
+        ),
         (">f2", &[0xc5, 0x55], reals(&[-5.332_031_25])),
     ];
     for (code, data, elements) in cases {
-        let header = format!("{{'descr': '{code}', 'fortran_order': False, 'shape': ({},), }}\n", elements.len());
+        let header = format!(
+            "{{'descr': '{code}', 'fortran_order': False, 'shape': ({},), }}\n",
+            elements.len()
+        );
         let found = array(&npy(&header, data), Format::Npy, "d");
         assert_eq!(found.elements, *elements, "{code}");
     }
@@ -218,10 +237,22 @@ fn npy_reads_every_type_in_both_orders_of_bytes() {
 fn npy_reads_column_major_arrays_and_other_layouts_of_the_header() {
     let data = [1, 2, 3, 4, 5, 6];
     let cases: &[(&str, &[usize], &[i64])] = &[
-        ("{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }", &[2, 3], &[1, 3, 5, 2, 4, 6]),
+        (
+            "{'descr': '|u1', 'fortran_order': True, 'shape': (2, 3), }",
+            &[2, 3],
+            &[1, 3, 5, 2, 4, 6],
+        ),
         ("{'descr': '|u1', 'fortran_order': True, 'shape': (6,), }", &[6], &[1, 2, 3, 4, 5, 6]),
-        ("{\"shape\":(3,2),\"fortran_order\":False,\"descr\":\"u1\"}   \n", &[3, 2], &[1, 2, 3, 4, 5, 6]),
-        ("{'descr': '|u1', 'fortran_order': True, 'shape': (1L, 2L, 3L), }", &[1, 2, 3], &[1, 3, 5, 2, 4, 6]),
+        (
+            "{\"shape\":(3,2),\"fortran_order\":False,\"descr\":\"u1\"}   \n",
+            &[3, 2],
+            &[1, 2, 3, 4, 5, 6],
+        ),
+        (
+            "{'descr': '|u1', 'fortran_order': True, 'shape': (1L, 2L, 3L), }",
+            &[1, 2, 3],
+            &[1, 3, 5, 2, 4, 6],
+        ),
     ];
     for (header, shape, values) in cases {
         let found = array(&npy(header, &data), Format::Npy, "d");
@@ -234,7 +265,9 @@ fn npy_reads_column_major_arrays_and_other_layouts_of_the_header() {
 #[test]
 fn mistakes_in_npy_are_told() {
     use DataCode::{Format as Form, Number, Shape, Type};
-    let with = |descr: &str, shape: &str| format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}");
+    let with = |descr: &str, shape: &str| {
+        format!("{{'descr': {descr}, 'fortran_order': False, 'shape': {shape}, }}")
+    };
     let cases: &[(Vec<u8>, DataCode, &str)] = &[
         (Vec::new(), Form, "to its end"),
         (b"\x93NUMPY\x01\x00\xff".to_vec(), Form, "to its end"),
@@ -268,11 +301,9 @@ fn mistakes_in_npy_are_told() {
 fn an_archive_that_is_written_is_read_back() {
     let single = [0.1_f32, f32::NAN, -0.0, 3.0, 1e-40, f32::INFINITY];
     let double = [0.1_f64];
-    let written = write_npz(&[
-        ("logits", &[2, 3], Numbers::F32(&single)),
-        ("s", &[], Numbers::F64(&double)),
-    ])
-    .expect("it is written");
+    let written =
+        write_npz(&[("logits", &[2, 3], Numbers::F32(&single)), ("s", &[], Numbers::F64(&double))])
+            .expect("it is written");
     let found = array(&written, Format::Npz, "logits");
     assert_eq!(found.shape, [2, 3]);
     let expected = Elements::Real(single.iter().map(|value| f64::from(*value)).collect());
@@ -313,7 +344,8 @@ fn the_format_is_guessed_from_the_name_then_from_the_first_byte() {
 
 #[test]
 fn near_columns_are_suggested() {
-    let table = parse("d", b"logits.0,logits.1,label\n1,2,0\n", Format::Csv).expect("the data are right");
+    let table =
+        parse("d", b"logits.0,logits.1,label\n1,2,0\n", Format::Csv).expect("the data are right");
     assert_eq!(table.names(), ["logits", "label"]);
     assert!(table.no_column("logit").to_string().contains("there is `logits`"));
     assert!(table.no_column("truth").to_string().contains("the columns are `logits`, `label`"));

@@ -1,11 +1,15 @@
-//! Runs straight-line code of one argument on many inputs, one operation after the other.
+//! Runs straight-line code on many arguments, one operation after the other.
 
 use crate::loops::{Emit, Operation, Precision, Value};
 
-/// A kernel of one argument.
-pub(super) type Kernel = fn(&mut dyn Emit, Value) -> Value;
+/// A kernel, by its number of arguments.
+#[derive(Clone, Copy)]
+pub(super) enum Kernel {
+    One(fn(&mut dyn Emit, Value) -> Value),
+    Two(fn(&mut dyn Emit, Value, Value) -> Value),
+}
 
-/// Straight-line code: value 0 is the argument, each operation defines the next one.
+/// Straight-line code: values 0 and 1 are the arguments, each operation defines the next one.
 pub(super) struct Code {
     operations: Vec<Operation>,
     result: Value,
@@ -22,7 +26,7 @@ impl Emit for Code {
             self.operations.push(operation);
             self.operations.len() - 1
         });
-        Value(u32::try_from(at).expect("kernels are short") + 1)
+        Value(u32::try_from(at).expect("kernels are short") + 2)
     }
 }
 
@@ -47,16 +51,19 @@ impl Code {
 /// The code of a kernel.
 pub(super) fn write(kernel: Kernel, precision: Precision) -> Code {
     let mut code = Code { operations: Vec::new(), result: Value(0), precision };
-    code.result = kernel(&mut code, Value(0));
+    code.result = match kernel {
+        Kernel::One(kernel) => kernel(&mut code, Value(0)),
+        Kernel::Two(kernel) => kernel(&mut code, Value(0), Value(1)),
+    };
     code
 }
 
 macro_rules! evaluator {
     ($name:ident, $real:ty, $unsigned:ty, $signed:ty) => {
-        /// The kernel's values at the inputs.
-        pub(super) fn $name(code: &Code, inputs: &[$real]) -> Vec<$real> {
+        /// The kernel's values at pairs of arguments; a kernel of one argument takes no notice of the second.
+        pub(super) fn $name(code: &Code, inputs: &[[$real; 2]]) -> Vec<$real> {
             let mut values: Vec<Vec<$unsigned>> =
-                vec![inputs.iter().map(|x| x.to_bits()).collect()];
+                [0, 1].map(|i| inputs.iter().map(|x| x[i].to_bits()).collect()).into();
             for operation in &code.operations {
                 let at = |v: &Value| &values[v.0 as usize];
                 let real = |bits: $unsigned| <$real>::from_bits(bits);
@@ -134,3 +141,4 @@ macro_rules! evaluator {
 }
 
 evaluator!(run_f32, f32, u32, i32);
+evaluator!(run_f64, f64, u64, i64);

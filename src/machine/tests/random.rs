@@ -57,7 +57,7 @@ impl<'a> Generator<'a> {
         for _ in 0..length {
             match self.choices.below(8) {
                 0 | 1 if self.targets.is_none() && self.loops.len() < 4 => self.make_loop(),
-                2 => self.store(),
+                2 | 3 => self.store(),
                 _ => self.compute(),
             }
         }
@@ -86,6 +86,7 @@ impl<'a> Generator<'a> {
             let element = self.operand(join.kind());
             accumulators.push(Accumulator { join, element, result: self.maker.value(join.kind()) });
         }
+        self.store();
         if lanes {
             self.targets = None;
         }
@@ -290,7 +291,7 @@ fn draw(bytes: &[u8], precision: Precision, fused: bool) -> Program {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_programs_give_the_same_bits(

@@ -3,7 +3,8 @@
 //! Afterwards the grammar's recursion is bounded: it nests only at brackets and at conditions between `if` and its
 //! brace. Comments and strings are known here; `[0, 1)` is balanced where an interval stands: after `in`.
 
-use super::regions::{Region, is_word};
+use super::regions::Region;
+use super::tokens::{last_token_end, tokens};
 use super::{MAX_DEPTH, Text};
 use crate::diagnostic::{Code, Diagnostic};
 
@@ -31,15 +32,6 @@ pub(super) struct Open {
     pub(super) at: usize,
 }
 
-/// A piece of text that matters to brackets.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Token {
-    Open(Opener),
-    Close(char),
-    Word,
-    Other,
-}
-
 /// The first bracket of a region that nests too deep, closes nothing or is never closed.
 pub(super) fn check(text: Text<'_>, region: &Region) -> Result<(), Diagnostic> {
     let open = scan(text, region)?;
@@ -52,90 +44,66 @@ pub(super) fn check(text: Text<'_>, region: &Region) -> Result<(), Diagnostic> {
 /// The brackets that are open at the end of a region, outermost first.
 pub(super) fn scan(text: Text<'_>, region: &Region) -> Result<Vec<Open>, Diagnostic> {
     let mut stack: Vec<Open> = Vec::new();
-    let mut at = region.start;
     let mut after_in = false;
-    while at < region.end {
-        let (token, length) = next_token(&text.all[at..region.end], after_in);
-        match token {
-            Some(Token::Open(opener)) => {
-                if opener == Opener::Brace {
-                    stack.pop_if(|top| top.opener == Opener::If);
-                }
-                stack.push(Open { opener, at });
-                if stack.len() > MAX_DEPTH {
-                    return Err(too_deep(text, at, length));
-                }
+    for token in tokens(text.all, region.clone()) {
+        let (at, written) = (token.start, &text.all[token.clone()]);
+        if let Some(opener) = opener_of(written, after_in) {
+            if opener == Opener::Brace {
+                stack.pop_if(|top| top.opener == Opener::If);
             }
-            Some(Token::Close(close)) => {
-                while stack.pop_if(|top| top.opener == Opener::If).is_some() {}
-                match stack.pop() {
-                    None => return Err(closes_nothing(text, at, close)),
-                    Some(open) if closes(open.opener, close) => {}
-                    Some(open) => return Err(closes_another(text, open, at, close)),
-                }
+            stack.push(Open { opener, at });
+            if stack.len() > MAX_DEPTH {
+                return Err(too_deep(text, token));
             }
-            Some(Token::Word | Token::Other) | None => {}
+        } else if matches!(written, ")" | "]" | "}") {
+            while stack.pop_if(|top| top.opener == Opener::If).is_some() {}
+            match stack.pop() {
+                None => return Err(closes_nothing(text, at)),
+                Some(open) if closes(open.opener, written) => {}
+                Some(open) => return Err(closes_another(text, open, at)),
+            }
         }
-        if token.is_some() {
-            after_in = token == Some(Token::Word) && &text.all[at..at + length] == "in";
-        }
-        at += length;
+        after_in = written == "in";
     }
     Ok(stack)
 }
 
-/// What stands at the beginning of a text that is not empty, and its length; none: a blank or a comment.
-fn next_token(rest: &str, after_in: bool) -> (Option<Token>, usize) {
-    let to_line_end = || rest.find('\n').unwrap_or(rest.len());
-    let first = rest.chars().next().expect("the text is not empty");
-    let token = match first {
-        '/' if rest.starts_with("//") => return (None, to_line_end()),
-        '"' => {
-            let line = &rest[..to_line_end()];
-            let end = line[1..].find('"').map_or(line.len(), |at| at + 2);
-            return (Some(Token::Other), end);
-        }
-        '(' | '[' if after_in => Token::Open(Opener::Interval),
-        '(' => Token::Open(Opener::Round),
-        '[' => Token::Open(Opener::Square),
-        '{' => Token::Open(Opener::Brace),
-        ')' | ']' | '}' => Token::Close(first),
-        _ if is_word(first) => {
-            let end = rest.find(|c: char| !is_word(c)).unwrap_or(rest.len());
-            let is_if = &rest[..end] == "if";
-            return (Some(if is_if { Token::Open(Opener::If) } else { Token::Word }), end);
-        }
-        _ if first.is_whitespace() => return (None, first.len_utf8()),
-        _ => Token::Other,
-    };
-    (Some(token), first.len_utf8())
+fn opener_of(token: &str, after_in: bool) -> Option<Opener> {
+    match token {
+        "(" | "[" if after_in => Some(Opener::Interval),
+        "(" => Some(Opener::Round),
+        "[" => Some(Opener::Square),
+        "{" => Some(Opener::Brace),
+        "if" => Some(Opener::If),
+        _ => None,
+    }
 }
 
-fn closes(opener: Opener, close: char) -> bool {
+fn closes(opener: Opener, close: &str) -> bool {
     match opener {
-        Opener::Round => close == ')',
-        Opener::Square => close == ']',
-        Opener::Brace => close == '}',
-        Opener::Interval => close == ')' || close == ']',
+        Opener::Round => close == ")",
+        Opener::Square => close == "]",
+        Opener::Brace => close == "}",
+        Opener::Interval => matches!(close, ")" | "]"),
         Opener::If => false,
     }
 }
 
-fn too_deep(text: Text<'_>, at: usize, length: usize) -> Diagnostic {
+fn too_deep(text: Text<'_>, token: Region) -> Diagnostic {
     let message = format!("brackets and conditions nest more than {MAX_DEPTH} levels deep");
-    Diagnostic::error(Code::NestingTooDeep, text.span(at, at + length), message)
+    Diagnostic::error(Code::NestingTooDeep, text.span(token.start, token.end), message)
         .at("one level too many")
         .help("give an inner part a name with `let`, or make it a `fn`")
 }
 
-fn closes_nothing(text: Text<'_>, at: usize, close: char) -> Diagnostic {
-    let message = format!("this `{close}` closes nothing");
+fn closes_nothing(text: Text<'_>, at: usize) -> Diagnostic {
+    let message = format!("this `{}` closes nothing", &text.all[at..=at]);
     Diagnostic::error(Code::UnbalancedBrackets, text.span(at, at + 1), message)
         .at("no bracket is open here")
 }
 
-fn closes_another(text: Text<'_>, open: Open, at: usize, close: char) -> Diagnostic {
-    let opened = &text.all[open.at..=open.at];
+fn closes_another(text: Text<'_>, open: Open, at: usize) -> Diagnostic {
+    let (opened, close) = (&text.all[open.at..=open.at], &text.all[at..=at]);
     let message = format!("`{opened}` is closed by `{close}`");
     Diagnostic::error(Code::UnbalancedBrackets, text.span(at, at + 1), message)
         .at(format!("expected {}", closers(open.opener)))
@@ -144,7 +112,7 @@ fn closes_another(text: Text<'_>, open: Open, at: usize, close: char) -> Diagnos
 
 fn never_closed(text: Text<'_>, region: &Region, open: Open) -> Diagnostic {
     let opened = &text.all[open.at..=open.at];
-    let end = super::explain::last_token_end(text, region, region.end);
+    let end = last_token_end(text.all, region.clone());
     let message = format!("this `{opened}` is never closed");
     Diagnostic::error(Code::UnbalancedBrackets, text.span(open.at, open.at + 1), message)
         .at("opened here")
@@ -155,7 +123,7 @@ fn never_closed(text: Text<'_>, region: &Region, open: Open) -> Diagnostic {
 }
 
 /// The brackets that may close one, in words.
-pub(super) fn closers(opener: Opener) -> &'static str {
+fn closers(opener: Opener) -> &'static str {
     match opener {
         Opener::Round => "`)`",
         Opener::Square => "`]`",

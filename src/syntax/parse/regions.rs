@@ -56,13 +56,11 @@ pub(super) fn file_doc(text: &str) -> String {
 
 /// The doc text of the item that begins at a byte: the `///` lines above it, between blank lines and comments.
 pub(super) fn item_doc(text: &str, start: usize) -> String {
-    let above = &text[..start];
-    let Some(line_start) = above.rfind('\n') else { return String::new() };
-    if !above[line_start..].trim().is_empty() {
-        return String::new();
-    }
+    let all = whole(text);
+    let above = text[all.start..start].trim_end_matches([' ', '\t', '\r']);
+    let Some(above) = above.strip_suffix('\n') else { return String::new() };
     let mut docs = Vec::new();
-    for line in above[..line_start].rsplit('\n') {
+    for line in above.rsplit('\n') {
         let line = line.trim();
         if !line.is_empty() && !line.starts_with("//") {
             break;

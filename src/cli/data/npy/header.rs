@@ -122,7 +122,9 @@ pub(super) fn read(place: &str, reader: &mut dyn Read) -> Result<Header, Failure
     if start[..6] != *b"\x93NUMPY" {
         return Err(bad_header(place, "the file does not begin with \\x93NUMPY"));
     }
-    let mut exact = |bytes: &mut [u8]| reader.read_exact(bytes).map_err(|why| cut_short(place, &why.to_string()));
+    let mut exact = |bytes: &mut [u8]| {
+        reader.read_exact(bytes).map_err(|why| cut_short(place, &why.to_string()))
+    };
     let length = match start[6] {
         1 => {
             let mut length = [0; 2];
@@ -134,14 +136,17 @@ pub(super) fn read(place: &str, reader: &mut dyn Read) -> Result<Header, Failure
             exact(&mut length)?;
             u32::from_le_bytes(length)
         }
-        version => return Err(bad_header(place, &format!("version {version} of the format is not known"))),
+        version => {
+            return Err(bad_header(place, &format!("version {version} of the format is not known")));
+        }
     };
     if length > LONGEST {
         return Err(bad_header(place, &format!("the header has {length} bytes")));
     }
     let mut text = vec![0; length as usize];
     exact(&mut text)?;
-    let text = std::str::from_utf8(&text).map_err(|_| bad_header(place, "the header is not text"))?;
+    let text =
+        std::str::from_utf8(&text).map_err(|_| bad_header(place, "the header is not text"))?;
     understand(place, text)
 }
 
@@ -155,7 +160,8 @@ fn understand(place: &str, text: &str) -> Result<Header, Failure> {
                 "descr" => {
                     words.symbol(':')?;
                     // A list of fields: a structured type, told as such below.
-                    element = Some(if words.is_next('[') { "structured" } else { words.string()? });
+                    element =
+                        Some(if words.is_next('[') { "structured" } else { words.string()? });
                     if element == Some("structured") {
                         return Some(());
                     }
@@ -209,7 +215,10 @@ fn wrong_type(place: &str, element: &str) -> Failure {
         DataCode::Type,
         place,
         message,
-        format!("convert the array first, as in array.astype(\"float64\"); read are {}", kinds.join(" ")),
+        format!(
+            "convert the array first, as in array.astype(\"float64\"); read are {}",
+            kinds.join(" ")
+        ),
     )
 }
 
@@ -235,7 +244,11 @@ pub(super) fn cut_short(place: &str, why: &str) -> Failure {
 /// The header of an array in row-major order, padded so that the elements are aligned to 64 bytes.
 pub(super) fn write(kind: Kind, shape: &[usize]) -> Vec<u8> {
     let lengths: Vec<String> = shape.iter().map(|length| format!("{length},")).collect();
-    let text = format!("{{'descr': '<{}', 'fortran_order': False, 'shape': ({}), }}", kind.code(), lengths.join(" "));
+    let text = format!(
+        "{{'descr': '<{}', 'fortran_order': False, 'shape': ({}), }}",
+        kind.code(),
+        lengths.join(" ")
+    );
     let padded = (text.len() + 11).next_multiple_of(64) - 11;
     let length = u16::try_from(padded + 1).expect("an array has few axes");
     let mut bytes = b"\x93NUMPY\x01\x00".to_vec();

@@ -1,0 +1,479 @@
+//! Text to callable: the list of passes, in order.
+//!
+//! In comes a `.loss` text, path or library name, out comes a [`Loss`] whose code for values and default
+//! gradients is ready. The code for other combinations of results is made from the same stabilized
+//! graph when a call first asks for one.
+
+use std::fmt::{Display, Formatter};
+use std::path::Path;
+
+use crate::batch::{Batched, Derivative, Part, Roots, Weighting, batch, batch_weights};
+use crate::call::{Array, Code, Element, Length, Loss, Request, Source, Variant};
+use crate::check::{self, check};
+use crate::diagnostic::{Failure, suggest};
+use crate::differentiate::{Gradient, differentiate};
+use crate::freeze::{FreezeError, freeze};
+use crate::graph::{AXIS_LIMIT, Extent, Graph, InputId, InputKind, NODE_LIMIT, Node, NodeId, Role};
+use crate::interpret::{ArrayData, element_count, interpret};
+use crate::loops::{ArrayId, ArrayRole, Kind, Precision, Program};
+use crate::lower::{ArraySource, Lowered, Output, lower};
+use crate::machine::{self, host_fuses};
+use crate::model::Model;
+use crate::rewrite::{simplify, stabilize};
+
+/// Why a loss was not compiled.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// The text is wrong.
+    Source(Box<Failure>),
+    /// What was asked of it does not fit it.
+    Choice(String),
+    /// A param cannot be made that constant.
+    Freeze(FreezeError),
+    /// It is right, but no code can be made for it.
+    Code(String),
+}
+
+impl Display for CompileError {
+    fn fmt(&self, formatter: &mut Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Source(failure) => failure.fmt(formatter),
+            Self::Choice(text) | Self::Code(text) => formatter.write_str(text),
+            Self::Freeze(error) => error.fmt(formatter),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+impl From<Failure> for CompileError {
+    fn from(failure: Failure) -> Self {
+        Self::Source(Box::new(failure))
+    }
+}
+
+impl From<FreezeError> for CompileError {
+    fn from(error: FreezeError) -> Self {
+        Self::Freeze(error)
+    }
+}
+
+/// What runs the programs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Target {
+    /// Machine code of this machine, in vector lanes.
+    #[default]
+    Native,
+    /// Machine code of this machine, one element after the other.
+    NativeScalar,
+    /// The interpreter: slow, and the same bits.
+    Interpreter,
+}
+
+/// Chooses what is compiled, and compiles it.
+#[derive(Clone, Debug, Default)]
+pub struct Compiler {
+    loss: Option<String>,
+    wrt: Option<Vec<String>>,
+    frozen: Vec<(String, f64)>,
+    target: Target,
+}
+
+impl Compiler {
+    /// The only loss of a file or the one named like it, gradients in every `pred` and `learned` input.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes the loss of this name from a file of several.
+    #[must_use]
+    pub fn loss(mut self, name: impl Into<String>) -> Self {
+        self.loss = Some(name.into());
+        self
+    }
+
+    /// Names the inputs whose gradients come by default; any real input can be named.
+    #[must_use]
+    pub fn wrt<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
+        self.wrt = Some(names.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Makes a param or learned input a constant, which the code is simplified for; calls no longer take it.
+    #[must_use]
+    pub fn freeze(mut self, name: impl Into<String>, value: f64) -> Self {
+        self.frozen.push((name.into(), value));
+        self
+    }
+
+    /// Chooses what runs the programs.
+    #[must_use]
+    pub fn target(mut self, target: Target) -> Self {
+        self.target = target;
+        self
+    }
+
+    /// Compiles a text, which is shown under a name in diagnostics.
+    ///
+    /// # Errors
+    /// If the text is wrong, or does not have what is asked for.
+    pub fn text<T: Element>(
+        &self,
+        name: impl Into<String>,
+        text: impl Into<String>,
+    ) -> Result<Loss<T>, CompileError> {
+        let name = name.into();
+        let stem = stem(&name);
+        self.source(&check::Source::Text { name, text: text.into() }, &stem)
+    }
+
+    /// Compiles a file and what it uses.
+    ///
+    /// # Errors
+    /// If a file cannot be read or is wrong, or does not have what is asked for.
+    pub fn path<T: Element>(&self, path: impl AsRef<Path>) -> Result<Loss<T>, CompileError> {
+        let path = path.as_ref();
+        self.source(&check::Source::Path(path.to_owned()), &stem(path))
+    }
+
+    /// Compiles a loss of the shipped library.
+    ///
+    /// # Errors
+    /// If there is none of that name, or it does not have what is asked for.
+    pub fn library<T: Element>(&self, name: &str) -> Result<Loss<T>, CompileError> {
+        self.source(&check::Source::Library(name.into()), name)
+    }
+
+    fn source<T: Element>(
+        &self,
+        source: &check::Source,
+        stem: &str,
+    ) -> Result<Loss<T>, CompileError> {
+        let checked = check(source)?;
+        let model = choose(&checked.models, self.loss.as_deref(), stem)?;
+        self.model(model)
+    }
+
+    /// Compiles a checked loss.
+    ///
+    /// # Errors
+    /// If it does not have what is asked for, or becomes too large.
+    pub fn model<T: Element>(&self, model: &Model) -> Result<Loss<T>, CompileError> {
+        let find = |name: &String| find_input(model, name);
+        let frozen: Vec<(InputId, f64)> = self
+            .frozen
+            .iter()
+            .map(|(name, value)| Ok((find(name)?, *value)))
+            .collect::<Result<_, CompileError>>()?;
+        let model = freeze(model, &frozen)?;
+        let wrt = match &self.wrt {
+            Some(names) => {
+                let mut wrt = names.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+                wrt.sort_unstable();
+                wrt.dedup();
+                wrt
+            }
+            None => default_gradients(&model),
+        };
+        for id in &wrt {
+            test_differentiable(&model, *id, &frozen)?;
+        }
+        let stable = stabilized(&model);
+        let target = self.target;
+        let build =
+            move |request: &Request| compile_request(&stable, request, T::PRECISION, target);
+        let loss = Loss::new(model, &frozen, wrt, Box::new(build));
+        loss.prepare().map_err(CompileError::Code)?;
+        Ok(loss)
+    }
+}
+
+/// The inputs whose gradients come by default, those read by the value or not.
+fn default_gradients(model: &Model) -> Vec<InputId> {
+    let graph = &model.graph;
+    let comes = |id: &InputId| {
+        let input = graph.input(*id);
+        matches!(input.role, Role::Pred | Role::Learned) && input.kind == InputKind::Real
+    };
+    graph.input_ids().filter(comes).collect()
+}
+
+/// The model whose roots have been brought into forms that neither overflow nor cancel.
+fn stabilized(model: &Model) -> Model {
+    let mut model = model.clone();
+    let mut roots = vec![model.value];
+    roots.extend(model.per.into_iter().chain(model.missing));
+    stabilize(&mut model.graph, &mut roots);
+    let mut roots = roots.into_iter();
+    model.value = roots.next().expect("the value is the first root");
+    model.per = model.per.and_then(|_| roots.next());
+    model.missing = model.missing.and_then(|_| roots.next());
+    model
+}
+
+/// The passes from a stabilized loss to code, one a line.
+fn compile_request(
+    model: &Model,
+    request: &Request,
+    precision: Precision,
+    target: Target,
+) -> Result<Variant, String> {
+    let mut graph = model.graph.clone();
+    let (gradients, weighting) = match request {
+        Request::Values { gradients, weighting } => (gradients.as_slice(), *weighting),
+        Request::Weights(weighting) => (&[][..], *weighting),
+    };
+    let mut roots = derive(&mut graph, model, gradients);
+    tidy(&mut graph, &mut roots);
+    within_limits(&graph)?;
+    let mut batched = batch_request(&graph, &roots, request, weighting)?;
+    let outputs = outputs(&batched);
+    let lowered = lower(&mut batched.graph, &outputs, precision, host_fuses());
+    within_limits(&batched.graph)?;
+    assemble(&batched, lowered, target)
+}
+
+/// The value and its derivatives as roots of one graph.
+fn derive(graph: &mut Graph, model: &Model, wrt: &[InputId]) -> Roots {
+    let gradients = differentiate(graph, model.value, wrt);
+    let derivatives = wrt.iter().zip(gradients).map(|(input, gradient)| {
+        let reads = |per: &NodeId| {
+            let needed = graph.reachable(&[*per]);
+            needed.iter().any(|id| matches!(graph.node(*id), Node::Read(read, _) if read == input))
+        };
+        let per = model.per.filter(reads).map(|per| {
+            let mut gradients = differentiate(graph, per, std::slice::from_ref(input));
+            let of_per = gradients.pop().expect("one gradient an input");
+            along(graph, &of_per, &gradient.axes)
+        });
+        Derivative { input: *input, node: gradient.node, per, axes: gradient.axes.clone() }
+    });
+    let gradients = derivatives.collect();
+    Roots { value: model.value, per: model.per, missing: model.missing, gradients }
+}
+
+/// A gradient with other axes standing for those of the input.
+fn along(graph: &mut Graph, gradient: &Gradient, axes: &[crate::graph::AxisId]) -> NodeId {
+    let changed: Vec<_> = gradient
+        .axes
+        .iter()
+        .zip(axes)
+        .filter(|(from, to)| from != to)
+        .map(|(from, to)| (*from, graph.intern(Node::Index(*to))))
+        .collect();
+    graph.substitute(gradient.node, &changed)
+}
+
+/// Stabilizes and simplifies all roots together.
+fn tidy(graph: &mut Graph, roots: &mut Roots) {
+    let mut all = vec![roots.value];
+    all.extend(roots.per.into_iter().chain(roots.missing));
+    all.extend(roots.gradients.iter().flat_map(|it| [Some(it.node), it.per]).flatten());
+    stabilize(graph, &mut all);
+    simplify(graph, &mut all);
+    let mut all = all.into_iter();
+    let mut next = || all.next().expect("as many roots as before");
+    roots.value = next();
+    roots.per = roots.per.map(|_| next());
+    roots.missing = roots.missing.map(|_| next());
+    for gradient in &mut roots.gradients {
+        gradient.node = next();
+        gradient.per = gradient.per.map(|_| next());
+    }
+}
+
+fn batch_request(
+    graph: &Graph,
+    roots: &Roots,
+    request: &Request,
+    weighting: Weighting,
+) -> Result<Batched, String> {
+    match request {
+        Request::Values { .. } => Ok(batch(graph, roots, weighting)),
+        Request::Weights(_) => batch_weights(graph, roots, weighting)
+            .ok_or_else(|| "every example counts for 1".to_owned()),
+    }
+}
+
+fn outputs(batched: &Batched) -> Vec<Output> {
+    let name = |part| match part {
+        Part::Values => "values".to_owned(),
+        Part::Weights => "weights".to_owned(),
+        Part::Gradient(id) => format!("gradient.{}", batched.graph.input(id).name),
+    };
+    let output = |root: &crate::batch::Root| Output {
+        name: name(root.part),
+        node: root.node,
+        axes: root.axes.clone(),
+    };
+    batched.roots.iter().map(output).collect()
+}
+
+/// Code, with its arrays and extents as a call knows them.
+fn assemble(batched: &Batched, lowered: Lowered, target: Target) -> Result<Variant, String> {
+    let graph = &batched.graph;
+    let length = |extent| match graph.extent(extent) {
+        _ if extent == batched.batch => Length::Batch,
+        Extent::Literal(length) => Length::Literal(*length as usize),
+        Extent::Named(_) => Length::Given(extent),
+    };
+    let extents: Vec<Length> = lowered.extents.iter().map(|extent| length(*extent)).collect();
+    let arrays = lowered.arrays.iter().zip(&lowered.program.arrays).map(|(source, array)| Array {
+        source: match source {
+            ArraySource::Input(id) => {
+                let extra = batched.extras.iter().find(|(extra, _)| extra == id);
+                extra.map_or(Source::Input(*id), |(_, extra)| Source::Extra(*extra))
+            }
+            ArraySource::Output(place) => Source::Output(batched.roots[*place].part),
+            ArraySource::Temporary => Source::Temporary,
+        },
+        kind: array.kind,
+        lengths: array
+            .extents
+            .iter()
+            .map(|extent| match extent {
+                crate::loops::Extent::Literal(length) => Length::Literal(*length as usize),
+                crate::loops::Extent::Given(id) => extents[id.0 as usize],
+            })
+            .collect(),
+    });
+    let arrays = arrays.collect();
+    let code = code(lowered.program, target)?;
+    Ok(Variant { arrays, extents, code })
+}
+
+fn code(program: Program, target: Target) -> Result<Code, String> {
+    let options = machine::Options { lanes: target == Target::Native };
+    match target {
+        Target::Native | Target::NativeScalar => {
+            let kernel = machine::compile(&program, options).map_err(|error| error.to_string())?;
+            // SAFETY: compiled code reads and writes the arrays of its program, as long as the
+            // extents say, and nothing else; it owns its memory.
+            Ok(unsafe { Code::new(move |arrays, extents| kernel.call(arrays, extents)) })
+        }
+        Target::Interpreter => {
+            // SAFETY: `interpret_at` reads and writes the elements that the program states.
+            Ok(unsafe { Code::new(move |arrays, extents| interpret_at(&program, arrays, extents)) })
+        }
+    }
+}
+
+/// Interprets a program on arrays at addresses.
+fn interpret_at(program: &Program, addresses: &[*mut u8], extents: &[u64]) {
+    let callers = |array: &crate::loops::Array| array.role != ArrayRole::Temporary;
+    let all = (0..).map(ArrayId).zip(&program.arrays).zip(addresses);
+    let kept: Vec<_> = all.filter(|((_, array), _)| callers(array)).collect();
+    let mut data: Vec<ArrayData> = kept
+        .iter()
+        .map(|((id, array), address)| {
+            let count = element_count(program, *id, extents);
+            let address = address.cast_const();
+            // SAFETY: whoever runs the code gives the elements that the program states.
+            unsafe {
+                match (program.precision, array.kind) {
+                    (Precision::F32, Kind::Integer) => ArrayData::I32(copy(address.cast(), count)),
+                    (Precision::F64, Kind::Integer) => ArrayData::I64(copy(address.cast(), count)),
+                    (Precision::F32, _) => ArrayData::F32(copy(address.cast(), count)),
+                    (Precision::F64, _) => ArrayData::F64(copy(address.cast(), count)),
+                }
+            }
+        })
+        .collect();
+    interpret(program, extents, &mut data);
+    for (((_, array), address), data) in kept.iter().zip(&data) {
+        if array.role == ArrayRole::Output {
+            // SAFETY: as above, and outputs may be written.
+            unsafe {
+                match data {
+                    ArrayData::F32(data) => write(data, address.cast()),
+                    ArrayData::F64(data) => write(data, address.cast()),
+                    ArrayData::I32(data) => write(data, address.cast()),
+                    ArrayData::I64(data) => write(data, address.cast()),
+                }
+            }
+        }
+    }
+}
+
+unsafe fn copy<E: Copy>(address: *const E, count: usize) -> Vec<E> {
+    // SAFETY: the caller vouches for the elements.
+    unsafe { std::slice::from_raw_parts(address, count) }.to_vec()
+}
+
+unsafe fn write<E: Copy>(data: &[E], address: *mut E) {
+    // SAFETY: the caller vouches for the elements; the data is a copy and overlaps nothing.
+    unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), address, data.len()) }
+}
+
+fn within_limits(graph: &Graph) -> Result<(), String> {
+    if graph.is_within_limits() {
+        return Ok(());
+    }
+    Err(format!(
+        "the loss is too large: with its derivative it has {} expressions and {} axes, and {NODE_LIMIT} and {AXIS_LIMIT} are possible",
+        graph.len(),
+        graph.axis_ids().count()
+    ))
+}
+
+/// The loss that is meant: the named one, the only one, or the one named like its file.
+pub fn choose<'m>(
+    models: &'m [Model],
+    name: Option<&str>,
+    stem: &str,
+) -> Result<&'m Model, CompileError> {
+    let names = || models.iter().map(|model| model.name.as_str());
+    let wanted = name.unwrap_or(stem);
+    if let Some(model) = models.iter().find(|model| model.name == wanted) {
+        return Ok(model);
+    }
+    let all = names().collect::<Vec<_>>().join(", ");
+    Err(CompileError::Choice(match (name, models) {
+        (_, []) => "the file defines no loss".into(),
+        (None, [model]) => return Ok(model),
+        (None, _) => format!("the file defines several losses, name one: {all}"),
+        (Some(name), _) => match suggest(name, names()) {
+            Some(meant) => format!("there is no loss `{name}`; did you mean `{meant}`?"),
+            None => format!("there is no loss `{name}`; there is {all}"),
+        },
+    }))
+}
+
+fn stem(path: impl AsRef<Path>) -> String {
+    path.as_ref().file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into_owned())
+}
+
+fn find_input(model: &Model, name: &str) -> Result<InputId, CompileError> {
+    let graph = &model.graph;
+    graph.input_ids().find(|id| graph.input(*id).name == name).ok_or_else(|| {
+        let names = || graph.input_ids().map(|id| graph.input(id).name.as_str());
+        CompileError::Choice(match suggest(name, names()) {
+            Some(meant) => {
+                format!("`{}` has no input `{name}`; did you mean `{meant}`?", model.name)
+            }
+            None => format!(
+                "`{}` has no input `{name}`; its inputs are {}",
+                model.name,
+                names().collect::<Vec<_>>().join(", ")
+            ),
+        })
+    })
+}
+
+fn test_differentiable(
+    model: &Model,
+    id: InputId,
+    frozen: &[(InputId, f64)],
+) -> Result<(), CompileError> {
+    let input = model.graph.input(id);
+    let problem = if input.kind != InputKind::Real {
+        "only real inputs have a gradient"
+    } else if frozen.iter().any(|(known, _)| *known == id) {
+        "it is made a constant"
+    } else {
+        return Ok(());
+    };
+    Err(CompileError::Choice(format!("no gradient in `{}`: {problem}", input.name)))
+}

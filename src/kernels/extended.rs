@@ -1,0 +1,138 @@
+//! Logarithms in two reals, and `pow` and `boxcox1p`, which need their digits.
+//!
+//! The exponent y·log x of a power reaches hundreds, where the last place of a single real is worth hundreds of those of the
+//! result. So log x is an unevaluated sum of two reals, with the error terms of products from fused multiply-adds
+//! (Dekker 1971; Muller et al., *Handbook of Floating-Point Arithmetic*, 2018, chapter 5). Where `FusedMultiplyAdd` rounds
+//! twice these error terms vanish, and a result exp(t) is off by up to about |t| units in the last place.
+
+use super::exponential::{exp_sum, expm1_sum};
+use super::logarithm::{Parts, complete, ln_2, parts, split};
+use super::pen::Real;
+use crate::loops::Precision;
+
+/// (2 artanh s / s − 2) / s² in z = s² on z ≤ 0.0295, degree 3, error of log 2^−37.6.
+const POW_F32: [f64; 4] = [0.666_666_6, 0.400_003_37, 0.285_372_38, 0.235_835_73];
+
+/// ((artanh s / s − 1) / s² − 1/3) / s² in z = s² on z ≤ 0.0295, degree 7, error of log 2^−73.5.
+const POW_F64: [f64; 8] = [
+    0.199_999_999_999_999_9,
+    0.142_857_142_857_226_12,
+    0.111_111_111_087_548_5,
+    0.090_909_094_368_063_03,
+    0.076_922_783_227_950_97,
+    0.066_681_630_486_888_76,
+    0.058_373_211_510_906_63,
+    0.059_952_403_505_577_66,
+];
+
+/// What rounding left of 1/3.
+const THIRD_LOW: f64 = 1.850_371_707_708_594e-17;
+
+/// A number as a sum, the second part at most half a last place of the first.
+#[derive(Clone, Copy)]
+struct Pair<'p>(Real<'p>, Real<'p>);
+
+/// a + b where |a| ≥ |b| or a = 0.
+fn add_smaller<'p>(a: Real<'p>, b: Real<'p>) -> Pair<'p> {
+    let sum = a + b;
+    Pair(sum, (a - sum) + b)
+}
+
+/// a·b
+fn product<'p>(a: Real<'p>, b: Real<'p>) -> Pair<'p> {
+    let high = a * b;
+    Pair(high, a.fma(b, -high))
+}
+
+impl<'p> Pair<'p> {
+    fn times(self, other: Self) -> Self {
+        let Pair(high, low) = product(self.0, other.0);
+        Pair(high, low + self.0.fma(other.1, self.1 * other.0))
+    }
+}
+
+/// n·ln 2 + log(1 + f + g), g at most a last place of f.
+fn log_pair<'p>(n: Real<'p>, f: Real<'p>, g: Option<Real<'p>>) -> Pair<'p> {
+    let d = f + 2.0;
+    let reciprocal = f.constant(1.0) / d;
+    let s = f * reciprocal;
+    let left = (-s).fma(d, f);
+    let left = (-s).fma(f - (d - 2.0), left);
+    let left = g.map_or(left, |g| left + g.fma(-s, g));
+    let Pair(head, tail) = twice_artanh(Pair(s, left * reciprocal));
+    let [ln_2_high, ln_2_low] = ln_2(f);
+    let Pair(high, low) = add_smaller(n * ln_2_high, head);
+    add_smaller(high, low + n.fma(ln_2_low, tail))
+}
+
+/// 2 artanh s, its second part not yet small.
+fn twice_artanh(s: Pair<'_>) -> Pair<'_> {
+    let Pair(high, low) = s;
+    match high.precision() {
+        Precision::F32 => {
+            let z = high * high;
+            let rest = (z * z.polynomial(&POW_F32)).fma(high, low + low);
+            Pair(high + high, rest)
+        }
+        Precision::F64 => {
+            let Pair(z, z_error) = product(high, high);
+            let z = Pair(z, (high + high).fma(low, z_error));
+            let Pair(third, error) =
+                add_smaller(high.constant(1.0 / 3.0), z.0 * z.0.polynomial(&POW_F64));
+            let cube = s.times(z.times(Pair(third, error + THIRD_LOW)));
+            let Pair(sum, error) = add_smaller(high, cube.0);
+            let rest = error + (low + cube.1);
+            Pair(sum + sum, rest + rest)
+        }
+    }
+}
+
+/// y·log, both parts small enough to be the argument of an exponential.
+fn exponent<'p>(y: Real<'p>, log: Pair<'p>) -> Pair<'p> {
+    let Pair(high, low) = product(y, log.0);
+    let low = y.fma(log.1, low);
+    // A product that is past the range of exp has an error term that may not be small.
+    Pair(high, low.at_least(-0.001).at_most(0.001))
+}
+
+/// x to the power of y, as IEEE 754-2019 has `pow`: 1 for y = 0 and for x = 1, NaN for a negative x and a y that is not whole.
+pub(super) fn pow<'p>(x: Real<'p>, y: Real<'p>) -> Real<'p> {
+    let size = x.absolute();
+    let Parts { n, f } = parts(size);
+    // NaN where x is.
+    let log = log_pair(size.fma(0.0, n), f, None);
+    let bound = y.either(1.0e30, 1.0e300);
+    let Pair(high, low) = exponent(y.at_least(-bound).at_most(bound), log);
+    let power = exp_sum(high, Some(low));
+    // 0 and ∞, which are twice themselves, stay or change places.
+    let extreme = y.less(0.0).select(size.constant(1.0) / size, size);
+    let power = (size + size).equal(size).select(extreme, power);
+    let power = y.equal(0.0).select(y.constant(1.0), signed_power(x, y, power));
+    x.equal(1.0).select(x, power)
+}
+
+/// |x|^y with the sign that it has for x, or NaN.
+fn signed_power<'p>(x: Real<'p>, y: Real<'p>, power: Real<'p>) -> Real<'p> {
+    let half = y * 0.5;
+    let sign = half.floor().equal(half).select(x.constant(1.0), x);
+    let broken = x.less(0.0).select(x.constant(f64::NAN), power);
+    y.floor().equal(y).select(power.signed_as(sign), broken)
+}
+
+/// ((1 + x)^λ − 1) / λ, log(1 + x) where λ is 0.
+pub(super) fn boxcox1p<'p>(x: Real<'p>, lambda: Real<'p>) -> Real<'p> {
+    let shifted = split(x + 1.0);
+    let scale = shifted.scale(x);
+    let (a, b) = (x * scale, scale - 1.0);
+    let f = a + b;
+    // What the sum lost (Knuth's two-sum, as either may be the larger).
+    let back = f - a;
+    let g = (a - (f - back)) + (b - back);
+    let log = log_pair(shifted.n, f, Some(g));
+    let whole = complete(x, -1.0, log.0);
+    let bound = x.either(1.0e30, 1.0e300);
+    let Pair(high, low) = exponent(lambda, Pair(whole.at_least(-bound).at_most(bound), log.1));
+    let quotient = expm1_sum(high, Some(low)) / lambda;
+    let small = high.absolute().less(x.either(1.0e-10, 1.0e-19));
+    small.select(whole, quotient)
+}
