@@ -159,9 +159,8 @@ impl<'a> Checker<'a> {
 
     fn report<T>(&mut self, diagnostic: Diagnostic) -> Outcome<T> {
         let diagnostic = match self.inlining.last() {
-            Some((_, site)) if *site != diagnostic.labels[0].span => {
-                diagnostic.label(*site, "called here")
-            }
+            // The outermost is the loss itself, which nobody called.
+            Some((_, site)) if self.inlining.len() > 1 => diagnostic.label(*site, "called here"),
             _ => diagnostic,
         };
         self.diagnostics.push(diagnostic);

@@ -8,6 +8,8 @@
 mod adjoint;
 mod gather;
 #[cfg(test)]
+mod random;
+#[cfg(test)]
 mod tests;
 
 use adjoint::{Adjoint, Calculus};

@@ -9,6 +9,8 @@ mod node;
 mod substitute;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+pub(crate) mod world;
 
 use indexmap::IndexSet;
 

@@ -40,6 +40,9 @@ pub fn interpret(program: &Program, extents: &[u64], arrays: &mut [ArrayData]) {
 }
 
 /// How many elements an array has.
+///
+/// # Panics
+/// Where that is more than memory has addresses.
 #[must_use]
 pub fn element_count(program: &Program, array: ArrayId, extents: &[u64]) -> usize {
     let axes = &program.arrays[array.0 as usize].extents;
@@ -302,3 +305,6 @@ fn maximum<T: Number>(a: T, b: T) -> T {
 fn minimum<T: Number>(a: T, b: T) -> T {
     if a < b { a } else { b }
 }
+
+#[cfg(test)]
+mod tests;

@@ -49,7 +49,7 @@ pub fn to_text(graph: &Graph, root: NodeId) -> String {
     line(graph, root, Style::Text, usize::MAX)
 }
 
-/// As [`to_text`], but after `budget` operands and operators `…` stands for each part that is left.
+/// As [`to_text`], but after `budget` operators and calls `…` stands for each one that is left.
 #[must_use]
 pub fn to_text_within(graph: &Graph, root: NodeId, budget: usize) -> String {
     line(graph, root, Style::Text, budget)
@@ -68,7 +68,7 @@ pub fn to_latex(graph: &Graph, root: NodeId) -> String {
     line(graph, root, Style::Latex, usize::MAX)
 }
 
-/// As [`to_latex`], but after `budget` operands and operators `\ldots` stands for each part that is left.
+/// As [`to_latex`], but after `budget` operators and calls `\ldots` stands for each one that is left.
 #[must_use]
 pub fn to_latex_within(graph: &Graph, root: NodeId, budget: usize) -> String {
     line(graph, root, Style::Latex, budget)

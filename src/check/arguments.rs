@@ -2,6 +2,7 @@
 
 use super::call::{Callee, Parameter, counted};
 use super::expression::Placed;
+use super::files::FileIndex;
 use super::scope::Scope;
 use super::{Checker, Outcome, Reported, Value};
 use crate::diagnostic::{Code, Diagnostic, Span, suggest};
@@ -260,8 +261,9 @@ impl Checker<'_> {
         placed: Placed,
         bound: &BoundAxes,
         hidden: &[(AxisId, AxisId)],
+        file: FileIndex,
     ) -> Outcome<Value> {
-        self.check_index_domain(parameter, &placed, bound)?;
+        self.check_index_domain(parameter, &placed, bound, file)?;
         let own: Vec<AxisId> = parameter
             .axes
             .iter()
@@ -294,6 +296,7 @@ impl Checker<'_> {
         parameter: &Parameter<'_>,
         placed: &Placed,
         bound: &BoundAxes,
+        file: FileIndex,
     ) -> Outcome<()> {
         let Some(declaration) = parameter.declaration else { return Ok(()) };
         let found = self.graph.ty(placed.value.node);
@@ -312,7 +315,7 @@ impl Checker<'_> {
                     Some(DomainKind::Index { .. })
                 )
         {
-            return self.check_constant_domain(declaration, placed);
+            return self.check_constant_domain(declaration, placed, file);
         }
         let (text, name) = (self.type_text(placed.value.node), &parameter.name.text);
         let wanted = match wanted {

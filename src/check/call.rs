@@ -22,6 +22,8 @@ pub(super) struct Callee<'a> {
     pub(super) name: &'a Name,
     pub(super) parameters: Vec<Parameter<'a>>,
     body: &'a ast::Expr,
+    /// Whether it is a loss, which comes out as one number; a fn may come out with axes.
+    is_loss: bool,
 }
 
 impl Checker<'_> {
@@ -145,6 +147,7 @@ impl Checker<'_> {
                     })
                     .collect(),
                 body: &function.body,
+                is_loss: false,
             },
             Some(Found { file, item: ast::Item::Loss(loss) }) => Callee {
                 file,
@@ -159,7 +162,10 @@ impl Checker<'_> {
                     })
                     .collect(),
                 body: &loss.body,
+                is_loss: true,
             },
+            // What a file that could not be had defines is not known.
+            _ if files.lacks_uses(scope.file) => return Err(Reported),
             _ => return self.report(self.unknown_function(scope, name)),
         };
         let given = self.given_arguments(scope, &callee, arguments, name)?;
@@ -209,7 +215,7 @@ impl Checker<'_> {
         let mut guards = Vec::new();
         for (parameter, given) in callee.parameters.iter().zip(given) {
             let value = match given {
-                Some(placed) => self.adapt(parameter, placed, &bound, &hidden)?,
+                Some(placed) => self.adapt(parameter, placed, &bound, &hidden, callee.file)?,
                 None => self.default_of(&mut inner, parameter)?,
             };
             if value.axes.is_empty()
@@ -222,7 +228,7 @@ impl Checker<'_> {
             inner.push(&parameter.name.text, Binding::Value(value));
         }
         let value = self.expression(&mut inner, callee.body)?;
-        if let Some(axis) = value.axes.first() {
+        if let Some(axis) = value.axes.first().filter(|_| callee.is_loss) {
             return self.report(self.callee_axes_left(callee, *axis, span));
         }
         let mut node = value.node;
@@ -231,13 +237,23 @@ impl Checker<'_> {
             let missing = self.graph.map(Function::Missing, &[label]);
             node = self.graph.select(missing, zero, node);
         }
-        let replacements: Vec<_> = hidden
-            .iter()
-            .map(|(seen, hidden)| (*hidden, self.graph.intern(crate::graph::Node::Index(*seen))))
-            .collect();
+        // Back to the caller's names, unless the body comes out with that very axis: then it stands twice.
+        let mut axes = Vec::new();
+        let mut replacements = Vec::new();
+        for axis in lifted {
+            match hidden.iter().find(|(seen, _)| *seen == axis) {
+                Some((_, fresh)) if value.axes.contains(&axis) => axes.push(*fresh),
+                Some((_, fresh)) => {
+                    replacements.push((*fresh, self.graph.intern(crate::graph::Node::Index(axis))));
+                    axes.push(axis);
+                }
+                None => axes.push(axis),
+            }
+        }
         let node =
             if replacements.is_empty() { node } else { self.graph.substitute(node, &replacements) };
-        Ok(Value { node, axes: lifted })
+        axes.extend(value.axes);
+        Ok(Value { node, axes })
     }
 
     fn callee_axes_left(&self, callee: &Callee<'_>, axis: AxisId, span: Span) -> Diagnostic {

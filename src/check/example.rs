@@ -6,6 +6,7 @@ use super::files::{FileIndex, Files};
 use super::scope::Scope;
 use super::{Checker, Outcome, Reported};
 use crate::diagnostic::{Code, Diagnostic, Span, suggest};
+use crate::evaluate::evaluate_constant;
 use crate::graph::{ExtentId, Graph, InputId, InputKind, Role};
 use crate::model::{Example, Model, Tensor};
 use crate::syntax::ast::{self, Expr, ExprKind, Name, UnaryOperator};
@@ -71,6 +72,9 @@ impl ExampleChecker<'_, '_> {
         }
         if failed {
             return Err(Reported);
+        }
+        for ((id, tensor), argument) in inputs.iter().zip(&given.arguments) {
+            self.in_domain(*id, tensor, argument.value.span)?;
         }
         for id in self.graph.input_ids() {
             let input = self.graph.input(id);
@@ -272,6 +276,49 @@ impl ExampleChecker<'_, '_> {
             }
             (_, InputKind::Real) => self.scalar(expr),
         }
+    }
+
+    /// Reports an element that lies outside of the constant bounds of its input.
+    fn in_domain(&mut self, id: InputId, tensor: &Tensor, span: Span) -> Outcome<()> {
+        let input = self.graph.input(id);
+        if let InputKind::Index { extent, optional } = input.kind {
+            let length = match self.graph.extent(extent) {
+                crate::graph::Extent::Literal(literal) => Some(*literal as usize),
+                crate::graph::Extent::Named(_) => {
+                    self.lengths.get(&extent).map(|(length, _)| *length)
+                }
+            };
+            #[expect(clippy::cast_precision_loss, reason = "axes of examples are short")]
+            let inside = |number: f64| {
+                (number >= 0.0 || optional) && length.is_none_or(|length| number < length as f64)
+            };
+            if let Some(number) = tensor.data.iter().find(|number| !inside(**number)) {
+                let axis = self.graph.extent(extent).to_string();
+                let diagnostic = Diagnostic::error(
+                    Code::IndexOutOfRange,
+                    span,
+                    format!("{number} is no position along axis {axis}"),
+                );
+                return self.numbers.report(match length {
+                    Some(length) => diagnostic.help(format!("positions are 0 to {}", length - 1)),
+                    None => diagnostic.help("positions count from 0"),
+                });
+            }
+        }
+        let graph = self.graph;
+        let Some(domain) = &input.domain else { return Ok(()) };
+        let outside =
+            |number: &&f64| !domain.may_contain(**number, |bound| evaluate_constant(graph, bound));
+        let Some(number) = tensor.data.iter().find(outside) else { return Ok(()) };
+        self.numbers.report(
+            Diagnostic::error(
+                Code::OutsideDomain,
+                span,
+                format!("{number} is not in the domain of `{}`", input.name),
+            )
+            .label(input.span, "declared here")
+            .help("choose a value inside of the domain"),
+        )
     }
 
     fn within(&mut self, expected: &ast::Expectation) -> Outcome<Option<f64>> {

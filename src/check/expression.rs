@@ -97,6 +97,16 @@ impl Checker<'_> {
         match scope.lookup(name) {
             Some(Binding::Value(value)) => return Ok(value.clone()),
             Some(Binding::Failed) => return Err(Reported),
+            Some(Binding::Later) => {
+                return self.report(
+                    Diagnostic::error(
+                        Code::DefaultNotKnown,
+                        span,
+                        format!("`{name}` is declared later"),
+                    )
+                    .help("domains and defaults use earlier params: change the order"),
+                );
+            }
             None => {}
         }
         if let Some(found) = self.files.find(scope.file, name)

@@ -27,6 +27,8 @@ struct File {
     origin: Origin,
     ast: ast::File,
     uses: Vec<FileIndex>,
+    /// Whether something that it uses could not be had.
+    lacks_uses: bool,
     names: HashMap<String, usize>,
 }
 
@@ -75,6 +77,11 @@ impl Files {
                 .iter()
                 .filter_map(|item| item_name(item).map(|name| name.text.as_str()))
         })
+    }
+
+    /// Whether names may be missing because a file that should define them could not be had.
+    pub(super) fn lacks_uses(&self, file: FileIndex) -> bool {
+        self.files[file.0].lacks_uses
     }
 
     fn in_sight(&self, file: FileIndex) -> impl Iterator<Item = FileIndex> {
@@ -161,16 +168,34 @@ impl Loader {
             }
         };
         self.open.push(origin.clone());
-        let mut uses = Vec::new();
+        let mut uses: Vec<FileIndex> = Vec::new();
+        let mut lacks_uses = false;
         for item in &ast.items {
-            if let ast::Item::Use(used) = item {
-                uses.extend(self.follow(&origin, used));
+            let ast::Item::Use(used) = item else { continue };
+            match self.follow(&origin, used) {
+                Some(file) => {
+                    let clash = uses.iter().find_map(|other| self.shared_name(*other, file));
+                    if let Some(name) = clash {
+                        self.diagnostics.push(used_twice(&name, used.span));
+                    }
+                    uses.push(file);
+                }
+                None => lacks_uses = true,
             }
         }
         self.open.pop();
         let names = self.collect_names(&ast);
-        self.files.files.push(File { origin, ast, uses, names });
+        self.files.files.push(File { origin, ast, uses, lacks_uses, names });
         Some(FileIndex(self.files.files.len() - 1))
+    }
+
+    /// A name that two files define.
+    fn shared_name(&self, a: FileIndex, b: FileIndex) -> Option<String> {
+        let names = self.files.ast(b).items.iter().filter_map(item_name);
+        names
+            .map(|name| &name.text)
+            .find(|name| self.files.files[a.0].names.contains_key(*name))
+            .cloned()
     }
 
     fn follow(&mut self, from: &Origin, used: &ast::Use) -> Option<FileIndex> {
@@ -309,6 +334,15 @@ fn unknown_library(name: &str, span: Span) -> Diagnostic {
         None => diagnostic
             .help("`lossc list` shows what there is; a file is used by its path in quotes"),
     }
+}
+
+fn used_twice(name: &str, span: Span) -> Diagnostic {
+    Diagnostic::error(
+        Code::DuplicateName,
+        span,
+        format!("another `use` brings in `{name}` already"),
+    )
+    .help("use one of them only, or rename what clashes")
 }
 
 fn duplicate_item(name: &ast::Name, first: Span) -> Diagnostic {

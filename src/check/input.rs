@@ -1,6 +1,7 @@
 //! The inputs of a loss: roles, axes, domains, defaults.
 
 use super::expression::Placed;
+use super::files::FileIndex;
 use super::scope::{Binding, Scope};
 use super::{Checker, Outcome, Reported, Value};
 use crate::builtins::Function;
@@ -17,6 +18,9 @@ impl Checker<'_> {
             }
         }
         let mut outcome = Ok(());
+        for declaration in &loss.inputs {
+            scope.push(&declaration.name.text, Binding::Later);
+        }
         for declaration in &loss.inputs {
             let name = &declaration.name;
             let declared =
@@ -274,7 +278,7 @@ impl Checker<'_> {
                 .help("a single number fills an array; a formula is `[q in Q] (…)`"),
             );
         }
-        self.check_constant_domain(declaration, &placed)?;
+        self.check_constant_domain(declaration, &placed, scope.file)?;
         Ok(Value { node: placed.value.node, axes })
     }
 
@@ -322,7 +326,7 @@ impl Checker<'_> {
         };
         let Some(axis) = literal else {
             return self.report(
-                Diagnostic::error(Code::ExampleShape, span, format!("a list of {} does not fit the axes of this input", elements.len()))
+                Diagnostic::error(Code::AxisMismatch, span, format!("a list of {} does not fit the axes of this input", elements.len()))
                     .help("a list fills an axis of that literal length; else use a formula: `[q in Q] (…)`"),
             );
         };
@@ -347,34 +351,19 @@ impl Checker<'_> {
         &mut self,
         declaration: &InputDeclaration,
         placed: &Placed,
+        file: FileIndex,
     ) -> Outcome<()> {
         let Some(domain) = &declaration.domain else { return Ok(()) };
         if self.graph.ty(placed.value.node) != Type::Real {
             return Ok(());
         }
         let Some(number) = self.constant_number(placed.value.node) else { return Ok(()) };
-        let inside = match &domain.kind {
-            DomainKind::Interval { low, low_open, high, high_open } => {
-                let above = literal(low)
-                    .is_none_or(|low| if *low_open { number > low } else { number >= low });
-                let below = literal(high)
-                    .is_none_or(|high| if *high_open { number < high } else { number <= high });
-                above && below
-            }
-            DomainKind::Set(values) => {
-                let values: Vec<Option<f64>> = values.iter().map(literal).collect();
-                values.contains(&None) || values.contains(&Some(number))
-            }
-            DomainKind::Whole { low, high, inclusive } => {
-                let below = high
-                    .as_ref()
-                    .and_then(literal)
-                    .is_none_or(|high| if *inclusive { number <= high } else { number < high });
-                number.fract() == 0.0 && literal(low).is_none_or(|low| number >= low) && below
-            }
-            DomainKind::Switch | DomainKind::Index { .. } | DomainKind::Simplex => true,
-        };
-        if inside {
+        // Bounds that use params or sizes are not known here, and name nothing in this scope.
+        let before = self.diagnostics.len();
+        let known = self.domain(&mut Scope::new(file), domain);
+        self.diagnostics.truncate(before);
+        let Ok(Some(bounds)) = known else { return Ok(()) };
+        if bounds.may_contain(number, |bound| self.constant_number(bound)) {
             return Ok(());
         }
         let name = &declaration.name.text;
@@ -395,17 +384,6 @@ impl Checker<'_> {
             Extent::Literal(length) => Some(*length),
             Extent::Named(_) => None,
         }
-    }
-}
-
-/// The value of a bound that is written as a number.
-fn literal(expr: &Expr) -> Option<f64> {
-    match &expr.kind {
-        ExprKind::Number(number) => Some(*number),
-        ExprKind::Unary(ast::UnaryOperator::Negate, operand) => {
-            literal(operand).map(|number| -number)
-        }
-        _ => None,
     }
 }
 

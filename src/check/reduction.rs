@@ -50,6 +50,22 @@ impl Checker<'_> {
             extents.push(self.resolve_axis(scope, &item.axis)?);
             if let Some(name) = &item.index {
                 self.check_name(name)?;
+                let first = binders.items.iter().filter_map(|other| other.index.as_ref());
+                let first = first
+                    .into_iter()
+                    .find(|other| other.text == name.text)
+                    .map_or(name.span, |first| first.span);
+                if first != name.span {
+                    return self.report(
+                        Diagnostic::error(
+                            Code::DuplicateName,
+                            name.span,
+                            format!("index `{}` is bound twice", name.text),
+                        )
+                        .label(first, "first here")
+                        .help("name the second one differently"),
+                    );
+                }
             }
         }
         for (item, extent) in binders.items.iter().zip(extents) {

@@ -12,6 +12,8 @@ use crate::syntax::ast::AxisName;
 pub(super) enum Binding {
     /// A value.
     Value(Value),
+    /// An input that is declared further on.
+    Later,
     /// Something that is wrong and has been reported: its uses are silent.
     Failed,
 }

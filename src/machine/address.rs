@@ -41,8 +41,8 @@ pub(super) enum Pure {
     /// A scalar mask, in all lanes.
     SplatMask(ir::Value, Type),
     Constant(ir::Constant, Type),
-    /// An element of an array that does not change in the loop.
-    Load(Type, ir::Value, i32),
+    /// An element of an array that does not change in the loop, in all lanes.
+    LoadSplat(Type, ir::Value, i32),
 }
 
 /// The address of an element.
@@ -54,8 +54,11 @@ pub(super) struct Place {
 }
 
 impl Writer<'_> {
-    /// The value of a computation that depends on `depth` loops, from where it is already known or
-    /// else written as far out as may be.
+    /// The value of a computation that depends on `depth` loops: one that is in reach, or else
+    /// written as far out as may be.
+    ///
+    /// Arithmetic goes in front of the branch into the loop, harmless where the loop then does not
+    /// run, and stays in reach after the loop. A load goes behind that branch.
     pub(super) fn pure(&mut self, what: Pure, depth: usize) -> Known {
         for scope in self.scopes.iter().rev() {
             if let Some(&value) = scope.known.get(&what) {
@@ -64,9 +67,15 @@ impl Writer<'_> {
         }
         let here = self.scopes.len() - 1;
         let position = self.cursor.position();
-        let scope = here.min(depth + 1);
+        let mut scope = depth.min(here);
         if depth < here {
-            self.cursor.goto_inst(self.scopes[scope].entry);
+            let inner = &self.scopes[depth + 1];
+            if matches!(what, Pure::LoadSplat(..)) {
+                scope = depth + 1;
+                self.cursor.goto_inst(inner.entry);
+            } else {
+                self.cursor.goto_inst(inner.branch);
+            }
         }
         let value = write_pure(&mut self.cursor, what);
         self.cursor.set_position(position);
@@ -171,13 +180,13 @@ impl Writer<'_> {
         match subscript {
             Subscript::Literal(at) => (None, i64::from(at)),
             Subscript::Counter(id) if self.lane_loop != Some(id) => (Some(self.counters[&id]), 0),
-            Subscript::Counter(id) => match &self.tail {
-                Some(tail) => (Some(tail.lanes[lane]), 0),
-                None => {
-                    let constant = i64::try_from(copy * self.width + lane).expect("a few lanes");
-                    (Some(self.counters[&id]), constant)
+            Subscript::Counter(id) => {
+                if let Some(tail) = &self.tail {
+                    return (Some(tail.lanes[lane]), 0);
                 }
-            },
+                let constant = i64::try_from(copy * self.width + lane).expect("a few lanes");
+                (Some(self.counters[&id]), constant)
+            }
             Subscript::Value(value) => match &self.values[value.0 as usize] {
                 Binding::Constant(Operation::Integer(constant)) => (None, *constant),
                 Binding::Constant(other) => unreachable!("a subscript {}", other.name()),
@@ -226,11 +235,12 @@ impl Writer<'_> {
         }
     }
 
-    /// Loads an element that is the same in all lanes and that the loop does not change, in front of it.
-    pub(super) fn load_once(&mut self, of: Type, place: Place) -> Known {
+    /// Loads an element that is the same in all lanes, in front of the loop: what all iterations read,
+    /// none writes.
+    pub(super) fn load_once(&mut self, of: Type, place: Place) -> ir::Value {
         let outside = self.scopes.len() - 2;
         debug_assert!(place.depth <= outside, "the address does not depend on the loop");
-        self.pure(Pure::Load(of, place.pointer, place.offset), outside)
+        self.pure(Pure::LoadSplat(of, place.pointer, place.offset), outside).value
     }
 }
 
@@ -261,8 +271,10 @@ fn write_pure(cursor: &mut FuncCursor<'_>, what: Pure) -> ir::Value {
             cursor.ins().splat(vector, lane)
         }
         Pure::Constant(constant, vector) => cursor.ins().vconst(vector, constant),
-        Pure::Load(of, pointer, offset) => {
-            cursor.ins().load(of, MemFlagsData::new().with_notrap(), pointer, offset)
+        Pure::LoadSplat(of, pointer, offset) => {
+            let flags = MemFlagsData::new().with_notrap();
+            let element = cursor.ins().load(of.lane_type(), flags, pointer, offset);
+            cursor.ins().splat(of, element)
         }
     }
 }

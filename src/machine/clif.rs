@@ -1,6 +1,6 @@
 //! Writes a program as a Cranelift function: in comes a valid program, out goes its code, not yet compiled.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use cranelift::codegen::cursor::{Cursor, FuncCursor};
 use cranelift::codegen::ir::condcodes::IntCC;
@@ -12,7 +12,7 @@ use cranelift::codegen::isa::TargetIsa;
 
 use super::Options;
 use super::address::{Amount, Known, Pure};
-use crate::loops::{ArrayId, Kind, Loop, LoopId, Operation, Precision, Program, Statement, Value};
+use crate::loops::{Kind, Loop, LoopId, Operation, Precision, Program, Statement, Value};
 
 /// Writes the code of a program for a machine.
 pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) -> Function {
@@ -39,7 +39,6 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
         copies: 1,
         lane_loop: None,
         tail: None,
-        stored: HashSet::new(),
         values: vec![Binding::Unbound; program.kinds.len()],
         counters: HashMap::new(),
         arrays: vec![],
@@ -50,7 +49,7 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
     writer.extents = writer.read_table(tables[1], program.extents.len());
     let body = writer.new_block();
     let enter = writer.ins().jump(body, &[]);
-    writer.scopes.push(Scope { entry: enter, known: HashMap::new() });
+    writer.scopes.push(Scope { branch: enter, entry: enter, known: HashMap::new() });
     writer.cursor.goto_bottom(body);
     writer.write_body(&program.body);
     writer.ins().return_(&[]);
@@ -79,8 +78,6 @@ pub(super) struct Writer<'a> {
     pub(super) lane_loop: Option<LoopId>,
     /// In the tail of that loop.
     pub(super) tail: Option<Tail>,
-    /// The arrays that this loop writes.
-    pub(super) stored: HashSet<ArrayId>,
     pub(super) values: Vec<Binding>,
     pub(super) counters: HashMap<LoopId, Known>,
     pub(super) arrays: Vec<ir::Value>,
@@ -101,7 +98,9 @@ pub(super) struct Tail {
 /// A loop around the code being written.
 #[derive(Debug)]
 pub(super) struct Scope {
-    /// The jump into it, in front of which stands what stays the same inside.
+    /// The branch that decides whether it runs, in front of which stands what stays the same inside.
+    pub(super) branch: Inst,
+    /// The jump into it once that is decided.
     pub(super) entry: Inst,
     /// What is computed and stays in reach.
     pub(super) known: HashMap<Pure, ir::Value>,
@@ -236,7 +235,7 @@ impl<'a> Writer<'a> {
         };
         let arguments = arguments(carried);
         let [before, body, after] = [(); 3].map(|()| self.cursor.func.dfg.make_block());
-        match runs {
+        let branch = match runs {
             Some(runs) => self.ins().brif(runs, before, &[], after, &arguments),
             None => self.ins().jump(before, &[]),
         };
@@ -251,7 +250,7 @@ impl<'a> Writer<'a> {
             types.iter().map(|of| self.cursor.func.dfg.append_block_param(block, *of)).collect()
         });
         self.cursor.goto_bottom(body);
-        self.scopes.push(Scope { entry, known: HashMap::new() });
+        self.scopes.push(Scope { branch, entry, known: HashMap::new() });
         Some(Repeat { counter, carried, results, start, end, body, after })
     }
 

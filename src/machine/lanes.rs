@@ -14,7 +14,7 @@ use cranelift::codegen::ir::{
 
 use super::address::{Amount, Known};
 use super::clif::{Repeat, Tail, Writer};
-use crate::loops::{Accumulator, ArrayId, Join, Kind, Loop, Operation, PARTIALS, Statement};
+use crate::loops::{Accumulator, Join, Kind, Loop, Operation, PARTIALS, Statement};
 
 /// Bodies of at most so many operations get as many copies as it takes to fill a trip with all
 /// partial results.
@@ -48,7 +48,6 @@ impl<'a> Writer<'a> {
     /// Writes a loop in lanes.
     pub(super) fn write_lanes(&mut self, inner: &'a Loop) {
         self.lane_loop = Some(inner.id);
-        self.stored = inner.body.iter().filter_map(stored_array).collect();
         let slots: Vec<StackSlot> = (0..inner.accumulators.len()).map(|at| self.slot(at)).collect();
         let sections = self.plan(inner);
         if !sections[0].in_registers() {
@@ -57,26 +56,25 @@ impl<'a> Writer<'a> {
         let (mut start, end) = (Amount::Literal(0), self.extent(inner.extent));
         for section in sections {
             let step = i64::try_from(section.step()).expect("a few lanes");
-            let stop = if section.tail { end } else { self.round_down(end, step) };
+            let part_end = if section.tail { end } else { self.round_down(end, step) };
             self.width = section.width;
             self.copies = section.copies;
             if section.in_registers() {
-                self.write_in_registers(inner, section, start, stop, &slots);
-            } else if let Some(repeat) = self.enter(start, stop, &[], &[]) {
+                self.write_in_registers(inner, section, start, part_end, &slots);
+            } else if let Some(repeat) = self.enter(start, part_end, &[], &[]) {
                 if section.tail {
-                    self.tail = Some(self.tail_lanes(&repeat, stop));
+                    self.tail = Some(self.tail_lanes(&repeat, part_end));
                 }
                 self.write_trip(inner, &repeat);
                 self.join_in_memory(&inner.accumulators, &slots, &repeat);
                 self.tail = None;
                 self.leave(&repeat, (!section.tail).then_some(step), &[]);
             }
-            start = stop;
+            start = part_end;
         }
         self.width = 1;
         self.copies = 1;
         self.lane_loop = None;
-        self.stored.clear();
         for (accumulator, slot) in inner.accumulators.iter().zip(slots) {
             let result = self.join_tree(accumulator.join, slot);
             self.bind(accumulator.result, result);
@@ -90,11 +88,15 @@ impl<'a> Writer<'a> {
         if width == 1 {
             return vec![single];
         }
-        let copies = match inner.body.iter().filter(|statement| !is_constant(statement)).count() {
-            0..=TINY_BODY if !inner.accumulators.is_empty() => PARTIALS / width,
-            0..=SMALL_BODY => 4,
-            0..=MEDIUM_BODY => 2,
-            _ => 1,
+        let operations = inner.body.iter().filter(|statement| !is_constant(statement)).count();
+        let copies = if operations <= TINY_BODY && !inner.accumulators.is_empty() {
+            PARTIALS / width
+        } else if operations <= SMALL_BODY {
+            4
+        } else if operations <= MEDIUM_BODY {
+            2
+        } else {
+            1
         };
         let several = (copies > 1).then_some(Section { copies, ..single });
         several.into_iter().chain([single, Section { tail: true, ..single }]).collect()
@@ -141,7 +143,7 @@ impl<'a> Writer<'a> {
         inner: &'a Loop,
         section: Section,
         start: Amount,
-        stop: Amount,
+        end: Amount,
         slots: &[StackSlot],
     ) {
         let mut carried = vec![];
@@ -151,7 +153,7 @@ impl<'a> Writer<'a> {
         }
         let types: Vec<Type> =
             carried.iter().map(|value| self.cursor.func.dfg.value_type(*value)).collect();
-        if let Some(repeat) = self.enter(start, stop, &carried, &types) {
+        if let Some(repeat) = self.enter(start, end, &carried, &types) {
             self.write_trip(inner, &repeat);
             let mut next = vec![];
             for (at, accumulator) in inner.accumulators.iter().enumerate() {
@@ -193,7 +195,7 @@ impl<'a> Writer<'a> {
                 if self.width == 1 && accumulator.join.kind() == Kind::Mask {
                     element = self.ins().bmask(of, element);
                 }
-                let offset = self.partial_offset(of, copy);
+                let offset = partial_offset(of, copy);
                 let before = self.ins().load(of, partial_flags(), pointer, offset);
                 let mut after = self.join(accumulator.join, before, element);
                 if let Some(counting) = self.tail.as_ref().map(|tail| tail.counting) {
@@ -211,7 +213,7 @@ impl<'a> Writer<'a> {
         let pointer = self.ins().stack_addr(types::I64, slot, 0);
         let mut partials = vec![];
         for at in 0..PARTIALS / self.width {
-            let offset = self.partial_offset(of, at);
+            let offset = partial_offset(of, at);
             partials.push(self.ins().load(of, partial_flags(), pointer, offset));
         }
         while partials.len() > 1 {
@@ -249,14 +251,9 @@ impl<'a> Writer<'a> {
     fn store_partials(&mut self, slot: StackSlot, partials: &[ir::Value]) {
         let pointer = self.ins().stack_addr(types::I64, slot, 0);
         for (at, partial) in partials.iter().enumerate() {
-            let offset = self.partial_offset(self.cursor.func.dfg.value_type(*partial), at);
+            let offset = partial_offset(self.cursor.func.dfg.value_type(*partial), at);
             self.ins().store(partial_flags(), *partial, pointer, offset);
         }
-    }
-
-    fn partial_offset(&self, of: Type, at: usize) -> i32 {
-        i32::try_from(at).expect("a few partial results")
-            * i32::try_from(of.bytes()).expect("16 bytes")
     }
 
     /// The type of partial results: masks are kept as integers with all bits alike.
@@ -279,16 +276,15 @@ impl<'a> Writer<'a> {
     }
 }
 
+/// Where a partial result of a type lies in its slot.
+fn partial_offset(of: Type, at: usize) -> i32 {
+    let size = i32::try_from(of.bytes()).expect("16 bytes");
+    i32::try_from(at).expect("a few partial results") * size
+}
+
 /// Stack memory: always there, aligned to 16 bytes.
 fn partial_flags() -> MemFlagsData {
     MemFlagsData::new().with_notrap()
-}
-
-fn stored_array(statement: &Statement) -> Option<ArrayId> {
-    match statement {
-        Statement::Store { array, .. } => Some(*array),
-        Statement::Let(..) | Statement::Loop(_) => None,
-    }
 }
 
 fn is_constant(statement: &Statement) -> bool {

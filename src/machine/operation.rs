@@ -154,7 +154,7 @@ impl Writer<'_> {
             Operation::Not(_) => self.ins().bxor_imm_u(a, 1),
             Operation::Bits(_) => self.cast(a, Kind::Integer),
             Operation::FromBits(_) => self.cast(a, Kind::Real),
-            Operation::ToReal(_) => self.to_real(a),
+            Operation::ToReal(_) => self.convert(a),
             Operation::ShiftLeft(_, by) => self.ins().ishl_imm_u(a, i64::from(*by)),
             Operation::ShiftRight(_, by) => self.ins().sshr_imm_u(a, i64::from(*by)),
             Operation::ShiftRightUnsigned(_, by) => self.ins().ushr_imm_u(a, i64::from(*by)),
@@ -202,7 +202,7 @@ impl Writer<'_> {
         self.real_constant(-0.0)
     }
 
-    fn to_real(&mut self, a: ir::Value) -> ir::Value {
+    fn convert(&mut self, a: ir::Value) -> ir::Value {
         let of = self.type_of(Kind::Real);
         if self.integer == types::I32 {
             return self.ins().fcvt_from_sint(of, a);
@@ -324,12 +324,11 @@ impl Writer<'_> {
                 let place = self.place(array, subscripts, copy, 0);
                 self.ins().load(of, flags, place.pointer, place.offset)
             }
-            Pattern::Same if !self.stored.contains(&array) => {
+            Pattern::Same => {
                 let place = self.place(array, subscripts, copy, 0);
-                let scalar = self.load_once(of.lane_type(), place).value;
-                self.splat(scalar, kind)
+                self.load_once(of, place)
             }
-            Pattern::Same | Pattern::Scattered => {
+            Pattern::Scattered => {
                 let mut lanes = vec![];
                 for lane in 0..self.width {
                     let place = self.place(array, subscripts, copy, lane);

@@ -52,6 +52,8 @@ pub(super) enum Infix {
     NotEqual,
     Less,
     LessEqual,
+    Greater,
+    GreaterEqual,
     Add,
     Subtract,
     Multiply,
@@ -156,6 +158,14 @@ impl<'g> View<'g> {
         explicit: AxisSet,
     ) -> Option<Form> {
         match function {
+            // A constant reads better on the right.
+            Function::Less | Function::LessEqual => {
+                let is_constant = |id| self.graph.as_number(id).is_some();
+                let sign =
+                    if function == Function::Less { Infix::Greater } else { Infix::GreaterEqual };
+                (is_constant(arguments[0]) && !is_constant(arguments[1]))
+                    .then(|| Form::Infix(sign, arguments[1], arguments[0]))
+            }
             Function::Not => match self.map_of(arguments[0], Function::Equal)? {
                 [a, b] => Some(Form::Infix(Infix::NotEqual, *a, *b)),
                 _ => None,

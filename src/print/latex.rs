@@ -84,7 +84,7 @@ pub(super) fn parts(pen: &mut Pen, form: Form, scope: ScopeId) -> (Level, Vec<Ta
         Form::Not(a) => (Level::Prefix, vec![Task::Word("\\lnot "), node(a, Level::Power)]),
         Form::Infix(operator, a, b) => infix(pen, operator, a, b, scope),
         Form::If(c, a, b) => choice(pen, c, a, b, scope),
-        Form::Call(name, arguments) => call(name, &arguments, scope),
+        Form::Call(name, arguments) => call(pen, name, &arguments, scope),
         Form::Reduce(reduced) => reduction(pen, &reduced, scope),
         Form::Softmax(form) => softmax(pen, &form, scope),
     }
@@ -154,15 +154,21 @@ fn infix(pen: &Pen, operator: Infix, a: NodeId, b: NodeId, scope: ScopeId) -> (L
         Infix::NotEqual => joined(" \\ne "),
         Infix::Less => joined(" < "),
         Infix::LessEqual => joined(" \\le "),
+        Infix::Greater => joined(" > "),
+        Infix::GreaterEqual => joined(" \\ge "),
         Infix::Add => joined(" + "),
         Infix::Subtract => joined(" - "),
         Infix::Multiply if a == b => {
             (Level::Power, vec![Task::Word("{"), node(a, Level::Operand), Task::Word("}^{2}")])
         }
-        Infix::Multiply => match pen.form(b, scope) {
-            Form::Number(_) | Form::Position(_) => joined(" \\cdot "),
-            _ => joined(" \\, "),
-        },
+        Infix::Multiply => {
+            let is_number = matches!(pen.form(b, scope), Form::Number(_) | Form::Position(_));
+            let sign = if is_number { " \\cdot " } else { " \\, " };
+            // A large operator would take the second factor into its reach.
+            let is_large = matches!(pen.form(a, scope), Form::Reduce(_));
+            let left = if is_large { Level::Power } else { row.left };
+            (row.level, vec![node(a, left), Task::Word(sign), node(b, row.right)])
+        }
         Infix::Divide => {
             let (a, b) = (node(a, Level::Open), node(b, Level::Open));
             let words = [Task::Word("\\frac{"), a, Task::Word("}{"), b, Task::Word("}")];
@@ -197,8 +203,12 @@ fn choice(pen: &Pen, c: NodeId, a: NodeId, b: NodeId, scope: ScopeId) -> (Level,
     (Level::Operand, words.into())
 }
 
-fn call(name: &'static str, arguments: &[NodeId], scope: ScopeId) -> (Level, Vec<Task>) {
-    let Some(notation) = NOTATIONS.iter().find(|notation| notation.name == name) else {
+fn call(pen: &Pen, name: &'static str, arguments: &[NodeId], scope: ScopeId) -> (Level, Vec<Task>) {
+    // An input called sigma has the letter for itself.
+    let is_letter_free = !name.ends_with("sigmoid")
+        || !pen.graph().input_ids().any(|id| pen.graph().input(id).name == "sigma");
+    let notation = NOTATIONS.iter().find(|notation| notation.name == name && is_letter_free);
+    let Some(notation) = notation else {
         let name = name.replace('_', "\\_");
         let mut parts = vec![Task::Text(format!("\\operatorname{{{name}}}\\left("))];
         parts.extend(listed(arguments, scope));

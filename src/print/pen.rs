@@ -67,7 +67,7 @@ pub(super) struct Pen<'g> {
     scopes: Vec<Scope>,
     index_names: Vec<String>,
     part_names: HashMap<NodeId, String>,
-    /// How many more forms are written before the rest is left out.
+    /// How many more forms with parts are written before the rest is left out.
     budget: usize,
 }
 
@@ -213,11 +213,12 @@ impl<'g> Pen<'g> {
         tasks: &mut Vec<Task>,
     ) {
         let style = self.view.style;
-        if self.budget == 0 {
+        let is_leaf = form.parts().is_empty();
+        if self.budget == 0 && !is_leaf {
             tasks.push(Task::Word(if style == Style::Text { "…" } else { "\\ldots" }));
             return;
         }
-        self.budget -= 1;
+        self.budget -= usize::from(!is_leaf);
         let (own, parts) = match style {
             Style::Text => text::parts(self, id, form, scope),
             Style::Latex => latex::parts(self, form, scope),

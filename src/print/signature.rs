@@ -3,7 +3,8 @@
 use super::block::whole;
 use super::number::digits;
 use super::pen::{Pen, Style};
-use crate::graph::{Domain, Graph, Input, InputKind, NodeId, Role};
+use crate::builtins::Function;
+use crate::graph::{Domain, Graph, Input, InputKind, Node, NodeId, Role};
 use crate::model::Model;
 
 /// The declaration of a loss, `cross_entropy(pred logits[K], target label in K?, param weight[K] in [0, inf) = 1)`.
@@ -81,12 +82,45 @@ fn default_text(graph: &Graph, input: &Input, default: NodeId) -> String {
     if let Some((is_negative, digits)) = graph.as_number(default).and_then(digits) {
         return if is_negative { format!("-{digits}") } else { digits };
     }
+    if let Some(elements) = elements(graph, default) {
+        let elements: Vec<String> =
+            elements.into_iter().map(|element| super::to_text(graph, element)).collect();
+        return format!("[{}]", elements.join(", "));
+    }
     let mut pen = Pen::new(graph, default, Style::Text, super::HashMap::new(), usize::MAX);
     let (brackets, text) = pen.write(default, None);
     match brackets {
         Some(brackets) => format!("{brackets} {text}"),
         None => whole(graph, None, &text, " "),
     }
+}
+
+/// The elements of a default that is given as a list: a choice by position, from 0 on, and the last.
+fn elements(graph: &Graph, default: NodeId) -> Option<Vec<NodeId>> {
+    let mut elements = Vec::new();
+    let mut at = default;
+    while let Node::Map(Function::Select, arguments) = graph.node(at) {
+        let [condition, element, rest] = *arguments.as_slice() else { return None };
+        let Node::Map(Function::Equal, sides) = graph.node(condition) else { return None };
+        let [index, position] = *sides.as_slice() else { return None };
+        let is_next = matches!(
+            (graph.node(index), graph.node(position)),
+            (Node::Index(_), Node::Position(..))
+        );
+        if !is_next {
+            return None;
+        }
+        elements.push((position, element));
+        at = rest;
+    }
+    // The first position is innermost.
+    elements.sort_by_key(|(position, _)| match graph.node(*position) {
+        Node::Position(position, _) => *position,
+        _ => u32::MAX,
+    });
+    let mut elements: Vec<NodeId> = elements.into_iter().map(|(_, element)| element).collect();
+    elements.push(at);
+    (elements.len() > 1).then_some(elements)
 }
 
 fn role_word(role: Role) -> &'static str {

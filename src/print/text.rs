@@ -26,6 +26,8 @@ pub(super) fn infix_row(infix: Infix) -> InfixRow {
         Infix::NotEqual => (" != ", Compare, Sum, Sum),
         Infix::Less => (" < ", Compare, Sum, Sum),
         Infix::LessEqual => (" <= ", Compare, Sum, Sum),
+        Infix::Greater => (" > ", Compare, Sum, Sum),
+        Infix::GreaterEqual => (" >= ", Compare, Sum, Sum),
         Infix::Add => (" + ", Sum, Sum, Product),
         Infix::Subtract => (" - ", Sum, Sum, Product),
         Infix::Multiply => (" * ", Product, Product, Prefix),

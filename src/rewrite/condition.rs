@@ -27,8 +27,6 @@ conditions! {
     Symbolic = "symbolic",
     /// A real constant below 0.
     NegativeNumber = "negative_number",
-    /// A real constant that is a whole number.
-    WholeNumber = "whole_number",
     /// Never below 0.
     Nonnegative = "nonnegative",
     /// Always above 0.
@@ -67,7 +65,6 @@ pub(crate) fn holds(
         Condition::Number => number.is_some(),
         Condition::Symbolic => number.is_none(),
         Condition::NegativeNumber => number.is_some_and(|value| value < 0.0),
-        Condition::WholeNumber => number.is_some_and(|value| value == value.floor()),
         Condition::Nonnegative => ranges.get(id).is_nonnegative(),
         Condition::Positive => ranges.get(id).is_positive(),
         Condition::Nonzero => ranges.get(id).is_nonzero(),

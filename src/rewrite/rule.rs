@@ -80,6 +80,15 @@ impl RuleSet {
         Self { rules, by_function, by_reduction }
     }
 
+    /// One rule of them alone.
+    #[cfg(test)]
+    pub(crate) fn only(mut self, rule: usize) -> Self {
+        for candidates in self.by_function.iter_mut().chain([&mut self.by_reduction]) {
+            candidates.retain(|(own, _)| *own == rule);
+        }
+        self
+    }
+
     /// The first rule whose left side and conditions fit a node.
     pub(crate) fn find(
         &self,

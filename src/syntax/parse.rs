@@ -19,6 +19,8 @@ mod tokens;
 use grammar::{Grammar, Pairs, Rule};
 use pest::Parser;
 use regions::Region;
+use std::panic::resume_unwind;
+use std::thread;
 
 pub use hints::{RESERVED_WORDS, replacement_name};
 
@@ -30,6 +32,12 @@ pub const MAX_FILE_BYTES: usize = 4 << 20;
 
 /// How many levels brackets may nest, and how many levels a tree may have.
 pub const MAX_DEPTH: usize = 256;
+
+/// How many levels the stack that is there always has room for.
+const SHALLOW: usize = 16;
+
+/// The bytes of stack for what nests deeper; [`MAX_DEPTH`] levels need less than half of it.
+const DEEP_STACK: usize = 32 << 20;
 
 /// Parses a `.loss` file.
 ///
@@ -61,8 +69,8 @@ pub fn parse_rewrites(
 pub fn parse_expression(source_id: FileId, sources: &Sources) -> Result<Expr, Vec<Diagnostic>> {
     let text = Text::of(source_id, sources)?;
     let whole = [regions::whole(text.all)];
-    let mut found = parse_regions(text, Rule::lone_expression, &whole, build::expressions)?;
-    Ok(found.pop().expect("a lone expression is one expression"))
+    let mut one = parse_regions(text, Rule::lone_expression, &whole, build::expressions)?;
+    Ok(one.swap_remove(0))
 }
 
 /// The text that is being parsed, and where it comes from.
@@ -90,38 +98,48 @@ impl<'a> Text<'a> {
 }
 
 /// Parses each region with a grammar rule and builds what it holds; errors of all regions are collected.
-fn parse_regions<T>(
+fn parse_regions<T: Send>(
     text: Text<'_>,
     rule: Rule,
     pieces: &[Region],
     build: fn(Text<'_>, usize, Pairs<'_>) -> Result<Vec<T>, Diagnostic>,
 ) -> Result<Vec<T>, Vec<Diagnostic>> {
-    let mut built = Vec::new();
+    let mut found = Vec::new();
     let mut errors = Vec::new();
     for region in pieces {
         match parse_region(text, rule, region, build) {
-            Ok(mut some) => built.append(&mut some),
+            Ok(mut some) => found.append(&mut some),
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(built) } else { Err(errors) }
+    if errors.is_empty() { Ok(found) } else { Err(errors) }
 }
 
 /// Parses one region: brackets first, then the grammar, then the tree.
-fn parse_region<T>(
+///
+/// Deep nesting gets a stack of its own: unoptimized builds need more than a thread's usual 2 MiB for it.
+fn parse_region<T: Send>(
     text: Text<'_>,
     rule: Rule,
     region: &Region,
     build: fn(Text<'_>, usize, Pairs<'_>) -> Result<Vec<T>, Diagnostic>,
 ) -> Result<Vec<T>, Diagnostic> {
-    brackets::check(text, region)?;
-    match Grammar::parse(rule, &text.all[region.start..region.end]) {
+    let parse = || match Grammar::parse(rule, &text.all[region.start..region.end]) {
         Ok(mut pairs) => {
             let inside = pairs.next().expect("the rule parsed gives one pair").into_inner();
             build(text, region.start, inside)
         }
         Err(error) => Err(explain::explain(text, region, &error)),
+    };
+    if brackets::check(text, region)? <= SHALLOW {
+        return parse();
     }
+    thread::scope(|scope| {
+        match thread::Builder::new().stack_size(DEEP_STACK).spawn_scoped(scope, parse) {
+            Ok(worker) => worker.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            Err(_) => Err(explain::stack_exhausted(text.span(region.start, region.start))),
+        }
+    })
 }
 
 fn file_too_large(file: FileId, bytes: usize) -> Diagnostic {

@@ -3,9 +3,11 @@
 use super::*;
 use crate::loops::{Accumulator, Join, Loop, Subscript};
 
+/// The kind of an operation's result, and how to write it.
+type Row = (Kind, Box<dyn Fn(&Operands) -> Operation>);
+
 /// The operations on values, with the kind of each operand: of two reals `a`, `b`, two integers, two masks.
-fn table() -> Vec<(Kind, Box<dyn Fn(&Operands) -> Operation>)> {
-    type Row = (Kind, Box<dyn Fn(&Operands) -> Operation>);
+fn table() -> Vec<Row> {
     fn row(kind: Kind, make: impl Fn(&Operands) -> Operation + 'static) -> Row {
         (kind, Box::new(make))
     }
@@ -96,6 +98,7 @@ struct Operands {
 }
 
 /// `for o < 8 { for i < N { out[o, i] = operation; join it } store joined }`, in lanes.
+#[expect(clippy::many_single_char_names, reason = "operands have no better names")]
 fn program_of(
     precision: Precision,
     fused: bool,

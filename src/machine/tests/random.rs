@@ -220,6 +220,7 @@ impl<'a> Generator<'a> {
         self.set(Kind::Integer, Operation::Bits(real))
     }
 
+    #[expect(clippy::many_single_char_names, reason = "operands have no better names")]
     fn compute(&mut self) {
         use Kind::{Integer, Mask, Real};
         use Operation as O;
@@ -266,14 +267,11 @@ impl<'a> Generator<'a> {
             32 => (Integer, O::ShiftLeft(m, by)),
             33 => (Integer, O::ShiftRight(m, by)),
             34 => (Integer, O::ShiftRightUnsigned(m, by)),
-            35 | 36 => match self.loops[..] {
-                [] => (Integer, O::Extent(self.extents[which - 35])),
-                _ => {
-                    let (id, _) = self.choices.of(&self.loops.clone());
-                    (Integer, O::Counter(id))
-                }
-            },
-            37 => (Integer, O::Extent(self.choices.of(&{ self.extents }))),
+            35 | 36 if !self.loops.is_empty() => {
+                let (id, _) = self.choices.of(&self.loops.clone());
+                (Integer, O::Counter(id))
+            }
+            35..=37 => (Integer, O::Extent(self.choices.of(&{ self.extents }))),
             _ => {
                 self.load();
                 return;

@@ -32,18 +32,19 @@ pub(super) struct Open {
     pub(super) at: usize,
 }
 
-/// The first bracket of a region that nests too deep, closes nothing or is never closed.
-pub(super) fn check(text: Text<'_>, region: &Region) -> Result<(), Diagnostic> {
-    let open = scan(text, region)?;
+/// How deep the brackets of a region nest, or the first that nests too deep, closes nothing or is never closed.
+pub(super) fn check(text: Text<'_>, region: &Region) -> Result<usize, Diagnostic> {
+    let (open, deepest) = scan(text, region)?;
     match open.into_iter().rfind(|open| open.opener != Opener::If) {
-        None => Ok(()),
+        None => Ok(deepest),
         Some(open) => Err(never_closed(text, region, open)),
     }
 }
 
-/// The brackets that are open at the end of a region, outermost first.
-pub(super) fn scan(text: Text<'_>, region: &Region) -> Result<Vec<Open>, Diagnostic> {
+/// The brackets that are open at the end of a region, outermost first, and how deep they nested before.
+pub(super) fn scan(text: Text<'_>, region: &Region) -> Result<(Vec<Open>, usize), Diagnostic> {
     let mut stack: Vec<Open> = Vec::new();
+    let mut deepest = 0;
     let mut after_in = false;
     for token in tokens(text.all, region.clone()) {
         let (at, written) = (token.start, &text.all[token.clone()]);
@@ -52,6 +53,7 @@ pub(super) fn scan(text: Text<'_>, region: &Region) -> Result<Vec<Open>, Diagnos
                 stack.pop_if(|top| top.opener == Opener::If);
             }
             stack.push(Open { opener, at });
+            deepest = deepest.max(stack.len());
             if stack.len() > MAX_DEPTH {
                 return Err(too_deep(text, token));
             }
@@ -65,7 +67,7 @@ pub(super) fn scan(text: Text<'_>, region: &Region) -> Result<Vec<Open>, Diagnos
         }
         after_in = written == "in";
     }
-    Ok(stack)
+    Ok((stack, deepest))
 }
 
 fn opener_of(token: &str, after_in: bool) -> Option<Opener> {

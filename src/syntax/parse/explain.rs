@@ -1,11 +1,11 @@
 //! Syntax errors in human words: where the grammar could go no further in, a diagnostic out.
 
+use super::Text;
 use super::brackets::{Opener, scan};
 use super::grammar::Rule;
 use super::hints;
 use super::regions::Region;
 use super::tokens::tokens;
-use super::{MAX_DEPTH, Text};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use pest::error::{Error, ErrorVariant, InputLocation};
 
@@ -57,7 +57,7 @@ impl<'a> Place<'a> {
         let (previous, before) = tokens(text.all, region.start..at)
             .fold((none.clone(), none), |(_, last), token| (last, token));
         let found = tokens(text.all, at..region.end).next();
-        let open = scan(text, &(region.start..at)).ok().and_then(|open| open.last().copied());
+        let open = scan(text, &(region.start..at)).ok().and_then(|(open, _)| open.last().copied());
         let bracket = open.map_or(region.start, |open| open.at);
         let caller = tokens(text.all, region.start..bracket).last().map(|token| &text.all[token]);
         let place = found.clone().unwrap_or(before.end..before.end);
@@ -176,8 +176,9 @@ fn unexpected(place: &Place<'_>) -> Diagnostic {
         .at(format!("expected {wanted}"))
 }
 
-fn stack_exhausted(span: Span) -> Diagnostic {
-    let message = "this nests deeper than the stack of this thread allows";
+/// The thread has too little stack left for what the text nests.
+pub(super) fn stack_exhausted(span: Span) -> Diagnostic {
+    let message = "this nests deeper than there is memory for";
     Diagnostic::error(Code::NestingTooDeep, span, message)
-        .help(format!("{MAX_DEPTH} levels fit on a stack of 2 MiB"))
+        .help("give an inner part a name with `let`, or make it a `fn`")
 }
