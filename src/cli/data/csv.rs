@@ -189,7 +189,7 @@ fn no_rows(file: &str) -> Failure {
     Failure::data(
         DataCode::Empty,
         format!("{file}:2"),
-        "there are no rows below the header",
+        "there are no examples: no row stands below the header",
         "give at least one example, a row each",
     )
 }
