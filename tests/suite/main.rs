@@ -2,5 +2,6 @@
 
 mod bad;
 mod diagnostics;
+mod middle;
 mod parse;
 mod syntax_tree;
