@@ -24,7 +24,10 @@ use terminal::{Color, Terminal};
 ///
 /// FILE is a .loss file, - for standard input, or the name of a shipped loss (see `lossc list`).
 #[derive(Debug, Parser)]
-#[command(name = "lossc", version, after_help = "\
+#[command(
+    name = "lossc",
+    version,
+    after_help = "\
 Examples:
   lossc list
   lossc show cross_entropy
@@ -32,7 +35,8 @@ Examples:
   lossc run cross_entropy --data digits.csv --grad
   lossc check my.loss
 
-Exit status: 0 done, 1 the file or the data are wrong, 2 usage, or something cannot be read or written.")]
+Exit status: 0 done, 1 the file or the data are wrong, 2 usage, or something cannot be read or written."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

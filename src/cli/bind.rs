@@ -22,6 +22,8 @@ pub(crate) struct Bound<T> {
     pub(crate) elements: Typed<T>,
     /// Where they come from, to be named in errors.
     pub(crate) place: String,
+    /// Whether all examples share it.
+    pub(crate) is_shared: bool,
 }
 
 /// Elements as an input takes them.
@@ -64,7 +66,10 @@ pub(crate) struct Given<'a> {
 ///
 /// # Errors
 /// If a name is not known or stands twice, an input is missing, or elements are of another type.
-pub(crate) fn bind<T: Element>(model: &Model, given: Given) -> Result<(Vec<Bound<T>>, Vec<String>), Failure> {
+pub(crate) fn bind<T: Element>(
+    model: &Model,
+    given: Given,
+) -> Result<(Vec<Bound<T>>, Vec<String>), Failure> {
     test_names(model, given)?;
     let graph = &model.graph;
     let mut bound = Vec::new();
@@ -83,18 +88,23 @@ pub(crate) fn bind<T: Element>(model: &Model, given: Given) -> Result<(Vec<Bound
 /// Every name of the command line must be one of the loss.
 fn test_names(model: &Model, given: Given) -> Result<(), Failure> {
     let graph = &model.graph;
-    let find = |name: &str| graph.input_ids().map(|id| graph.input(id)).find(|input| input.name == name);
+    let find =
+        |name: &str| graph.input_ids().map(|id| graph.input(id)).find(|input| input.name == name);
     let mut mapped: Vec<&str> = Vec::new();
     for mapping in given.mappings {
         let name = mapping.input.as_str();
         find(name).ok_or_else(|| unknown_input(model, "--map", name))?;
         if mapped.contains(&name) {
-            return Err(Failure::usage(format!("--map names `{name}` twice"), "give its columns at once: --map logits=a,b"));
+            return Err(Failure::usage(
+                format!("--map names `{name}` twice"),
+                "give its columns at once: --map logits=a,b",
+            ));
         }
         mapped.push(name);
     }
     for setting in given.settings {
-        let input = find(&setting.name).ok_or_else(|| unknown_input(model, "--set", &setting.name))?;
+        let input =
+            find(&setting.name).ok_or_else(|| unknown_input(model, "--set", &setting.name))?;
         if matches!(input.role, Role::Pred | Role::Target) {
             return Err(Failure::usage(
                 format!("--set cannot give `{}`: every example has its own", setting.name),
@@ -129,7 +139,9 @@ fn find_array(model: &Model, given: Given, input: &Input) -> Result<Option<DataA
     let mut found: Option<DataArray> = None;
     for table in given.tables {
         let array = match table.array(&input.name)? {
-            None if is_for_sole_pred(model, given, table, input) => table.array(&table.arrays[0].0)?,
+            None if is_for_sole_pred(model, given, table, input) => {
+                table.array(&table.arrays[0].0)?
+            }
             array => array,
         };
         let Some(array) = array else { continue };
@@ -156,7 +168,10 @@ fn is_for_sole_pred(model: &Model, given: Given, table: &Table, input: &Input) -
     let inputs = || graph.input_ids().map(|id| graph.input(id));
     let is_named = |name: &str| {
         inputs().any(|input| input.name == name)
-            || given.mappings.iter().any(|mapping| mapping.columns.iter().any(|column| column == name))
+            || given
+                .mappings
+                .iter()
+                .any(|mapping| mapping.columns.iter().any(|column| column == name))
     };
     table.format == Format::Npy
         && input.role == Role::Pred
@@ -174,7 +189,8 @@ fn mapped(given: Given, mapping: &Mapping) -> Result<DataArray, Failure> {
             break;
         }
     }
-    let table = chosen.ok_or_else(|| Failure::usage("--map needs data", "name a file with --data"))?;
+    let table =
+        chosen.ok_or_else(|| Failure::usage("--map needs data", "name a file with --data"))?;
     match columns[..] {
         [column] => table.array(column)?.ok_or_else(|| table.no_column(column)),
         _ => table.columns(&columns),
@@ -187,7 +203,9 @@ fn shared_column(table: &Table, input: &Input) -> Failure {
         DataCode::Shape,
         format!("{}:{name}", table.file),
         format!("`{name}` is the same for all examples, but stands in a column"),
-        format!("set it with --set {name}=VALUE and rename the column, or say --map {name}={name} if its rows are its elements"),
+        format!(
+            "set it with --set {name}=VALUE and rename the column, or say --map {name}={name} if its rows are its elements"
+        ),
     )
 }
 
@@ -197,7 +215,12 @@ fn missing(given: Given, input: &Input) -> Failure {
     let place = if files.is_empty() { "--data".to_owned() } else { files.join(", ") };
     if matches!(input.role, Role::Param | Role::Learned) {
         let message = format!("`{name}` has no default and is not given");
-        return Failure::data(DataCode::Missing, place, message, format!("set it with --set {name}=VALUE"));
+        return Failure::data(
+            DataCode::Missing,
+            place,
+            message,
+            format!("set it with --set {name}=VALUE"),
+        );
     }
     let names: Vec<&str> = given.tables.iter().flat_map(Table::names).collect();
     let things = given.tables.first().map_or("columns", Table::things);
@@ -216,13 +239,16 @@ fn unused<T>(model: &Model, given: Given, bound: &[Bound<T>]) -> Result<Vec<Stri
     let is_input = |name: &str| inputs.iter().any(|input| input.name == name);
     let is_mapped = |name: &str| {
         let mut columns = given.mappings.iter().flat_map(|mapping| &mapping.columns);
-        columns.any(|column| column == name || column.strip_prefix(name).is_some_and(|rest| rest.starts_with('.')))
+        columns.any(|column| {
+            column == name || column.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'))
+        })
     };
     let is_left = |input: &&&Input| !bound.iter().any(|bound| bound.name == input.name);
     let mut unused = Vec::new();
     for table in given.tables.iter().filter(|table| table.format != Format::Npy) {
         for name in table.names().into_iter().filter(|name| !is_input(name) && !is_mapped(name)) {
-            let near = suggest(name, inputs.iter().filter(is_left).map(|input| input.name.as_str()));
+            let near =
+                suggest(name, inputs.iter().filter(is_left).map(|input| input.name.as_str()));
             if near.is_none() && table.format != Format::Json {
                 unused.push(name.to_owned());
                 continue;
@@ -245,9 +271,13 @@ fn unused<T>(model: &Model, given: Given, bound: &[Bound<T>]) -> Result<Vec<Stri
 fn set<T: Element>(input: &Input, setting: &Setting) -> Result<Bound<T>, Failure> {
     let place = "--set".to_owned();
     match &setting.value {
-        Value::Number(number) => {
-            Ok(Bound { name: input.name.clone(), shape: Vec::new(), elements: Typed::Number(*number), place })
-        }
+        Value::Number(number) => Ok(Bound {
+            name: input.name.clone(),
+            shape: Vec::new(),
+            elements: Typed::Number(*number),
+            place,
+            is_shared: true,
+        }),
         Value::List(values) => {
             let elements = Elements::Real(values.clone()).narrowed();
             convert(input, DataArray { shape: vec![values.len()], elements, place })
@@ -263,8 +293,12 @@ fn convert<T: Element>(input: &Input, array: DataArray) -> Result<Bound<T>, Fail
         (_, elements) if is_shared && shape.is_empty() && !input.axes.is_empty() => {
             Typed::Number(elements.to_reals()[0])
         }
-        (InputKind::Real, Elements::Real(values)) => Typed::Real(values.into_iter().map(T::from_f64).collect()),
-        (InputKind::Real, elements) => Typed::Real(elements.to_reals().into_iter().map(T::from_f64).collect()),
+        (InputKind::Real, Elements::Real(values)) => {
+            Typed::Real(values.into_iter().map(T::from_f64).collect())
+        }
+        (InputKind::Real, elements) => {
+            Typed::Real(elements.to_reals().into_iter().map(T::from_f64).collect())
+        }
         (InputKind::Index { .. }, Elements::Integer(labels)) => Typed::Label(labels),
         (InputKind::Index { .. }, Elements::Real(values)) => {
             return Err(no_integers(input, &shape, &values, &place));
@@ -277,14 +311,18 @@ fn convert<T: Element>(input: &Input, array: DataArray) -> Result<Bound<T>, Fail
             Typed::Switch(values.into_iter().map(|value| value != 0.0).collect())
         }
     };
-    Ok(Bound { name: input.name.clone(), shape, elements, place })
+    Ok(Bound { name: input.name.clone(), shape, elements, place, is_shared })
 }
 
 fn no_integers(input: &Input, shape: &[usize], values: &[f64], place: &str) -> Failure {
     let fraction = values.iter().position(|value| value.fract() != 0.0);
     let at = fraction.unwrap_or(0);
     let message = match values.get(at) {
-        Some(value) => format!("`{}` takes integers, but {} is {value:?}", input.name, element(input, shape, at)),
+        Some(value) => format!(
+            "`{}` takes integers, but {} is {value:?}",
+            input.name,
+            element(input, shape, at)
+        ),
         None => format!("`{}` takes integers, but is given reals", input.name),
     };
     Failure::data(
@@ -299,7 +337,11 @@ fn no_switch(input: &Input, shape: &[usize], at: usize, value: f64, place: &str)
     Failure::data(
         DataCode::Type,
         place,
-        format!("`{}` takes false and true, but {} is {value:?}", input.name, element(input, shape, at)),
+        format!(
+            "`{}` takes false and true, but {} is {value:?}",
+            input.name,
+            element(input, shape, at)
+        ),
         "write 0 or 1, or false or true",
     )
 }

@@ -40,8 +40,14 @@ pub(crate) struct Arguments {
 /// If one of them has mistakes, which have been told, or cannot be read.
 pub(crate) fn check(terminal: &Terminal, arguments: &Arguments) -> Result<(), Failure> {
     let sources: Vec<(String, Source)> = match arguments.files.as_slice() {
-        [] => LOSSES.iter().map(|it| (it.name.to_owned(), Source::Library(it.name.to_owned()))).collect(),
-        files => files.iter().map(|file| Ok((file.clone(), source::find(file)?))).collect::<Result<_, Failure>>()?,
+        [] => LOSSES
+            .iter()
+            .map(|it| (it.name.to_owned(), Source::Library(it.name.to_owned())))
+            .collect(),
+        files => files
+            .iter()
+            .map(|file| Ok((file.clone(), source::find(file)?)))
+            .collect::<Result<_, Failure>>()?,
     };
     let mut outcome = Ok(());
     for (name, source) in &sources {
@@ -64,7 +70,8 @@ fn check_one(terminal: &Terminal, source: &Source) -> (String, bool) {
         Err(failure) => {
             terminal.tell(&failure.diagnostics, &failure.sources);
             let errors = failure.diagnostics.iter();
-            let errors = errors.filter(|it| it.severity == lossc::diagnostic::Severity::Error).count();
+            let errors =
+                errors.filter(|it| it.severity == lossc::diagnostic::Severity::Error).count();
             return (count(errors, "error"), false);
         }
     };
@@ -75,8 +82,18 @@ fn check_one(terminal: &Terminal, source: &Source) -> (String, bool) {
         match Compiler::new().model::<f64>(model) {
             Ok(loss) => failed += run_examples(terminal, &checked, &loss),
             Err(error) => {
-                terminal.tell_failure(&Failure::file(format!("`{}` cannot be compiled: {error}", model.name)));
-                return (format!("{}, of which `{}` cannot be compiled", count(checked.models.len(), "loss"), model.name), false);
+                terminal.tell_failure(&Failure::file(format!(
+                    "`{}` cannot be compiled: {error}",
+                    model.name
+                )));
+                return (
+                    format!(
+                        "{}, of which `{}` cannot be compiled",
+                        count(checked.models.len(), "loss"),
+                        model.name
+                    ),
+                    false,
+                );
             }
         }
     }
@@ -160,11 +177,18 @@ fn constant<'a>(model: &Model, id: InputId, data: &'a [f64]) -> Constant<'a> {
     match model.graph.input(id).kind {
         InputKind::Real => Constant::Real(data),
         InputKind::Switch => Constant::Switch(data.iter().map(|value| *value != 0.0).collect()),
-        InputKind::Index { .. } => Constant::Label(data.iter().map(|value| *value as i64).collect()),
+        InputKind::Index { .. } => {
+            Constant::Label(data.iter().map(|value| *value as i64).collect())
+        }
     }
 }
 
-fn give<'c>(call: Call<'c, f64>, name: &str, constant: &'c Constant, shape: &[usize]) -> Call<'c, f64> {
+fn give<'c>(
+    call: Call<'c, f64>,
+    name: &str,
+    constant: &'c Constant,
+    shape: &[usize],
+) -> Call<'c, f64> {
     match constant {
         Constant::Real(values) => call.bind(name, *values, shape),
         Constant::Label(labels) => call.bind(name, labels, shape),
@@ -173,8 +197,18 @@ fn give<'c>(call: Call<'c, f64>, name: &str, constant: &'c Constant, shape: &[us
 }
 
 /// The element that is furthest off, if it is too far.
-fn compare(example: &Example, what: &str, expected: &Tensor, within: Option<f64>, got: &[f64]) -> Option<Diagnostic> {
-    let largest = expected.data.iter().filter(|value| value.is_finite()).fold(0.0_f64, |most, value| most.max(value.abs()));
+fn compare(
+    example: &Example,
+    what: &str,
+    expected: &Tensor,
+    within: Option<f64>,
+    got: &[f64],
+) -> Option<Diagnostic> {
+    let largest = expected
+        .data
+        .iter()
+        .filter(|value| value.is_finite())
+        .fold(0.0_f64, |most, value| most.max(value.abs()));
     let allowed = within.unwrap_or(RELATIVE * largest + ABSOLUTE);
     let off = |at: usize| distance(expected.data[at], got[at]);
     let worst = (0..got.len()).reduce(|worst, at| if off(at) > off(worst) { at } else { worst })?;
@@ -188,10 +222,12 @@ fn compare(example: &Example, what: &str, expected: &Tensor, within: Option<f64>
     let (wanted, found) = (expected.data[worst], got[worst]);
     let message = format!("{what}{place} is {found:?}, expected {wanted:?}");
     let diagnostic = Diagnostic::error(Code::ExampleFails, example.span, message);
-    let diagnostic = diagnostic.at(format!("off by {:.3e}, and {allowed:.3e} is allowed", off(worst)));
+    let diagnostic =
+        diagnostic.at(format!("off by {:.3e}, and {allowed:.3e} is allowed", off(worst)));
     Some(match within {
         Some(_) => diagnostic.help("correct the example or the loss"),
-        None => diagnostic.help("correct the example or the loss, or say how far off it may be: `within 1e-9`"),
+        None => diagnostic
+            .help("correct the example or the loss, or say how far off it may be: `within 1e-9`"),
     })
 }
 

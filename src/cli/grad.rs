@@ -62,7 +62,9 @@ pub(crate) fn grad(terminal: &Terminal, arguments: &Arguments) -> Result<(), Fai
     let checked = source::load(terminal, &arguments.file)?;
     let models = match &arguments.loss {
         Some(name) => vec![source::choose(&arguments.file, checked.models, Some(name))?],
-        None if checked.models.is_empty() => vec![source::choose(&arguments.file, checked.models, None)?],
+        None if checked.models.is_empty() => {
+            vec![source::choose(&arguments.file, checked.models, None)?]
+        }
         None => checked.models,
     };
     let mut text = String::new();
@@ -93,7 +95,8 @@ fn describe(arguments: &Arguments, model: &Model) -> Result<String, Failure> {
     }
     text += &at_defaults;
     if general != at_defaults {
-        let names: Vec<&str> = defaults.iter().map(|(id, _)| model.graph.input(*id).name.as_str()).collect();
+        let names: Vec<&str> =
+            defaults.iter().map(|(id, _)| model.graph.input(*id).name.as_str()).collect();
         text += &format!("\n{comment}with any {}\n{general}", names.join(", "));
     }
     Ok(text)
@@ -149,7 +152,10 @@ fn defaults(model: &Model, wrt: &[InputId], given: &[(InputId, f64)]) -> Vec<(In
     let mut found: Vec<(InputId, f64)> = Vec::new();
     for id in model.graph.input_ids() {
         let input = model.graph.input(id);
-        if input.role != Role::Param || wrt.contains(&id) || given.iter().any(|(known, _)| *known == id) {
+        if input.role != Role::Param
+            || wrt.contains(&id)
+            || given.iter().any(|(known, _)| *known == id)
+        {
             continue;
         }
         let Ok(mut frozen) = freeze(model, &found) else { continue };
@@ -165,7 +171,12 @@ fn defaults(model: &Model, wrt: &[InputId], given: &[(InputId, f64)]) -> Vec<(In
 
 fn freeze_values(model: &Model, constants: &[(InputId, f64)]) -> Result<Model, Failure> {
     freeze(model, constants).map_err(|error| {
-        Failure::data(DataCode::Domain, "--set", error.to_string(), "the declaration of the loss says what each param takes")
+        Failure::data(
+            DataCode::Domain,
+            "--set",
+            error.to_string(),
+            "the declaration of the loss says what each param takes",
+        )
     })
 }
 
@@ -187,7 +198,8 @@ fn formulas(notation: Notation, model: &Model, wrt: &[InputId]) -> String {
     let mut value = [model.value];
     stabilize(&mut graph, &mut value);
     let mut roots = value.to_vec();
-    roots.extend(differentiate(&mut graph, value[0], wrt).into_iter().map(|gradient| gradient.node));
+    roots
+        .extend(differentiate(&mut graph, value[0], wrt).into_iter().map(|gradient| gradient.node));
     stabilize(&mut graph, &mut roots);
     simplify(&mut graph, &mut roots);
     let mut text = formula(notation, &graph, &left_side(notation, model, None), roots[0]);
@@ -207,8 +219,16 @@ fn left_side(notation: Notation, model: &Model, wrt: Option<InputId>) -> String 
         (Notation::Latex, Some(input)) => {
             let letters = ["i", "j", "k", "l", "m", "n"];
             let indices: Vec<&str> = letters.into_iter().take(input.axes.len()).collect();
-            let indices = if indices.is_empty() { String::new() } else { format!("_{{{}}}", indices.join(" ")) };
-            format!("\\frac{{\\partial {}}}{{\\partial {}{indices}}}", roman(name), roman(&input.name))
+            let indices = if indices.is_empty() {
+                String::new()
+            } else {
+                format!("_{{{}}}", indices.join(" "))
+            };
+            format!(
+                "\\frac{{\\partial {}}}{{\\partial {}{indices}}}",
+                roman(name),
+                roman(&input.name)
+            )
         }
     }
 }
@@ -220,13 +240,39 @@ fn roman(name: &str) -> String {
 
 fn formula(notation: Notation, graph: &Graph, left: &str, root: NodeId) -> String {
     match notation {
-        Notation::Latex => format!("\\[ {left} = {} \\]\n", to_latex_within(graph, root, LATEX_BUDGET)),
+        Notation::Latex => {
+            format!("\\[ {left} = {} \\]\n", to_latex_within(graph, root, LATEX_BUDGET))
+        }
         Notation::Text => {
             let block = to_block(graph, root);
-            match block.trim_end().lines().collect::<Vec<_>>()[..] {
+            let lines: Vec<&str> = block.trim_end().lines().collect();
+            match lines[..] {
                 [line] => format!("{left} = {line}\n"),
-                ref lines => format!("{left} = {{\n    {}\n}}\n", lines.join("\n    ")),
+                [line, result] => match element(line, result) {
+                    Some((brackets, line)) => format!("{left}{brackets} = {line}\n"),
+                    None => format!("{left} = {{\n    {line}\n    {result}\n}}\n"),
+                },
+                _ => format!("{left} = {{\n    {}\n}}\n", lines.join("\n    ")),
             }
         }
+    }
+}
+
+/// `let g[i in K] = x;` and `g` say no more than the brackets and `x`.
+fn element<'a>(line: &'a str, result: &str) -> Option<(&'a str, &'a str)> {
+    let definition = line.strip_prefix("let ")?.strip_prefix(result)?;
+    let (brackets, formula) = definition.strip_suffix(';')?.split_once(" = ")?;
+    Some((brackets, formula)).filter(|_| brackets.starts_with('['))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lone_definition_is_said_by_its_element() {
+        assert_eq!(element("let g[i in K] = a[i];", "g"), Some(("[i in K]", "a[i]")));
+        assert_eq!(element("let t = a;", "t + t"), None);
+        assert_eq!(element("let g = a;", "g"), None);
     }
 }

@@ -54,7 +54,8 @@ pub(crate) fn list(terminal: &Terminal, _: &ListArguments) -> Result<(), Failure
 
 /// The first sentence of a doc text, on one line.
 fn first_sentence(doc: &str) -> String {
-    let paragraph: Vec<&str> = doc.trim().lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
+    let paragraph: Vec<&str> =
+        doc.trim().lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     let paragraph = paragraph.join(" ");
     match paragraph.split_once(". ") {
         Some((sentence, _)) => format!("{sentence}."),

@@ -153,7 +153,10 @@ impl Digits for f64 {
 pub(crate) fn run(terminal: &Terminal, arguments: &Arguments) -> Result<(), Failure> {
     let stdins = arguments.data.iter().chain([&arguments.file]).filter(|name| *name == "-").count();
     if stdins > 1 {
-        return Err(Failure::usage("standard input can be read once only", "give the file or the data as a path"));
+        return Err(Failure::usage(
+            "standard input can be read once only",
+            "give the file or the data as a path",
+        ));
     }
     let checked = source::load(terminal, &arguments.file)?;
     let model = source::choose(&arguments.file, checked.models, arguments.loss.as_deref())?;
@@ -202,7 +205,8 @@ fn run_in<T: Digits>(
 
 fn compile<T: Element>(arguments: &Arguments, model: &Model) -> Result<Loss<T>, Failure> {
     let compiler = Compiler::new();
-    let wants_gradients = arguments.grad || arguments.grad_out.is_some() || !arguments.wrt.is_empty();
+    let wants_gradients =
+        arguments.grad || arguments.grad_out.is_some() || !arguments.wrt.is_empty();
     let compiler = match wants_gradients {
         true if arguments.wrt.is_empty() => compiler,
         _ => compiler.wrt(arguments.wrt.iter().cloned()),
@@ -213,7 +217,11 @@ fn compile<T: Element>(arguments: &Arguments, model: &Model) -> Result<Loss<T>, 
     })
 }
 
-fn compute<T: Digits>(arguments: &Arguments, loss: &Loss<T>, bound: Vec<Bound<T>>) -> Result<Results<T>, Failure> {
+fn compute<T: Digits>(
+    arguments: &Arguments,
+    loss: &Loss<T>,
+    bound: Vec<Bound<T>>,
+) -> Result<Results<T>, Failure> {
     let model = loss.model();
     let batch = batch_shape(model, &bound)?;
     let reduction = arguments.reduction.into();
@@ -247,7 +255,9 @@ fn batch_shape<T>(model: &Model, bound: &[Bound<T>]) -> Result<Vec<usize>, Failu
         .input_ids()
         .map(|id| graph.input(id))
         .filter(|input| matches!(input.role, Role::Pred | Role::Target))
-        .find_map(|input| bound.iter().find(|given| given.name == input.name).map(|given| (input, given)))
+        .find_map(|input| {
+            bound.iter().find(|given| given.name == input.name).map(|given| (input, given))
+        })
     else {
         return Ok(Vec::new());
     };
@@ -278,7 +288,9 @@ fn no_examples(place: &str) -> Failure {
 /// The shape of a gradient: that of its input, given or not.
 fn gradient_shape<T>(model: &Model, bound: &[Bound<T>], name: &str, batch: &[usize]) -> Vec<usize> {
     let graph = &model.graph;
-    let Some(id) = graph.input_ids().find(|id| graph.input(*id).name == name) else { return Vec::new() };
+    let Some(id) = graph.input_ids().find(|id| graph.input(*id).name == name) else {
+        return Vec::new();
+    };
     let input = graph.input(id);
     let own = input.axes.iter().map(|axis| match graph.extent(graph.axis(*axis).extent) {
         Extent::Literal(length) => *length as usize,
@@ -289,7 +301,12 @@ fn gradient_shape<T>(model: &Model, bound: &[Bound<T>], name: &str, batch: &[usi
 }
 
 /// How long the arrays say that an axis is; 0 if none does, which the call then refuses.
-fn extent_length<T>(model: &Model, bound: &[Bound<T>], wanted: InputId, axis: lossc::graph::AxisId) -> usize {
+fn extent_length<T>(
+    model: &Model,
+    bound: &[Bound<T>],
+    wanted: InputId,
+    axis: lossc::graph::AxisId,
+) -> usize {
     let graph = &model.graph;
     let extent = graph.axis(axis).extent;
     let own = std::iter::once(wanted);
@@ -309,40 +326,62 @@ fn extent_length<T>(model: &Model, bound: &[Bound<T>], wanted: InputId, axis: lo
 fn explain<T>(error: &CallError, arguments: &Arguments, bound: &[Bound<T>]) -> Failure {
     let (code, name, help) = match error {
         CallError::EmptyBatch => return no_examples(&arguments.data.join(", ")),
-        CallError::MissingInput { name, .. } => (DataCode::Missing, name, "give it with --data or --set"),
-        CallError::WrongType { name, .. } => (DataCode::Type, name, "labels are integers, switches 0 or 1"),
+        CallError::MissingInput { name, .. } => {
+            (DataCode::Missing, name, "give it with --data or --set")
+        }
+        CallError::WrongType { name, .. } => {
+            (DataCode::Type, name, "labels are integers, switches 0 or 1")
+        }
         CallError::IndexOutOfRange { name, .. } => {
             (DataCode::Index, name, "labels count from 0; rows are counted from 0 here too")
         }
-        CallError::OutOfDomain { name, .. } => {
-            (DataCode::Domain, name, "mend the data (rows are counted from 0), or run with --unchecked")
-        }
-        CallError::WrongShape { name, .. } | CallError::TooLarge { name } => {
-            (DataCode::Shape, name, "the axes of the examples come first, then those that the loss declares")
-        }
+        CallError::OutOfDomain { name, .. } => (
+            DataCode::Domain,
+            name,
+            "mend the data (rows are counted from 0), or run with --unchecked",
+        ),
+        CallError::WrongShape { name, .. } | CallError::TooLarge { name } => (
+            DataCode::Shape,
+            name,
+            "the axes of the examples come first, then those that the loss declares",
+        ),
         CallError::WrongLength { .. }
         | CallError::BatchMismatch { .. }
         | CallError::ExtentMismatch { .. }
         | CallError::UnknownExtent { .. }
         | CallError::AxisTooShort { .. } => {
             let help = "the axes of the examples come first and are the same for all; axes of one name have one length";
-            return Failure::data(DataCode::Shape, arguments.data.join(", "), error.to_string(), help);
+            return Failure::data(
+                DataCode::Shape,
+                arguments.data.join(", "),
+                error.to_string(),
+                help,
+            );
         }
         _ => return Failure::usage(error.to_string(), "see `lossc run --help`"),
     };
-    let place = bound.iter().find(|given| given.name == *name).map(|given| given.place.clone());
-    let is_set = place.as_deref() == Some("--set");
-    let help = if is_set { "`lossc list` shows what each param takes" } else { help };
-    Failure::data(code, place.unwrap_or_else(|| arguments.data.join(", ")), error.to_string(), help)
+    let found = bound.iter().find(|given| given.name == *name);
+    let help = if matches!(found, Some(found) if found.is_shared) {
+        "its declaration says what it takes: see `lossc grad`"
+    } else {
+        help
+    };
+    let place = found.map_or_else(|| arguments.data.join(", "), |found| found.place.clone());
+    Failure::data(code, place, error.to_string(), help)
 }
 
 fn write_gradients<T: Digits>(path: &str, gradients: &[Gradient<T>]) -> Result<(), Failure> {
     let arrays: Vec<(&str, &[usize], Numbers)> = gradients
         .iter()
-        .map(|gradient| (gradient.input.as_str(), gradient.shape.as_slice(), T::numbers(&gradient.elements)))
+        .map(|gradient| {
+            (gradient.input.as_str(), gradient.shape.as_slice(), T::numbers(&gradient.elements))
+        })
         .collect();
     let bytes = write_npz(&arrays)?;
     std::fs::write(path, bytes).map_err(|why| {
-        Failure::usage(format!("cannot write the gradients to `{path}`: {why}"), "name a file that can be written")
+        Failure::usage(
+            format!("cannot write the gradients to `{path}`: {why}"),
+            "name a file that can be written",
+        )
     })
 }

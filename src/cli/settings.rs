@@ -33,7 +33,8 @@ pub(crate) struct Mapping {
 /// What does not fit.
 pub(crate) fn parse_setting(text: &str) -> Result<Setting, String> {
     let (name, value) = split(text, "delta=2")?;
-    let numbers: Result<Vec<f64>, String> = value.split(',').map(|part| number(part.trim())).collect();
+    let numbers: Result<Vec<f64>, String> =
+        value.split(',').map(|part| number(part.trim())).collect();
     let value = match numbers?[..] {
         [number] => Value::Number(number),
         ref numbers => Value::List(numbers.to_vec()),
@@ -45,7 +46,9 @@ fn number(text: &str) -> Result<f64, String> {
     match text {
         "true" => Ok(1.0),
         "false" => Ok(0.0),
-        _ => text.parse().map_err(|_| format!("`{text}` is no number; write one such as 2, 1e-3, inf, true or 1,2,3")),
+        _ => text.parse().map_err(|_| {
+            format!("`{text}` is no number; write one such as 2, 1e-3, inf, true or 1,2,3")
+        }),
     }
 }
 
@@ -64,7 +67,9 @@ pub(crate) fn parse_mapping(text: &str) -> Result<Mapping, String> {
 
 fn split<'a>(text: &'a str, example: &str) -> Result<(String, &'a str), String> {
     match text.split_once('=') {
-        Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim())),
+        Some((name, value)) if !name.trim().is_empty() => {
+            Ok((name.trim().to_owned(), value.trim()))
+        }
         _ => Err(format!("write it as {example}")),
     }
 }
@@ -91,9 +96,17 @@ mod tests {
 
     #[test]
     fn mappings_name_columns() {
-        for (text, columns) in [("logits=a", &["a"][..]), ("logits = a, b,c", &["a", "b", "c"]), ("logits=a=b", &["a=b"])] {
+        for (text, columns) in [
+            ("logits=a", &["a"][..]),
+            ("logits = a, b,c", &["a", "b", "c"]),
+            ("logits=a=b", &["a=b"]),
+        ] {
             let mapping = parse_mapping(text).expect("it is a mapping");
-            assert_eq!((mapping.input.as_str(), mapping.columns), ("logits", columns.iter().map(ToString::to_string).collect()), "{text}");
+            assert_eq!(
+                (mapping.input.as_str(), mapping.columns),
+                ("logits", columns.iter().map(ToString::to_string).collect()),
+                "{text}"
+            );
         }
         for text in ["logits", "logits=", "=a", "logits=a,,b"] {
             assert!(parse_mapping(text).is_err(), "{text}");

@@ -41,8 +41,12 @@ fn missing(file: &str, why: &std::io::Error) -> Failure {
     let is_shipped = library::find(stem).is_some();
     let near = suggest(stem, library::LOSSES.iter().map(|shipped| shipped.name));
     let help = match near.or(is_shipped.then_some(stem)) {
-        Some(near) => format!("there is a shipped loss `{near}`: give its name without a path or an ending"),
-        None => "give a .loss file, - for standard input, or a name that `lossc list` shows".to_owned(),
+        Some(near) => {
+            format!("there is a shipped loss `{near}`: give its name without a path or an ending")
+        }
+        None => {
+            "give a .loss file, - for standard input, or a name that `lossc list` shows".to_owned()
+        }
     };
     Failure::usage(format!("cannot read `{file}`: {why}"), help)
 }
@@ -50,7 +54,9 @@ fn missing(file: &str, why: &std::io::Error) -> Failure {
 fn from_stdin() -> Result<Source, Failure> {
     let mut bytes = Vec::new();
     let read = std::io::stdin().lock().take(LONGEST).read_to_end(&mut bytes);
-    read.map_err(|why| Failure::usage(format!("cannot read standard input: {why}"), "give a file"))?;
+    read.map_err(|why| {
+        Failure::usage(format!("cannot read standard input: {why}"), "give a file")
+    })?;
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Source::Text { name: "<stdin>".to_owned(), text }),
         Err(why) => Err(Failure::data(
@@ -88,9 +94,15 @@ pub(crate) fn choose(file: &str, models: Vec<Model>, name: Option<&str>) -> Resu
     let names: Vec<String> = models.iter().map(|model| model.name.clone()).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let at = match name {
-        Some(name) => names.iter().position(|known| *known == name).ok_or_else(|| unknown_loss(file, name, &names)),
+        Some(name) => names
+            .iter()
+            .position(|known| *known == name)
+            .ok_or_else(|| unknown_loss(file, name, &names)),
         None if names.len() == 1 => Ok(0),
-        None => names.iter().position(|known| *known == stem(file)).ok_or_else(|| no_choice(file, &names)),
+        None => names
+            .iter()
+            .position(|known| *known == stem(file))
+            .ok_or_else(|| no_choice(file, &names)),
     }?;
     Ok(models.into_iter().nth(at).expect("a position among the losses"))
 }

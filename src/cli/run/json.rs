@@ -60,12 +60,18 @@ mod tests {
         for value in [0.1_f32, 1e-45, f32::MAX, 1.0, -0.0, 16_777_216.0, 1e20] {
             let text = number(value);
             assert_eq!(text.parse::<f32>().map(f32::to_bits), Ok(value.to_bits()), "{text}");
-            assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|read| read.is_number()), "{text}");
+            assert!(
+                serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|read| read.is_number()),
+                "{text}"
+            );
         }
         for value in [0.1_f64, 5e-324, f64::MAX, 1.0, -0.0, 1e300] {
             let text = number(value);
             assert_eq!(text.parse::<f64>().map(f64::to_bits), Ok(value.to_bits()), "{text}");
-            assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|read| read.is_number()), "{text}");
+            assert!(
+                serde_json::from_str::<serde_json::Value>(&text).is_ok_and(|read| read.is_number()),
+                "{text}"
+            );
         }
         assert_eq!(number(0.1_f32), "0.1");
         assert_eq!(number(f32::NAN), "\"NaN\"");

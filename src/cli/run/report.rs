@@ -11,14 +11,19 @@ const WORST: usize = 5;
 pub(super) fn write<T: Digits>(results: &Results<T>) -> String {
     let summary = &results.summary;
     let noun = if summary.examples == 1 { "example" } else { "examples" };
-    let mut text = format!("{} on {}: {} {noun}, {}\n", results.loss, results.data, summary.examples, T::NAME);
+    let mut text =
+        format!("{} on {}: {} {noun}, {}\n", results.loss, results.data, summary.examples, T::NAME);
     match results.reduction {
         Reduction::Mean | Reduction::None => line(&mut text, "mean", &short(summary.mean())),
         Reduction::Sum => line(&mut text, "sum", &short(summary.sum)),
     }
     #[expect(clippy::cast_precision_loss, reason = "a count of examples is far below 2^53")]
     if summary.weight != summary.examples as f64 {
-        line(&mut text, "weight", &format!("{}, which the mean divides the sum by", short(summary.weight)));
+        line(
+            &mut text,
+            "weight",
+            &format!("{}, which the mean divides the sum by", short(summary.weight)),
+        );
     }
     let values: Vec<f64> = results.values.iter().map(|value| value.to_f64()).collect();
     line(&mut text, "values", &spread(&values));
@@ -30,7 +35,8 @@ pub(super) fn write<T: Digits>(results: &Results<T>) -> String {
         };
         text += &format!("\ngradient of {of}\n");
     }
-    let width = results.gradients.iter().map(|gradient| gradient.input.len()).max().unwrap_or(0).max(8);
+    let width =
+        results.gradients.iter().map(|gradient| gradient.input.len()).max().unwrap_or(0).max(8);
     for gradient in &results.gradients {
         let elements: Vec<f64> = gradient.elements.iter().map(|element| element.to_f64()).collect();
         text += &format!("  {:<width$}  {}\n", gradient.input, size(&elements, &gradient.shape));
@@ -48,19 +54,30 @@ pub(super) fn warnings<T: Digits>(results: &Results<T>) -> Vec<String> {
     let mut warnings = Vec::new();
     odd(&mut warnings, "the values", &results.values, &results.batch);
     for gradient in &results.gradients {
-        odd(&mut warnings, &format!("the gradient of `{}`", gradient.input), &gradient.elements, &gradient.shape);
+        odd(
+            &mut warnings,
+            &format!("the gradient of `{}`", gradient.input),
+            &gradient.elements,
+            &gradient.shape,
+        );
     }
     warnings
 }
 
 fn odd<T: Digits>(warnings: &mut Vec<String>, what: &str, elements: &[T], shape: &[usize]) {
-    let kinds: [(&str, fn(f64) -> bool); 2] = [("NaN", f64::is_nan), ("infinite", f64::is_infinite)];
+    let kinds: [(&str, fn(f64) -> bool); 2] =
+        [("NaN", f64::is_nan), ("infinite", f64::is_infinite)];
     for (name, is_odd) in kinds {
-        let Some(first) = elements.iter().position(|element| is_odd(element.to_f64())) else { continue };
+        let Some(first) = elements.iter().position(|element| is_odd(element.to_f64())) else {
+            continue;
+        };
         let count = elements.iter().filter(|element| is_odd(element.to_f64())).count();
         let verb = if count == 1 { "is" } else { "are" };
         let place = position(first, shape);
-        warnings.push(format!("{count} of {} elements of {what} {verb} {name}, the first at {place}", elements.len()));
+        warnings.push(format!(
+            "{count} of {} elements of {what} {verb} {name}, the first at {place}",
+            elements.len()
+        ));
     }
 }
 
@@ -83,7 +100,8 @@ fn spread(values: &[f64]) -> String {
 /// Shape, Euclidean norm and the element of the largest magnitude.
 fn size(elements: &[f64], shape: &[usize]) -> String {
     let largest = (0..elements.len()).filter(|at| !elements[*at].is_nan());
-    let largest = largest.reduce(|best, at| if elements[at].abs() > elements[best].abs() { at } else { best });
+    let largest = largest
+        .reduce(|best, at| if elements[at].abs() > elements[best].abs() { at } else { best });
     let scale = largest.map_or(0.0, |at| elements[at].abs());
     // Scaled, so that squares neither overflow nor vanish.
     let norm = match scale {
@@ -146,7 +164,8 @@ fn short(value: f64) -> String {
         return value.to_string();
     }
     let scientific = format!("{value:.5e}");
-    let (digits, exponent) = scientific.split_once('e').expect("scientific notation has an exponent");
+    let (digits, exponent) =
+        scientific.split_once('e').expect("scientific notation has an exponent");
     let exponent: i32 = exponent.parse().expect("the exponent is an integer");
     let trim = |text: &str| match text.contains('.') {
         true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
@@ -186,17 +205,28 @@ mod tests {
 
     #[test]
     fn positions_follow_the_shape() {
-        for (at, shape, text) in [(3, &[][..], "3"), (3, &[7], "3"), (5, &[2, 3], "[1, 2]"), (7, &[2, 2, 2], "[1, 1, 1]")] {
+        for (at, shape, text) in [
+            (3, &[][..], "3"),
+            (3, &[7], "3"),
+            (5, &[2, 3], "[1, 2]"),
+            (7, &[2, 2, 2], "[1, 1, 1]"),
+        ] {
             assert_eq!(position(at, shape), text);
         }
     }
 
     #[test]
     fn spreads_and_sizes_leave_out_nan() {
-        assert_eq!(spread(&[3.0, f64::NAN, 1.0, 2.0, 5.0, 4.0]), "1 … 2 … 3 … 4 … 5  (least, quartiles, greatest)");
+        assert_eq!(
+            spread(&[3.0, f64::NAN, 1.0, 2.0, 5.0, 4.0]),
+            "1 … 2 … 3 … 4 … 5  (least, quartiles, greatest)"
+        );
         assert_eq!(spread(&[f64::NAN]), "all NaN");
         assert_eq!(size(&[3.0, -4.0], &[2]), "shape [2], norm 5, largest element -4 at 1");
-        assert_eq!(size(&[1e200, 1e200], &[2]), "shape [2], norm 1.41421e200, largest element 1e200 at 0");
+        assert_eq!(
+            size(&[1e200, 1e200], &[2]),
+            "shape [2], norm 1.41421e200, largest element 1e200 at 0"
+        );
         assert_eq!(size(&[f64::NAN, 1.0], &[2]), "shape [2], norm NaN, largest element 1 at 1");
         assert_eq!(size(&[0.0], &[]), "norm 0, largest element 0");
     }
@@ -205,7 +235,10 @@ mod tests {
     fn the_worst_come_first_and_ties_in_the_order_of_rows() {
         let text = worst(&[1.0, 9.0, f64::NAN, 9.0, 2.0, 3.0, 4.0, 0.5], &[8]);
         let rows: Vec<&str> = text.lines().skip(2).map(str::trim).collect();
-        assert_eq!(rows, ["row 1       9", "row 3       9", "row 6       4", "row 5       3", "row 4       2"]);
+        assert_eq!(
+            rows,
+            ["row 1       9", "row 3       9", "row 6       4", "row 5       3", "row 4       2"]
+        );
         assert_eq!(worst(&[1.0], &[1]), "");
     }
 }

@@ -137,7 +137,10 @@ pub(super) fn read(place: &str, reader: &mut dyn Read) -> Result<Header, Failure
             u32::from_le_bytes(length)
         }
         version => {
-            return Err(bad_header(place, &format!("version {version} of the format is not known")));
+            return Err(bad_header(
+                place,
+                &format!("version {version} of the format is not known"),
+            ));
         }
     };
     if length > LONGEST {
