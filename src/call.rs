@@ -29,6 +29,7 @@ mod prepare;
 mod run;
 mod scratch;
 mod shape;
+mod sum;
 #[cfg(test)]
 mod tests;
 mod variant;
@@ -41,7 +42,7 @@ pub use element::{Data, Element, Labels, Setting, Upstream};
 pub use error::{CallError, Place};
 pub use run::{Reduction, Summary};
 pub use shape::RANK_LIMIT;
-pub use variant::{Array, Code, Length, Request, Source, Variant};
+pub(crate) use variant::{Array, Code, Length, Request, Source, Variant};
 
 use crate::graph::{Graph, InputId};
 use crate::model::Model;
@@ -49,7 +50,7 @@ use expression::Expression;
 use scratch::Scratch;
 
 /// Makes the code for a combination of results, or says why it cannot be made.
-pub type Build = Box<dyn Fn(&Request) -> Result<Variant, String> + Send + Sync>;
+pub(crate) type Build = Box<dyn Fn(&Request) -> Result<Variant, String> + Send + Sync>;
 
 /// A compiled loss. Clones share its code, which is freed when the last of them goes.
 pub struct Loss<T: Element> {
@@ -85,8 +86,7 @@ impl<T: Element> std::fmt::Debug for Loss<T> {
 impl<T: Element> Loss<T> {
     /// A loss from its checked meaning, the inputs made constants and what they are, the gradients that
     /// come by default, and the way to make its code.
-    #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         model: Model,
         frozen: &[(InputId, f64)],
         gradients: Vec<InputId>,
@@ -115,7 +115,7 @@ impl<T: Element> Loss<T> {
     ///
     /// # Errors
     /// Why that cannot be done.
-    pub fn prepare(&self) -> Result<(), String> {
+    pub(crate) fn prepare(&self) -> Result<(), String> {
         let gradients = self.shared.gradients.clone();
         let weighting = crate::batch::Weighting::default();
         if self.has_weights() {

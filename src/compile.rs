@@ -4,22 +4,26 @@
 //! gradients is ready. The code for other combinations of results is made from the same stabilized
 //! graph when a call first asks for one.
 
+mod assemble;
+#[cfg(test)]
+mod tests;
+
 use std::fmt::{Display, Formatter};
 use std::path::Path;
 
-use crate::batch::{Batched, Derivative, Part, Roots, Weighting, batch, batch_weights};
-use crate::call::{Array, Code, Element, Length, Loss, Request, Source, Variant};
+use crate::batch::{Batched, Derivative, Part, Root, Roots, Weighting, batch, batch_weights};
+use crate::call::{Element, Loss, Request, Variant};
 use crate::check::{self, check};
 use crate::diagnostic::{Failure, suggest};
 use crate::differentiate::{Gradient, differentiate};
 use crate::freeze::{FreezeError, freeze};
-use crate::graph::{AXIS_LIMIT, Extent, Graph, InputId, InputKind, NODE_LIMIT, Node, NodeId, Role};
-use crate::interpret::{ArrayData, element_count, interpret};
-use crate::loops::{ArrayId, ArrayRole, Kind, Precision, Program};
-use crate::lower::{ArraySource, Lowered, Output, lower};
-use crate::machine::{self, host_fuses};
+use crate::graph::{AXIS_LIMIT, AxisId, Graph, InputId, InputKind, NODE_LIMIT, Node, NodeId, Role};
+use crate::loops::Precision;
+use crate::lower::{Output, lower};
+use crate::machine::host_fuses;
 use crate::model::Model;
 use crate::rewrite::{simplify, stabilize};
+use assemble::assemble;
 
 /// Why a loss was not compiled.
 #[derive(Clone, Debug)]
@@ -255,7 +259,7 @@ fn derive(graph: &mut Graph, model: &Model, wrt: &[InputId]) -> Roots {
 }
 
 /// A gradient with other axes standing for those of the input.
-fn along(graph: &mut Graph, gradient: &Gradient, axes: &[crate::graph::AxisId]) -> NodeId {
+fn along(graph: &mut Graph, gradient: &Gradient, axes: &[AxisId]) -> NodeId {
     let changed: Vec<_> = gradient
         .axes
         .iter()
@@ -303,108 +307,9 @@ fn outputs(batched: &Batched) -> Vec<Output> {
         Part::Weights => "weights".to_owned(),
         Part::Gradient(id) => format!("gradient.{}", batched.graph.input(id).name),
     };
-    let output = |root: &crate::batch::Root| Output {
-        name: name(root.part),
-        node: root.node,
-        axes: root.axes.clone(),
-    };
+    let output =
+        |root: &Root| Output { name: name(root.part), node: root.node, axes: root.axes.clone() };
     batched.roots.iter().map(output).collect()
-}
-
-/// Code, with its arrays and extents as a call knows them.
-fn assemble(batched: &Batched, lowered: Lowered, target: Target) -> Result<Variant, String> {
-    let graph = &batched.graph;
-    let length = |extent| match graph.extent(extent) {
-        _ if extent == batched.batch => Length::Batch,
-        Extent::Literal(length) => Length::Literal(*length as usize),
-        Extent::Named(_) => Length::Given(extent),
-    };
-    let extents: Vec<Length> = lowered.extents.iter().map(|extent| length(*extent)).collect();
-    let arrays = lowered.arrays.iter().zip(&lowered.program.arrays).map(|(source, array)| Array {
-        source: match source {
-            ArraySource::Input(id) => {
-                let extra = batched.extras.iter().find(|(extra, _)| extra == id);
-                extra.map_or(Source::Input(*id), |(_, extra)| Source::Extra(*extra))
-            }
-            ArraySource::Output(place) => Source::Output(batched.roots[*place].part),
-            ArraySource::Temporary => Source::Temporary,
-        },
-        kind: array.kind,
-        lengths: array
-            .extents
-            .iter()
-            .map(|extent| match extent {
-                crate::loops::Extent::Literal(length) => Length::Literal(*length as usize),
-                crate::loops::Extent::Given(id) => extents[id.0 as usize],
-            })
-            .collect(),
-    });
-    let arrays = arrays.collect();
-    let code = code(lowered.program, target)?;
-    Ok(Variant { arrays, extents, code })
-}
-
-fn code(program: Program, target: Target) -> Result<Code, String> {
-    let options = machine::Options { lanes: target == Target::Native };
-    match target {
-        Target::Native | Target::NativeScalar => {
-            let kernel = machine::compile(&program, options).map_err(|error| error.to_string())?;
-            // SAFETY: compiled code reads and writes the arrays of its program, as long as the
-            // extents say, and nothing else; it owns its memory.
-            Ok(unsafe { Code::new(move |arrays, extents| kernel.call(arrays, extents)) })
-        }
-        Target::Interpreter => {
-            // SAFETY: `interpret_at` reads and writes the elements that the program states.
-            Ok(unsafe { Code::new(move |arrays, extents| interpret_at(&program, arrays, extents)) })
-        }
-    }
-}
-
-/// Interprets a program on arrays at addresses.
-fn interpret_at(program: &Program, addresses: &[*mut u8], extents: &[u64]) {
-    let callers = |array: &crate::loops::Array| array.role != ArrayRole::Temporary;
-    let all = (0..).map(ArrayId).zip(&program.arrays).zip(addresses);
-    let kept: Vec<_> = all.filter(|((_, array), _)| callers(array)).collect();
-    let mut data: Vec<ArrayData> = kept
-        .iter()
-        .map(|((id, array), address)| {
-            let count = element_count(program, *id, extents);
-            let address = address.cast_const();
-            // SAFETY: whoever runs the code gives the elements that the program states.
-            unsafe {
-                match (program.precision, array.kind) {
-                    (Precision::F32, Kind::Integer) => ArrayData::I32(copy(address.cast(), count)),
-                    (Precision::F64, Kind::Integer) => ArrayData::I64(copy(address.cast(), count)),
-                    (Precision::F32, _) => ArrayData::F32(copy(address.cast(), count)),
-                    (Precision::F64, _) => ArrayData::F64(copy(address.cast(), count)),
-                }
-            }
-        })
-        .collect();
-    interpret(program, extents, &mut data);
-    for (((_, array), address), data) in kept.iter().zip(&data) {
-        if array.role == ArrayRole::Output {
-            // SAFETY: as above, and outputs may be written.
-            unsafe {
-                match data {
-                    ArrayData::F32(data) => write(data, address.cast()),
-                    ArrayData::F64(data) => write(data, address.cast()),
-                    ArrayData::I32(data) => write(data, address.cast()),
-                    ArrayData::I64(data) => write(data, address.cast()),
-                }
-            }
-        }
-    }
-}
-
-unsafe fn copy<E: Copy>(address: *const E, count: usize) -> Vec<E> {
-    // SAFETY: the caller vouches for the elements.
-    unsafe { std::slice::from_raw_parts(address, count) }.to_vec()
-}
-
-unsafe fn write<E: Copy>(data: &[E], address: *mut E) {
-    // SAFETY: the caller vouches for the elements; the data is a copy and overlaps nothing.
-    unsafe { std::ptr::copy_nonoverlapping(data.as_ptr(), address, data.len()) }
 }
 
 fn within_limits(graph: &Graph) -> Result<(), String> {

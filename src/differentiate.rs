@@ -8,6 +8,8 @@
 mod adjoint;
 mod gather;
 #[cfg(test)]
+mod poison;
+#[cfg(test)]
 mod random;
 #[cfg(test)]
 mod tests;

@@ -7,12 +7,10 @@ use super::error::CallError;
 use super::prepare::reals;
 use super::scratch::{Converted, Scratch};
 use super::shape::{Extents, count};
+use super::sum::{BLOCK, BlockSum};
 use super::variant::{Length, Request, Source, Variant};
 use crate::batch::{Extra, Part, Weighting, is_batched};
 use crate::graph::{InputId, InputKind};
-
-/// The most examples of a chunk, and how many values are summed before the sum is carried on.
-const BLOCK: usize = 4096;
 
 /// How many bytes the arrays of a chunk should take at most: they should stay in the second-level cache.
 const CHUNK_BYTES: usize = 1 << 18;
@@ -396,68 +394,5 @@ fn add_up<T: Element>(sums: &mut Vec<f64>, place: usize, elements: &[T]) {
     sums.resize(sums.len().max(place + elements.len()), 0.0);
     for (sum, element) in sums[place..].iter_mut().zip(elements) {
         *sum += element.to_f64();
-    }
-}
-
-/// A sum in f64 whose order depends on nothing but the number of elements.
-struct BlockSum {
-    partials: [f64; 16],
-    in_block: usize,
-    total: f64,
-}
-
-impl Default for BlockSum {
-    fn default() -> Self {
-        Self { partials: [0.0; 16], in_block: 0, total: 0.0 }
-    }
-}
-
-impl BlockSum {
-    fn add<T: Element>(&mut self, elements: &[T]) {
-        let mut rest = elements;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(BLOCK - self.in_block));
-            self.add_within_block(now);
-            rest = later;
-            if self.in_block == BLOCK {
-                self.end_block();
-            }
-        }
-    }
-
-    fn add_within_block<T: Element>(&mut self, elements: &[T]) {
-        let head = elements.len().min((16 - self.in_block % 16) % 16);
-        let (head, body) = elements.split_at(head);
-        for (at, element) in head.iter().enumerate() {
-            self.partials[(self.in_block + at) % 16] += element.to_f64();
-        }
-        let (rows, tail) = body.as_chunks::<16>();
-        for row in rows {
-            for (partial, element) in self.partials.iter_mut().zip(row) {
-                *partial += element.to_f64();
-            }
-        }
-        for (partial, element) in self.partials.iter_mut().zip(tail) {
-            *partial += element.to_f64();
-        }
-        self.in_block += elements.len();
-    }
-
-    fn end_block(&mut self) {
-        for half in [8, 4, 2, 1] {
-            for at in 0..half {
-                self.partials[at] += self.partials[at + half];
-            }
-        }
-        self.total += self.partials[0];
-        self.partials = [0.0; 16];
-        self.in_block = 0;
-    }
-
-    fn finish(mut self) -> f64 {
-        if self.in_block > 0 {
-            self.end_block();
-        }
-        self.total
     }
 }

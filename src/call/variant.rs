@@ -6,7 +6,7 @@ use crate::loops::Kind;
 
 /// A combination of results that a call can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Request {
+pub(crate) enum Request {
     /// What each example counts for in the mean.
     Weights(Weighting),
     /// The values and some gradients.
@@ -20,29 +20,29 @@ pub enum Request {
 
 /// Compiled code and the arrays and extents that it is called with.
 #[derive(Debug)]
-pub struct Variant {
+pub(crate) struct Variant {
     /// The arrays of its call, in order.
-    pub arrays: Vec<Array>,
+    pub(crate) arrays: Vec<Array>,
     /// The extents of its call, in order.
-    pub extents: Vec<Length>,
+    pub(crate) extents: Vec<Length>,
     /// The code.
-    pub code: Code,
+    pub(crate) code: Code,
 }
 
 /// An array of compiled code.
 #[derive(Clone, Debug)]
-pub struct Array {
+pub(crate) struct Array {
     /// Where it comes from or goes to.
-    pub source: Source,
+    pub(crate) source: Source,
     /// Whether its elements are reals or integers.
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// How long each axis is, outermost first.
-    pub lengths: Vec<Length>,
+    pub(crate) lengths: Vec<Length>,
 }
 
 /// Where an array comes from or goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// An input of the loss.
     Input(InputId),
     /// An input that the batch brings in.
@@ -55,7 +55,7 @@ pub enum Source {
 
 /// How long an axis of compiled code is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Length {
+pub(crate) enum Length {
     /// As the file says.
     Literal(usize),
     /// As the arrays of the call say.
@@ -65,13 +65,13 @@ pub enum Length {
 }
 
 /// Something that runs on arrays and extents as its variant lists them.
-pub struct Code(Box<dyn Fn(&[*mut u8], &[u64]) + Send + Sync>);
+pub(crate) struct Code(Box<dyn Fn(&[*mut u8], &[u64]) + Send + Sync>);
 
 impl Code {
     /// # Safety
     /// The function must do nothing but read and write the elements of the arrays that its variant
     /// lists, with the lengths that the extents give them, and read no other memory than its own.
-    pub unsafe fn new(run: impl Fn(&[*mut u8], &[u64]) + Send + Sync + 'static) -> Self {
+    pub(crate) unsafe fn new(run: impl Fn(&[*mut u8], &[u64]) + Send + Sync + 'static) -> Self {
         Self(Box::new(run))
     }
 
