@@ -22,6 +22,8 @@ pub(crate) struct Bound<T> {
     pub(crate) elements: Typed<T>,
     /// Where they come from, to be named in errors.
     pub(crate) place: String,
+    /// Whether all examples share it.
+    pub(crate) is_shared: bool,
 }
 
 /// Elements as an input takes them.
@@ -274,6 +276,7 @@ fn set<T: Element>(input: &Input, setting: &Setting) -> Result<Bound<T>, Failure
             shape: Vec::new(),
             elements: Typed::Number(*number),
             place,
+            is_shared: true,
         }),
         Value::List(values) => {
             let elements = Elements::Real(values.clone()).narrowed();
@@ -308,7 +311,7 @@ fn convert<T: Element>(input: &Input, array: DataArray) -> Result<Bound<T>, Fail
             Typed::Switch(values.into_iter().map(|value| value != 0.0).collect())
         }
     };
-    Ok(Bound { name: input.name.clone(), shape, elements, place })
+    Ok(Bound { name: input.name.clone(), shape, elements, place, is_shared })
 }
 
 fn no_integers(input: &Input, shape: &[usize], values: &[f64], place: &str) -> Failure {

@@ -6,7 +6,7 @@
 use clap::ValueEnum;
 use lossc::differentiate::differentiate;
 use lossc::freeze::freeze;
-use lossc::graph::{Graph, InputId, InputKind, NodeId, Role};
+use lossc::graph::{Graph, InputId, InputKind, Node, NodeId, Role};
 use lossc::model::Model;
 use lossc::print::{signature, to_block, to_latex_within};
 use lossc::rewrite::{simplify, stabilize};
@@ -162,7 +162,10 @@ fn defaults(model: &Model, wrt: &[InputId], given: &[(InputId, f64)]) -> Vec<(In
         let Some(default) = frozen.graph.input(id).default else { continue };
         let mut roots = [default];
         simplify(&mut frozen.graph, &mut roots);
-        let number = frozen.graph.as_number(roots[0]);
+        let number = match frozen.graph.node(roots[0]) {
+            Node::Bool(is_on) => Some(f64::from(u8::from(*is_on))),
+            _ => frozen.graph.as_number(roots[0]),
+        };
         let number = number.filter(|number| freeze(model, &[(id, *number)]).is_ok());
         found.extend(number.map(|number| (id, number)));
     }
@@ -197,40 +200,30 @@ fn formulas(notation: Notation, model: &Model, wrt: &[InputId]) -> String {
     let mut graph = model.graph.clone();
     let mut value = [model.value];
     stabilize(&mut graph, &mut value);
+    let gradients = differentiate(&mut graph, value[0], wrt);
     let mut roots = value.to_vec();
-    roots
-        .extend(differentiate(&mut graph, value[0], wrt).into_iter().map(|gradient| gradient.node));
+    roots.extend(gradients.iter().map(|gradient| gradient.node));
     stabilize(&mut graph, &mut roots);
     simplify(&mut graph, &mut roots);
-    let mut text = formula(notation, &graph, &left_side(notation, model, None), roots[0]);
-    for (id, root) in wrt.iter().zip(&roots[1..]) {
-        text += &formula(notation, &graph, &left_side(notation, model, Some(*id)), *root);
+    let name = match notation {
+        Notation::Text => model.name.clone(),
+        Notation::Latex => roman(&model.name),
+    };
+    let mut text = formula(notation, &graph, &name, roots[0]);
+    for ((id, gradient), root) in wrt.iter().zip(&gradients).zip(&roots[1..]) {
+        let left = match notation {
+            Notation::Text => format!("d {name} / d {}", graph.input(*id).name),
+            Notation::Latex => {
+                let subscripts =
+                    gradient.axes.iter().map(|axis| graph.intern(Node::Index(*axis))).collect();
+                let element = graph.intern(Node::Read(*id, subscripts));
+                let element = to_latex_within(&graph, element, LATEX_BUDGET);
+                format!("\\frac{{\\partial {name}}}{{\\partial {element}}}")
+            }
+        };
+        text += &formula(notation, &graph, &left, *root);
     }
     text
-}
-
-fn left_side(notation: Notation, model: &Model, wrt: Option<InputId>) -> String {
-    let name = &model.name;
-    let input = wrt.map(|id| model.graph.input(id));
-    match (notation, input) {
-        (Notation::Text, None) => name.clone(),
-        (Notation::Text, Some(input)) => format!("d {name} / d {}", input.name),
-        (Notation::Latex, None) => roman(name),
-        (Notation::Latex, Some(input)) => {
-            let letters = ["i", "j", "k", "l", "m", "n"];
-            let indices: Vec<&str> = letters.into_iter().take(input.axes.len()).collect();
-            let indices = if indices.is_empty() {
-                String::new()
-            } else {
-                format!("_{{{}}}", indices.join(" "))
-            };
-            format!(
-                "\\frac{{\\partial {}}}{{\\partial {}{indices}}}",
-                roman(name),
-                roman(&input.name)
-            )
-        }
-    }
 }
 
 /// A name upright, with its underscores.
@@ -245,10 +238,34 @@ fn formula(notation: Notation, graph: &Graph, left: &str, root: NodeId) -> Strin
         }
         Notation::Text => {
             let block = to_block(graph, root);
-            match block.trim_end().lines().collect::<Vec<_>>()[..] {
+            let lines: Vec<&str> = block.trim_end().lines().collect();
+            match lines[..] {
                 [line] => format!("{left} = {line}\n"),
-                ref lines => format!("{left} = {{\n    {}\n}}\n", lines.join("\n    ")),
+                [line, result] => match element(line, result) {
+                    Some((brackets, line)) => format!("{left}{brackets} = {line}\n"),
+                    None => format!("{left} = {{\n    {line}\n    {result}\n}}\n"),
+                },
+                _ => format!("{left} = {{\n    {}\n}}\n", lines.join("\n    ")),
             }
         }
+    }
+}
+
+/// `let g[i in K] = x;` and `g` say no more than the brackets and `x`.
+fn element<'a>(line: &'a str, result: &str) -> Option<(&'a str, &'a str)> {
+    let definition = line.strip_prefix("let ")?.strip_prefix(result)?;
+    let (brackets, formula) = definition.strip_suffix(';')?.split_once(" = ")?;
+    Some((brackets, formula)).filter(|_| brackets.starts_with('['))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lone_definition_is_said_by_its_element() {
+        assert_eq!(element("let g[i in K] = a[i];", "g"), Some(("[i in K]", "a[i]")));
+        assert_eq!(element("let t = a;", "t + t"), None);
+        assert_eq!(element("let g = a;", "g"), None);
     }
 }

@@ -360,10 +360,14 @@ fn explain<T>(error: &CallError, arguments: &Arguments, bound: &[Bound<T>]) -> F
         }
         _ => return Failure::usage(error.to_string(), "see `lossc run --help`"),
     };
-    let place = bound.iter().find(|given| given.name == *name).map(|given| given.place.clone());
-    let is_set = place.as_deref() == Some("--set");
-    let help = if is_set { "`lossc list` shows what each param takes" } else { help };
-    Failure::data(code, place.unwrap_or_else(|| arguments.data.join(", ")), error.to_string(), help)
+    let found = bound.iter().find(|given| given.name == *name);
+    let help = if matches!(found, Some(found) if found.is_shared) {
+        "its declaration says what it takes: see `lossc grad`"
+    } else {
+        help
+    };
+    let place = found.map_or_else(|| arguments.data.join(", "), |found| found.place.clone());
+    Failure::data(code, place, error.to_string(), help)
 }
 
 fn write_gradients<T: Digits>(path: &str, gradients: &[Gradient<T>]) -> Result<(), Failure> {

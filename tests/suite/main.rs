@@ -2,6 +2,7 @@
 
 mod bad;
 mod call;
+mod cli;
 mod diagnostics;
 mod middle;
 mod oracle;
