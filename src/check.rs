@@ -63,7 +63,22 @@ pub struct Checked {
 ///
 /// # Errors
 /// Every mistake that was found, in the order of the text.
+///
+/// # Panics
+/// If the system has no room for a thread: deep nesting needs a stack of its own.
 pub fn check(source: &Source) -> Result<Checked, Failure> {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().stack_size(STACK);
+        let worker =
+            builder.spawn_scoped(scope, || check_here(source)).expect("a thread can be started");
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The bytes of stack for trees of the greatest depth, in builds that are not optimized too.
+const STACK: usize = 32 << 20;
+
+fn check_here(source: &Source) -> Result<Checked, Failure> {
     let (files, mut diagnostics) = files::load(source);
     let mut models = Vec::new();
     let mut doc = String::new();

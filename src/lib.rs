@@ -1,8 +1,7 @@
 //! The compiler for loss functions: write the loss as maths, get its value and gradient as native code.
 //!
 //! ```
-//! use lossc::call::Reduction;
-//! use lossc::compile::Compiler;
+//! use lossc::{Compiler, Reduction};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let loss = Compiler::new().text::<f32>(
@@ -60,3 +59,11 @@ pub mod interpret;
 pub mod machine;
 pub mod call;
 pub mod compile;
+
+pub use call::{CallError, Loss, Reduction};
+pub use compile::{CompileError, Compiler};
+
+/// The README's code runs as it stands there.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -164,8 +164,12 @@ impl Checker<'_> {
                 body: &loss.body,
                 is_loss: true,
             },
-            // What a file that could not be had defines is not known.
-            _ if files.lacks_uses(scope.file) => return Err(Reported),
+            // It may be what could not be read.
+            _ if files.lacks_items(scope.file)
+                && suggest(&name.text, builtins::names()).is_none() =>
+            {
+                return Err(Reported);
+            }
             _ => return self.report(self.unknown_function(scope, name)),
         };
         let given = self.given_arguments(scope, &callee, arguments, name)?;

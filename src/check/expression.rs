@@ -114,6 +114,9 @@ impl Checker<'_> {
         {
             return self.constant_item(found.file, constant, span);
         }
+        if self.files.lacks_items(scope.file) {
+            return Err(Reported);
+        }
         self.report(self.unknown_name(scope, name, span))
     }
 

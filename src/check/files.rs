@@ -27,8 +27,8 @@ struct File {
     origin: Origin,
     ast: ast::File,
     uses: Vec<FileIndex>,
-    /// Whether something that it uses could not be had.
-    lacks_uses: bool,
+    /// Whether some of what it defines or uses could not be had.
+    lacks_items: bool,
     names: HashMap<String, usize>,
 }
 
@@ -79,9 +79,9 @@ impl Files {
         })
     }
 
-    /// Whether names may be missing because a file that should define them could not be had.
-    pub(super) fn lacks_uses(&self, file: FileIndex) -> bool {
-        self.files[file.0].lacks_uses
+    /// Whether names may be missing because what should define them could not be read.
+    pub(super) fn lacks_items(&self, file: FileIndex) -> bool {
+        self.files[file.0].lacks_items
     }
 
     fn in_sight(&self, file: FileIndex) -> impl Iterator<Item = FileIndex> {
@@ -160,16 +160,12 @@ impl Loader {
     /// Parses a file and follows its uses.
     fn load_file(&mut self, origin: Origin, name: &str, text: String) -> Option<FileIndex> {
         let id = self.files.sources.add(name, text);
-        let ast = match syntax::parse::parse_file(id, &self.files.sources) {
-            Ok(ast) => ast,
-            Err(diagnostics) => {
-                self.diagnostics.extend(diagnostics);
-                return None;
-            }
-        };
+        let (ast, errors) = syntax::parse::parse_items(id, &self.files.sources);
         self.open.push(origin.clone());
         let mut uses: Vec<FileIndex> = Vec::new();
-        let mut lacks_uses = false;
+        // What an item that is no text of the language would define is not known either.
+        let mut lacks_items = !errors.is_empty();
+        self.diagnostics.extend(errors);
         for item in &ast.items {
             let ast::Item::Use(used) = item else { continue };
             match self.follow(&origin, used) {
@@ -180,12 +176,12 @@ impl Loader {
                     }
                     uses.push(file);
                 }
-                None => lacks_uses = true,
+                None => lacks_items = true,
             }
         }
         self.open.pop();
         let names = self.collect_names(&ast);
-        self.files.files.push(File { origin, ast, uses, lacks_uses, names });
+        self.files.files.push(File { origin, ast, uses, lacks_items, names });
         Some(FileIndex(self.files.files.len() - 1))
     }
 

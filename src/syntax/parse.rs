@@ -44,9 +44,21 @@ const DEEP_STACK: usize = 32 << 20;
 /// # Errors
 /// Every syntax error of the file, in order: at most one an item.
 pub fn parse_file(source_id: FileId, sources: &Sources) -> Result<File, Vec<Diagnostic>> {
-    let text = Text::of(source_id, sources)?;
-    let items = parse_regions(text, Rule::file, &regions::split_items(text.all), build::items)?;
-    Ok(File { doc: regions::file_doc(text.all), items })
+    let (file, errors) = parse_items(source_id, sources);
+    if errors.is_empty() { Ok(file) } else { Err(errors) }
+}
+
+/// Parses the items of a `.loss` file that can be parsed, and gives the syntax errors of the others,
+/// in order: at most one an item.
+#[must_use]
+pub fn parse_items(source_id: FileId, sources: &Sources) -> (File, Vec<Diagnostic>) {
+    let text = match Text::of(source_id, sources) {
+        Ok(text) => text,
+        Err(errors) => return (File { doc: String::new(), items: Vec::new() }, errors),
+    };
+    let pieces = regions::split_items(text.all);
+    let (items, errors) = parse_regions(text, Rule::file, &pieces, build::items);
+    (File { doc: regions::file_doc(text.all), items }, errors)
 }
 
 /// Parses a file of rewrite rules.
@@ -59,7 +71,8 @@ pub fn parse_rewrites(
 ) -> Result<Vec<Rewrite>, Vec<Diagnostic>> {
     let text = Text::of(source_id, sources)?;
     let pieces = regions::split_rewrites(text.all);
-    parse_regions(text, Rule::rewrite_file, &pieces, build::rewrites)
+    let (rules, errors) = parse_regions(text, Rule::rewrite_file, &pieces, build::rewrites);
+    if errors.is_empty() { Ok(rules) } else { Err(errors) }
 }
 
 /// Parses a text that is one expression.
@@ -69,8 +82,8 @@ pub fn parse_rewrites(
 pub fn parse_expression(source_id: FileId, sources: &Sources) -> Result<Expr, Vec<Diagnostic>> {
     let text = Text::of(source_id, sources)?;
     let whole = [regions::whole(text.all)];
-    let mut one = parse_regions(text, Rule::lone_expression, &whole, build::expressions)?;
-    Ok(one.swap_remove(0))
+    let (one, errors) = parse_regions(text, Rule::lone_expression, &whole, build::expressions);
+    one.into_iter().next().ok_or(errors)
 }
 
 /// The text that is being parsed, and where it comes from.
@@ -103,7 +116,7 @@ fn parse_regions<T: Send>(
     rule: Rule,
     pieces: &[Region],
     build: fn(Text<'_>, usize, Pairs<'_>) -> Result<Vec<T>, Diagnostic>,
-) -> Result<Vec<T>, Vec<Diagnostic>> {
+) -> (Vec<T>, Vec<Diagnostic>) {
     let mut found = Vec::new();
     let mut errors = Vec::new();
     for region in pieces {
@@ -112,7 +125,7 @@ fn parse_regions<T: Send>(
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(found) } else { Err(errors) }
+    (found, errors)
 }
 
 /// Parses one region: brackets first, then the grammar, then the tree.
