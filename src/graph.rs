@@ -5,6 +5,7 @@
 //! the constructor of the checker does that down to the inputs: [`Node::Read`] is the only place where
 //! subscripts stand. Node ids are a topological order: arguments come before their users.
 
+mod hash;
 mod node;
 mod substitute;
 #[cfg(test)]
@@ -30,7 +31,7 @@ pub const AXIS_LIMIT: usize = 48;
 /// The arena of a loss: nodes, and the axes and inputs that they name.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    nodes: IndexSet<Node>,
+    nodes: IndexSet<Node, hash::BuildNodeHasher>,
     facts: Vec<Facts>,
     axes: Vec<Axis>,
     extents: Vec<Extent>,

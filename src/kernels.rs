@@ -4,6 +4,11 @@
 //! precision of the program: polynomials, bit tricks and selects, with no call and no table, so that it runs in
 //! lanes. Nothing traps, a NaN stays a NaN, and infinities and subnormals are ordinary numbers.
 
+#![expect(
+    clippy::many_single_char_names,
+    reason = "the names that the formulas have in the literature"
+)]
+
 mod error;
 mod exponential;
 mod extended;

@@ -66,11 +66,16 @@ fn rewrite(
     let steps = STEPS_A_NODE * (order.len() + 16);
     let mut engine = Engine { graph, rules, folding, ranges, done, steps };
     for id in order {
-        let node = engine
-            .graph
-            .node(id)
-            .with_arguments(|argument| new[argument.index()].expect("arguments come first"));
-        new[id.index()] = Some(engine.settle(node));
+        let becomes = |argument: NodeId| new[argument.index()].expect("arguments come first");
+        let node = engine.graph.node(id);
+        // Most nodes stay as they are; looking them up again is what costs.
+        let is_same = node.arguments().iter().all(|argument| becomes(*argument) == *argument);
+        let look = if is_same && engine.folding == Folding::Never {
+            Look::Known(id)
+        } else {
+            Look::New(node.with_arguments(becomes))
+        };
+        new[id.index()] = Some(engine.settle(look));
     }
     for root in roots {
         *root = new[root.index()].expect("roots are reachable");
@@ -98,17 +103,24 @@ struct Frame {
     built: Vec<NodeId>,
 }
 
+/// A node to be settled.
 enum Look {
+    Known(NodeId),
+    New(Node),
+}
+
+/// What a look at a node found.
+enum Found {
     Settled(NodeId),
     Matched(Frame),
 }
 
 impl Engine<'_> {
     /// The node that a node with settled arguments becomes, itself settled.
-    fn settle(&mut self, node: Node) -> NodeId {
-        let mut frames = match self.look(node) {
-            Look::Settled(id) => return id,
-            Look::Matched(frame) => vec![frame],
+    fn settle(&mut self, look: Look) -> NodeId {
+        let mut frames = match self.look(look) {
+            Found::Settled(id) => return id,
+            Found::Matched(frame) => vec![frame],
         };
         loop {
             let frame = frames.last_mut().expect("the loop ends with the last frame");
@@ -121,9 +133,9 @@ impl Engine<'_> {
                     }
                     Err(node) => node,
                 };
-                match self.look(node) {
-                    Look::Settled(id) => frame.built.push(id),
-                    Look::Matched(inner) => frames.push(inner),
+                match self.look(Look::New(node)) {
+                    Found::Settled(id) => frame.built.push(id),
+                    Found::Matched(inner) => frames.push(inner),
                 }
                 continue;
             }
@@ -139,18 +151,21 @@ impl Engine<'_> {
     }
 
     /// Interns a node and looks for a rule that fits.
-    fn look(&mut self, node: Node) -> Look {
-        let id = self.intern(node);
+    fn look(&mut self, look: Look) -> Found {
+        let id = match look {
+            Look::Known(id) => id,
+            Look::New(node) => self.intern(node),
+        };
         if self.done.len() < self.graph.len() {
             self.done.resize(self.graph.len(), None);
         }
         if let Some(done) = self.done[id.index()] {
-            return Look::Settled(done);
+            return Found::Settled(done);
         }
         self.done[id.index()] = Some(id);
         self.ranges.find(self.graph, id);
         if self.steps == 0 {
-            return Look::Settled(id);
+            return Found::Settled(id);
         }
         let (graph, ranges) = (&*self.graph, &self.ranges);
         let found = self.rules.find(graph, id, |condition, variable, found| {
@@ -160,9 +175,9 @@ impl Engine<'_> {
             Some((rule, found)) => {
                 self.steps -= 1;
                 let built = Vec::with_capacity(rule.right.terms.len());
-                Look::Matched(Frame { target: id, rule, found, built })
+                Found::Matched(Frame { target: id, rule, found, built })
             }
-            None => Look::Settled(id),
+            None => Found::Settled(id),
         }
     }
 
@@ -173,6 +188,14 @@ impl Engine<'_> {
             Node::Rename { argument, from, .. } if !self.graph.axes(argument).contains(from) => {
                 argument
             }
+            Node::Rename { argument, from, to } => match *self.graph.node(argument) {
+                Node::Map(Function::Negate, of) => {
+                    let argument = of.as_slice()[0];
+                    let renamed = self.graph.intern(Node::Rename { argument, from, to });
+                    self.graph.map(Function::Negate, &[renamed])
+                }
+                _ => self.graph.intern(node),
+            },
             Node::Map(Function::Negate, arguments) => {
                 match self.graph.as_number(arguments.as_slice()[0]) {
                     // The sign of a constant is part of it, folding or not.

@@ -49,6 +49,7 @@ data_codes! {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Data(DataCode),
+    File,
     Usage,
     /// Everything has been printed already.
     Told,
@@ -84,6 +85,11 @@ impl Failure {
         Self { kind: Kind::Usage, message: message.into(), place: None, help: Some(help.into()) }
     }
 
+    /// The file means something that cannot be done: exit status 1.
+    pub(crate) fn file(message: impl Into<String>) -> Self {
+        Self { kind: Kind::File, message: message.into(), place: None, help: None }
+    }
+
     /// Diagnostics have been printed, and nothing is left to say: exit status 1.
     pub(crate) fn told() -> Self {
         Self { kind: Kind::Told, message: String::new(), place: None, help: None }
@@ -92,7 +98,7 @@ impl Failure {
     /// The exit status of the process.
     pub(crate) fn status(&self) -> ExitCode {
         match self.kind {
-            Kind::Data(_) | Kind::Told => ExitCode::from(1),
+            Kind::Data(_) | Kind::File | Kind::Told => ExitCode::from(1),
             Kind::Usage => ExitCode::from(2),
         }
     }
@@ -107,7 +113,7 @@ impl Failure {
     pub(crate) fn code(&self) -> Option<DataCode> {
         match self.kind {
             Kind::Data(code) => Some(code),
-            Kind::Usage | Kind::Told => None,
+            Kind::File | Kind::Usage | Kind::Told => None,
         }
     }
 }
@@ -117,7 +123,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
             Kind::Data(code) => write!(formatter, "error[{}]: {}", code.name(), self.message)?,
-            Kind::Usage | Kind::Told => write!(formatter, "error: {}", self.message)?,
+            Kind::File | Kind::Usage | Kind::Told => write!(formatter, "error: {}", self.message)?,
         }
         if let Some(place) = &self.place {
             write!(formatter, "\n --> {place}")?;

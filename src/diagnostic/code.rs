@@ -108,6 +108,8 @@ codes! {
     NotConstant = "not-constant",
     /// A file defines no loss where one is needed, or not the one that was asked for.
     NoSuchLoss = "no-such-loss",
+    /// A worked example does not come out as it says.
+    ExampleFails = "example-fails",
     /// The loss has more than a million nodes, or more than 48 axes, once everything is inlined.
     GraphTooLarge = "graph-too-large",
     /// An input is declared and never used.

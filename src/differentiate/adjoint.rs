@@ -122,11 +122,28 @@ impl<'a> Calculus<'a> {
             if self.is_opposite(here, there) {
                 return Adjoint { has_log, ..Adjoint::of(self.choice(here, a.value, b.value)) };
             }
+            if let Some((shared, condition)) = self.shared_guard(here, there) {
+                let value = self.choice(condition, a.value, b.value);
+                return Adjoint { value, guard: Some(shared), is_clean: false, has_log };
+            }
             let guard = self.graph.map(Function::Or, &[here, there]);
             let value = self.settled_sum(a, b);
             return Adjoint { value, guard: Some(guard), is_clean: true, has_log };
         }
         Adjoint { has_log, ..Adjoint::of(self.settled_sum(a, b)) }
+    }
+
+    /// The two branches of one selection: the guard of both, and the condition of the first.
+    fn shared_guard(&self, a: NodeId, b: NodeId) -> Option<(NodeId, NodeId)> {
+        match (self.graph.node(a), self.graph.node(b)) {
+            (Node::Map(Function::And, a), Node::Map(Function::And, b)) => {
+                let ([outer, here, ..], [same, there, ..]) = (a.as_slice(), b.as_slice()) else {
+                    return None;
+                };
+                (outer == same && self.is_opposite(*here, *there)).then_some((*outer, *here))
+            }
+            _ => None,
+        }
     }
 
     fn settled_sum(&mut self, a: Adjoint, b: Adjoint) -> NodeId {

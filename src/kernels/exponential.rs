@@ -143,6 +143,20 @@ pub(super) fn exp_fall_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     p * reduce.power(sum, half) * half
 }
 
+/// exp(−x) for x ≥ 0, and what rounding it left.
+pub(super) fn exp_fall_pair(x: Real<'_>) -> (Real<'_>, Real<'_>) {
+    let reduce = reduction(x);
+    let x = x.at_most(x.either(104.0, 746.0));
+    let sum = x.fma(-LOG2_E, reduce.magic);
+    let r = reduce.rest(x.constant(reduce.magic) - sum, x, None);
+    let q = r.fma(r.polynomial(x.either(&EXP_FALL_F32[..], &EXP_FALL_F64[..])), -1.0);
+    let p = r.fma(q, 1.0);
+    let low = r.fma(q, x.constant(1.0) - p);
+    let half = x.constant(reduce.halves[1]);
+    let power = reduce.power(sum, half);
+    (p * power * half, low * (power * half))
+}
+
 /// exp x − 1.
 pub(super) fn expm1(x: Real<'_>) -> Real<'_> {
     expm1_sum(x, None)
@@ -159,6 +173,10 @@ pub(super) fn expm1_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     let p = (r * r).fma(r.polynomial(x.either(&EXPM1_F32[..], &EXPM1_F64[..])), r);
     // 2ⁿ⁻¹, doubled at the end: 2ⁿ may be past the largest number when the result is not.
     let half_power = reduce.power(sum, x.constant(2.0));
-    let half = half_power.fma(p, half_power - 0.5);
+    let rest = half_power - 0.5;
+    // Where the difference is a tie or more, it is off by half a last place of the result: p makes up for it.
+    let lost = (half_power - rest) - 0.5;
+    let inverse = half_power.bits().from(x.either(0x7f00_0000, 0x7fe0_0000_0000_0000)).real();
+    let half = half_power.fma(lost.fma(inverse, p), rest);
     size.less(x.either(1.0e-10, 1.0e-20)).select(x, half + half)
 }

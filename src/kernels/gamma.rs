@@ -25,39 +25,38 @@ const LGAMMA_FAR_F64: [f64; 10] = [
     -0.043_706_185_130_871_93,
 ];
 
-/// Numerator of log Γ(2 + u) / (u(u + 1)) on −1.5 ≤ u ≤ 1, degrees 4 and 4, error of the function 2^−26.9.
-const LGAMMA_NEAR_P_F32: [f64; 5] =
-    [0.422_784_33, 0.423_712_3, 0.133_235_01, 0.013_149_453, 0.000_127_919_54];
+/// Numerator of log Γ(y) / ((y − 1)(y − 2)) on 0.5 ≤ y ≤ 3, degrees 4 and 4, error of the function 2^−26.8.
+const LGAMMA_NEAR_P_F32: [f64; 5] = [2.603_778, 22.480_797, 29.019_989, 6.129_749_3, 0.064_663_35];
 
-/// Denominator of log Γ(2 + u) / (u(u + 1)) on −1.5 ≤ u ≤ 1, degrees 4 and 4, error of the function 2^−26.9.
-const LGAMMA_NEAR_Q_F32: [f64; 5] = [1.0, 1.239_472_6, 0.531_264_96, 0.089_808_21, 0.004_672_607_4];
+/// Denominator of log Γ(y) / ((y − 1)(y − 2)) on 0.5 ≤ y ≤ 3, degrees 4 and 4, error of the function 2^−26.8.
+const LGAMMA_NEAR_Q_F32: [f64; 5] = [1.218_573, 21.528_269, 52.854_33, 26.502_071, 2.362_005_2];
 
-/// Numerator of log Γ(2 + u) / (u(u + 1)) on −1.5 ≤ u ≤ 1, degrees 9 and 9, error of the function 2^−58.8.
+/// Numerator of log Γ(y) / ((y − 1)(y − 2)) on 0.5 ≤ y ≤ 3, degrees 9 and 9, error of the function 2^−58.3.
 const LGAMMA_NEAR_P_F64: [f64; 10] = [
-    0.422_784_335_098_467_13,
-    1.016_945_709_763_476_4,
-    1.027_803_294_309_735_5,
-    0.565_605_551_676_566,
-    0.183_408_462_517_626_96,
-    0.035_360_541_261_300_844,
-    0.003_874_935_180_792_574,
-    0.000_213_855_279_030_101_67,
-    4.390_508_864_245_917e-6,
-    7.539_193_802_932_143e-9,
+    2.827_143_850_853_914,
+    140.908_469_299_485_46,
+    1_533.898_038_174_594,
+    5_789.427_766_305_271,
+    8_931.284_494_126_601,
+    5_912.547_908_258_863,
+    1_646.644_770_215_754_3,
+    172.877_680_420_502_8,
+    5.044_492_557_719_541,
+    0.008_862_571_434_702_14,
 ];
 
-/// Denominator of log Γ(2 + u) / (u(u + 1)) on −1.5 ≤ u ≤ 1, degrees 9 and 9, error of the function 2^−58.8.
+/// Denominator of log Γ(y) / ((y − 1)(y − 2)) on 0.5 ≤ y ≤ 3, degrees 9 and 9, error of the function 2^−58.3.
 const LGAMMA_NEAR_Q_F64: [f64; 10] = [
     1.0,
-    2.642_631_050_125_398,
-    2.980_100_740_167_163_3,
-    1.868_165_419_251_945_2,
-    0.710_307_687_473_534_6,
-    0.167_549_548_424_408_53,
-    0.024_037_458_383_865_51,
-    0.001_961_760_964_822_892,
-    7.850_530_885_631_52e-5,
-    1.061_436_076_246_407e-6,
+    80.139_612_030_014_73,
+    1_250.635_538_822_131,
+    6_547.500_126_358_19,
+    13_991.228_995_586_125,
+    13_217.220_715_174_388,
+    5_623.378_742_654_379_5,
+    1_030.452_700_359_112_2,
+    70.795_397_126_634_16,
+    1.256_314_173_843_470_7,
 ];
 
 /// (log x − 1/(2x) − ψ(x))·x², in 1/x² for x ≥ 3, degree 2, error of the function 2^−28.4.
@@ -78,32 +77,32 @@ const DIGAMMA_FAR_F64: [f64; 11] = [
     3.001_002_526_502_298,
 ];
 
-/// Numerator of ψ(2 + u) / (2 + u − x₀) on |u| ≤ 1, x₀ the positive zero, degrees 3 and 3, error of the function 2^−26.3.
-const DIGAMMA_NEAR_P_F32: [f64; 4] = [0.785_307_5, 0.455_216_97, 0.059_473_57, 0.000_567_790_3];
+/// Numerator of ψ(y) / (y − x₀) on 1 ≤ y ≤ 3, x₀ the zero there, degrees 3 and 3, error of the function 2^−26.3.
+const DIGAMMA_NEAR_P_F32: [f64; 4] = [465.661_25, 964.436_16, 241.273_16, 2.443_714_4];
 
-/// Denominator of ψ(2 + u) / (2 + u − x₀) on |u| ≤ 1, x₀ the positive zero, degrees 3 and 3, error of the function 2^−26.3.
-const DIGAMMA_NEAR_Q_F32: [f64; 4] = [1.0, 0.911_688_6, 0.239_633_74, 0.016_842_673];
+/// Denominator of ψ(y) / (y − x₀) on 1 ≤ y ≤ 3, x₀ the zero there, degrees 3 and 3, error of the function 2^−26.3.
+const DIGAMMA_NEAR_Q_F32: [f64; 4] = [1.790_264_2, 668.0676, 596.305_05, 72.481_41];
 
-/// Numerator of ψ(2 + u) / (2 + u − x₀) on |u| ≤ 1, x₀ the positive zero, degrees 6 and 6, error of the function 2^−55.4.
+/// Numerator of ψ(y) / (y − x₀) on 1 ≤ y ≤ 3, x₀ the zero there, degrees 6 and 6, error of the function 2^−55.1.
 const DIGAMMA_NEAR_P_F64: [f64; 7] = [
-    0.785_307_538_604_105_3,
-    0.810_819_785_867_134_3,
-    0.304_429_441_579_473_8,
-    0.050_945_721_583_864_775,
-    0.003_680_447_629_323_780_5,
-    8.797_502_780_287_11e-5,
-    1.432_134_208_473_989_3e-7,
+    7_006_842.088_065_525_5,
+    21_947_114.769_863_237,
+    18_746_214.451_018_59,
+    5_844_500.291_106_819,
+    655_606.736_613_443_1,
+    20_080.667_088_570_01,
+    33.227_981_024_291_85,
 ];
 
-/// Denominator of ψ(2 + u) / (2 + u − x₀) on |u| ≤ 1, x₀ the positive zero, degrees 6 and 6, error of the function 2^−55.4.
+/// Denominator of ψ(y) / (y − x₀) on 1 ≤ y ≤ 3, x₀ the zero there, degrees 6 and 6, error of the function 2^−55.1.
 const DIGAMMA_NEAR_Q_F64: [f64; 7] = [
     1.0,
-    1.364_508_409_603_256_7,
-    0.701_903_386_688_159_7,
-    0.171_625_764_166_258_44,
-    0.020_486_306_069_360_357,
-    0.001_078_275_971_453_907_8,
-    1.770_818_435_231_559_6e-5,
+    10_241_414.406_365_177,
+    19_160_317.572_653_3,
+    11_239_590.823_571_641,
+    2_515_753.190_605_84,
+    201_929.327_334_157_05,
+    4_120.304_303_640_887,
 ];
 
 /// (ψ′(x) − 1/x − 1/(2x²))·x³, in 1/x² for x ≥ 3, degree 3, error of the function 2^−29.7.
@@ -126,32 +125,33 @@ const TRIGAMMA_FAR_F64: [f64; 13] = [
     1_658.320_196_539_026_7,
 ];
 
-/// Numerator of ψ′(2 + u) on |u| ≤ 1, degrees 3 and 3, error of the function 2^−25.9.
-const TRIGAMMA_NEAR_P_F32: [f64; 4] = [0.644_934_06, 0.546_661_73, 0.120_490_864, -1.121_451_2e-5];
+/// Numerator of ψ′(y)·y² on 1 ≤ y ≤ 3, degrees 3 and 2, error of the function 2^−26.5.
+const TRIGAMMA_NEAR_P_F32: [f64; 4] = [1.074_816_8, 2.957_000_5, 4.224_448, 2.648_142_8];
 
-/// Denominator of ψ′(2 + u) on |u| ≤ 1, degrees 3 and 3, error of the function 2^−25.9.
-const TRIGAMMA_NEAR_Q_F32: [f64; 4] = [1.0, 1.474_221_3, 0.727_631_75, 0.120_411_46];
+/// Denominator of ψ′(y)·y² on 1 ≤ y ≤ 3, degrees 3 and 2, error of the function 2^−26.5.
+const TRIGAMMA_NEAR_Q_F32: [f64; 3] = [1.083_474_5, 2.897_230_1, 2.648_380_8];
 
-/// Numerator of ψ′(2 + u) on |u| ≤ 1, degrees 6 and 6, error of the function 2^−54.1.
-const TRIGAMMA_NEAR_P_F64: [f64; 7] = [
-    0.644_934_066_848_226_4,
-    1.096_798_800_381_956_9,
-    0.753_838_366_462_067,
-    0.261_448_610_597_619_9,
-    0.045_763_581_847_710_15,
-    0.003_237_041_701_941_633_7,
-    1.148_843_128_194_412_2e-10,
+/// Numerator of ψ′(y)·y² on 1 ≤ y ≤ 3, degrees 7 and 6, error of the function 2^−58.6.
+const TRIGAMMA_NEAR_P_F64: [f64; 8] = [
+    0.999_999_980_569_826_6,
+    4.132_965_755_576_656,
+    8.686_083_894_504_224,
+    10.772_964_018_178_387,
+    8.170_722_862_030_253,
+    3.756_270_846_640_868_3,
+    0.975_999_379_320_429_9,
+    0.112_715_023_141_031_92,
 ];
 
-/// Denominator of ψ′(2 + u) on |u| ≤ 1, degrees 6 and 6, error of the function 2^−54.1.
+/// Denominator of ψ′(y)·y² on 1 ≤ y ≤ 3, degrees 7 and 6, error of the function 2^−58.6.
 const TRIGAMMA_NEAR_Q_F64: [f64; 7] = [
     1.0,
-    2.327_234_183_853_957,
-    2.244_161_386_349_292_6,
-    1.149_419_666_683_270_8,
-    0.330_363_844_876_347_96,
-    0.050_619_128_577_542_485,
-    0.003_237_043_639_749_338_4,
+    4.132_965_501_665_403,
+    7.041_151_455_323_654_5,
+    6.378_615_209_808_702,
+    3.277_664_248_693_31,
+    0.919_641_857_967_548_7,
+    0.112_715_023_407_497_23,
 ];
 
 /// (log 2π − 1) / 2
@@ -164,10 +164,9 @@ const ZERO_F64: [f64; 2] = [1.461_632_144_968_362_2, 9.549_995_429_965_697e-17];
 /// Where the series takes over.
 const FAR: f64 = 3.0;
 
-/// P(y − 2) / Q(y − 2) where y is near, else 1 / y.
-fn quotient<'p>(near: Mask, y: Real<'p>, p: &[f64], q: &[f64]) -> Real<'p> {
-    let u = y - 2.0;
-    near.select(u.polynomial(p), 1.0) / near.select(u.polynomial(q), y)
+/// p / q where y is near, else 1 / y.
+fn quotient<'p>(near: Mask, y: Real<'p>, [p, q]: [Real<'p>; 2]) -> Real<'p> {
+    near.select(p, 1.0) / near.select(q, y)
 }
 
 /// log |Γ(x)|: +∞ at 0, −1, −2, …
@@ -180,7 +179,7 @@ pub(super) fn lgamma(x: Real<'_>) -> Real<'_> {
         (&LGAMMA_NEAR_P_F32[..], &LGAMMA_NEAR_Q_F32[..]),
         (&LGAMMA_NEAR_P_F64[..], &LGAMMA_NEAR_Q_F64[..]),
     );
-    let t = quotient(near, y, p, q);
+    let t = quotient(near, y, [y.polynomial(p), y.polynomial(q)]);
     let series = t * (t * t).polynomial(a.either(&LGAMMA_FAR_F32[..], &LGAMMA_FAR_F64[..]));
     let far = (a - 0.5).fma(assemble_less_one(n, f), series + STIRLING);
     // Of y = |x|, or of |x| + 1 where that is small.
@@ -190,7 +189,8 @@ pub(super) fn lgamma(x: Real<'_>) -> Real<'_> {
     let below = -(core + log(sine * small.select(a.constant(1.0), a)));
     let value = x.less(0.0).select(below, above);
     let value = a.less(f64::INFINITY).select(value, a);
-    a.equal(0.0).select(a.constant(f64::INFINITY), value)
+    // Its poles, where the terms may be infinities of both signs.
+    x.less(0.0).select(sine, a).equal(0.0).select(a.constant(f64::INFINITY), value)
 }
 
 /// The derivative of log Γ: infinite at 0, −1, −2, …
@@ -202,7 +202,7 @@ pub(super) fn digamma(x: Real<'_>) -> Real<'_> {
         (&DIGAMMA_NEAR_P_F32[..], &DIGAMMA_NEAR_Q_F32[..]),
         (&DIGAMMA_NEAR_P_F64[..], &DIGAMMA_NEAR_Q_F64[..]),
     );
-    let t = quotient(near, y, p, q);
+    let t = quotient(near, y, [y.polynomial(p), y.polynomial(q)]);
     let series =
         t.fma((t * t).polynomial(x.either(&DIGAMMA_FAR_F32[..], &DIGAMMA_FAR_F64[..])), 0.5);
     let parts = split(y);
@@ -223,7 +223,7 @@ pub(super) fn trigamma(x: Real<'_>) -> Real<'_> {
         (&TRIGAMMA_NEAR_P_F32[..], &TRIGAMMA_NEAR_Q_F32[..]),
         (&TRIGAMMA_NEAR_P_F64[..], &TRIGAMMA_NEAR_Q_F64[..]),
     );
-    let t = quotient(near, y, p, q);
+    let t = quotient(near, y, [y.polynomial(p), y * y * y.polynomial(q)]);
     let z = t * t;
     let series = t.fma(z.polynomial(x.either(&TRIGAMMA_FAR_F32[..], &TRIGAMMA_FAR_F64[..])), 0.5);
     let core = near.select(t, z.fma(series, t));

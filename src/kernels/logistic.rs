@@ -2,7 +2,7 @@
 //!
 //! Written so that `sigmoid` and `softplus` of the same x share exp(−|x|).
 
-use super::exponential::exp_fall;
+use super::exponential::{exp_fall, exp_fall_pair};
 use super::logarithm::log1p_unit;
 use super::pen::Real;
 
@@ -25,13 +25,21 @@ const TANH_F64: [f64; 12] = [
     6.505_109_777_509_429e-6,
 ];
 
-/// 1 / (1 + exp(−x)).
+/// 1 / (1 + exp(−x)): e / (1 + e) or 1 / (1 + e), put right by what is left of the division.
 pub(super) fn sigmoid(x: Real<'_>) -> Real<'_> {
-    let e = exp_fall(x.absolute());
-    x.less(0.0).select(e, 1.0) / (e + 1.0)
+    let (e, low) = exp_fall_pair(x.absolute());
+    let below = x.less(0.0);
+    let d = e + 1.0;
+    let d_low = (e - (d - 1.0)) + low;
+    let reciprocal = x.constant(1.0) / d;
+    let above = below.select(e, 1.0);
+    let quotient = above * reciprocal;
+    let left = (-quotient).fma(d, above) + below.select(low, 0.0);
+    let left = (-quotient).fma(d_low, left);
+    left.fma(reciprocal, quotient)
 }
 
-/// log(1 + exp x).
+/// log(1 + exp x)
 pub(super) fn softplus(x: Real<'_>) -> Real<'_> {
     log1p_unit(exp_fall(x.absolute())) + x.at_least(0.0)
 }

@@ -3,7 +3,7 @@
 //! A rule is one line, `name: left => right where conditions`. Names stand for any nodes. A reduction
 //! matches along any axis, and reductions of the right side are along that axis.
 
-use crate::builtins::{FUNCTIONS, Function};
+use crate::builtins::{FUNCTIONS, Function, Reduction};
 use crate::diagnostic::Sources;
 use crate::formula::{Formula, Term};
 use crate::graph::{AxisId, Graph, Node, NodeId};
@@ -32,9 +32,27 @@ pub(crate) struct Rule {
 pub(crate) struct RuleSet {
     /// All rules in the order of the file.
     pub(crate) rules: Vec<Rule>,
-    /// By function: which rule, and which order of it.
-    by_function: Vec<Vec<(usize, usize)>>,
-    by_reduction: Vec<(usize, usize)>,
+    by_function: Vec<Vec<Candidate>>,
+    by_reduction: Vec<Candidate>,
+}
+
+/// A rule in one order of its operands.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    rule: usize,
+    order: usize,
+    /// What must stand at the roots of the arguments; most rules are ruled out by that.
+    heads: [Head; 3],
+}
+
+/// What stands at the root of a node, roughly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Head {
+    Any,
+    Number,
+    Map(Function),
+    Reduce(Reduction),
+    Other,
 }
 
 /// What the variables of a rule stand for.
@@ -71,8 +89,18 @@ impl RuleSet {
         for (index, rule) in rules.iter().enumerate() {
             for (order, left) in rule.orders.iter().enumerate() {
                 match left.terms.last().expect("a formula has a root") {
-                    Term::Map(function, _) => by_function[*function as usize].push((index, order)),
-                    Term::Reduce(..) => by_reduction.push((index, order)),
+                    Term::Map(function, of) => {
+                        let heads = heads(of, |at| head_of_term(&left.terms[*at]));
+                        by_function[*function as usize].push(Candidate {
+                            rule: index,
+                            order,
+                            heads,
+                        });
+                    }
+                    Term::Reduce(_, of) => {
+                        let heads = heads(&[*of], |at| head_of_term(&left.terms[*at]));
+                        by_reduction.push(Candidate { rule: index, order, heads });
+                    }
                     root => panic!("{}: a rule cannot match {root:?}", rule.name),
                 }
             }
@@ -84,7 +112,7 @@ impl RuleSet {
     #[cfg(test)]
     pub(crate) fn only(mut self, rule: usize) -> Self {
         for candidates in self.by_function.iter_mut().chain([&mut self.by_reduction]) {
-            candidates.retain(|(own, _)| *own == rule);
+            candidates.retain(|candidate| candidate.rule == rule);
         }
         self
     }
@@ -101,9 +129,14 @@ impl RuleSet {
             Node::Reduce(..) => &self.by_reduction,
             _ => return None,
         };
-        candidates.iter().find_map(|(rule, order)| {
-            let rule = &self.rules[*rule];
-            let left = &rule.orders[*order];
+        let own = heads(graph.arguments(id), |argument| head_of_node(graph.node(*argument)));
+        candidates.iter().find_map(|candidate| {
+            let fits = |(wanted, own): (&Head, &Head)| *wanted == Head::Any || wanted == own;
+            if !candidate.heads.iter().zip(&own).all(fits) {
+                return None;
+            }
+            let rule = &self.rules[candidate.rule];
+            let left = &rule.orders[candidate.order];
             let mut found = Match { variables: [None; VARIABLES], axis: None };
             let fits = matches(graph, left, left.terms.len() - 1, id, &mut found)
                 && rule.conditions.iter().all(|(condition, variable)| {
@@ -111,6 +144,33 @@ impl RuleSet {
                 });
             fits.then_some((rule, found))
         })
+    }
+}
+
+fn heads<T>(of: &[T], head: impl Fn(&T) -> Head) -> [Head; 3] {
+    let mut heads = [Head::Any; 3];
+    for (place, of) in heads.iter_mut().zip(of) {
+        *place = head(of);
+    }
+    heads
+}
+
+fn head_of_term(term: &Term) -> Head {
+    match term {
+        Term::Variable(_) => Head::Any,
+        Term::Number(_) => Head::Number,
+        Term::Bool(_) => Head::Other,
+        Term::Map(function, _) => Head::Map(*function),
+        Term::Reduce(reduction, _) => Head::Reduce(*reduction),
+    }
+}
+
+fn head_of_node(node: &Node) -> Head {
+    match node {
+        Node::Number(_) => Head::Number,
+        Node::Map(function, _) => Head::Map(*function),
+        Node::Reduce(reduction, ..) => Head::Reduce(*reduction),
+        _ => Head::Other,
     }
 }
 

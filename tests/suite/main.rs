@@ -1,7 +1,11 @@
 //! The one integration test binary.
 
-mod call;
 mod bad;
+mod call;
+mod cli;
 mod diagnostics;
+mod middle;
+mod oracle;
 mod parse;
+mod print;
 mod syntax_tree;

@@ -1,7 +1,10 @@
 //! The parser against the language's one page: every construct gives the tree that it should.
 
 use lossc::diagnostic::Sources;
-use lossc::syntax::ast::*;
+use lossc::syntax::ast::{
+    AxisName, AxisRef, Binders, Domain, DomainKind, Expr, ExprKind, File, InputDeclaration, Item,
+    Loss, Role, UnaryOperator, Use, UseSource,
+};
 use lossc::syntax::parse::{parse_expression, parse_file, parse_rewrites};
 
 /// Every construct of the language, in one file.
@@ -18,11 +21,11 @@ fn parse(text: &str) -> File {
 }
 
 fn loss<'a>(file: &'a File, name: &str) -> &'a Loss {
-    let losses = file.items.iter().filter_map(|item| match item {
+    let mut losses = file.items.iter().filter_map(|item| match item {
         Item::Loss(loss) => Some(loss),
         _ => None,
     });
-    losses.into_iter().find(|loss| loss.name.text == name).expect("a loss of that name")
+    losses.find(|loss| loss.name.text == name).expect("a loss of that name")
 }
 
 /// An expression written with all its brackets.
@@ -35,27 +38,27 @@ fn shown(expr: &Expr) -> String {
         ExprKind::Unary(UnaryOperator::Negate, operand) => format!("(- {})", shown(operand)),
         ExprKind::Unary(UnaryOperator::Not, operand) => format!("(! {})", shown(operand)),
         ExprKind::Chain { first, rest } => {
-            let rest: String = rest
+            let rest: Vec<_> = rest
                 .iter()
                 .map(|link| format!(" {:?} {}", link.operator, shown(&link.operand)))
                 .collect();
-            format!("({}{rest})", shown(first))
+            format!("({}{})", shown(first), rest.concat())
         }
         ExprKind::Power(base, exponent) => format!("({} ^ {})", shown(base), shown(exponent)),
         ExprKind::If { arms, otherwise } => {
-            let arms: String =
+            let arms: Vec<_> =
                 arms.iter().map(|(c, a)| format!("{} => {}; ", shown(c), shown(a))).collect();
-            format!("if({arms}{})", shown(otherwise))
+            format!("if({}{})", arms.concat(), shown(otherwise))
         }
         ExprKind::Block { lets, result } => {
-            let lets: String = lets
+            let lets: Vec<_> = lets
                 .iter()
                 .map(|l| {
                     let binders = l.binders.as_ref().map_or(String::new(), shown_binders);
                     format!("let {}{binders} = {}; ", l.name.text, shown(&l.value))
                 })
                 .collect();
-            format!("{{{lets}{}}}", shown(result))
+            format!("{{{}{}}}", lets.concat(), shown(result))
         }
         ExprKind::Index { array, indices } => format!("{}@[{}]", shown(array), list(indices)),
         ExprKind::Call { name, binders, arguments } => {

@@ -33,7 +33,7 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Columns, Failure> {
         reader.read_byte_record(record).map_err(|why| unreadable(file, &why))
     };
     if !next(&mut record)? {
-        return Err(no_header(file));
+        return Err(empty(file));
     }
     let mut columns = header(file, &record)?;
     let mut rows = 0;
@@ -176,6 +176,15 @@ fn ragged(file: &str, line: usize, expected: usize, found: usize) -> Failure {
     )
 }
 
+fn empty(file: &str) -> Failure {
+    Failure::data(
+        DataCode::Empty,
+        format!("{file}:1"),
+        "the file is empty",
+        "begin with a header such as `logits.0,logits.1,label`",
+    )
+}
+
 fn no_header(file: &str) -> Failure {
     Failure::data(
         DataCode::Format,
@@ -189,7 +198,7 @@ fn no_rows(file: &str) -> Failure {
     Failure::data(
         DataCode::Empty,
         format!("{file}:2"),
-        "there are no rows below the header",
+        "there are no rows below the header, so there are no examples",
         "give at least one example, a row each",
     )
 }

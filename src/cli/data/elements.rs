@@ -18,6 +18,17 @@ impl Elements {
         }
     }
 
+    /// As integers, if all are whole and exact.
+    pub(crate) fn narrowed(self) -> Self {
+        let Self::Real(values) = &self else { return self };
+        let whole = |value: &f64| value.fract() == 0.0 && value.abs() < 9e15;
+        if !values.iter().all(whole) {
+            return self;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "whole numbers below 2^53 are exact")]
+        Self::Integer(values.iter().map(|value| *value as i64).collect())
+    }
+
     /// All as numbers, each rounded to the nearest.
     pub(crate) fn to_reals(&self) -> Vec<f64> {
         match self {

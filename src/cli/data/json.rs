@@ -356,7 +356,7 @@ impl<'de> Visitor<'de> for Part<'_> {
         let (mut shape, mut has_data) = (None, false);
         while let Some(key) = map.next_key::<String>()? {
             match key.as_str() {
-                "shape" if shape.is_none() => shape = Some(map.next_value::<Shape>()?.0),
+                "shape" if shape.is_none() => shape = Some(lengths(building, &map.next_value()?)?),
                 "data" if !has_data => {
                     map.next_value_seed(Part { building, is_whole: false })?;
                     has_data = true;
@@ -412,11 +412,14 @@ fn check_shape<E: Error>(building: &Building, shape: Vec<usize>) -> Result<Vec<u
     Ok(shape)
 }
 
-/// A list of lengths.
-struct Shape(Vec<usize>);
-
-impl<'de> serde::Deserialize<'de> for Shape {
-    fn deserialize<D: Deserializer<'de>>(parser: D) -> Result<Self, D::Error> {
-        Vec::<usize>::deserialize(parser).map(Shape)
-    }
+/// The lengths of the axes.
+fn lengths<E: Error>(building: &Building, value: &serde_json::Value) -> Result<Vec<usize>, E> {
+    let length = |length: &serde_json::Value| {
+        length.as_u64().and_then(|length| usize::try_from(length).ok())
+    };
+    let lengths = value.as_array().and_then(|lengths| lengths.iter().map(length).collect());
+    lengths.ok_or_else(|| {
+        let message = "the shape is not a list of lengths";
+        building.refuse(DataCode::Shape, message, "write the length of each axis, such as [2, 3]")
+    })
 }

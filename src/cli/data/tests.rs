@@ -81,7 +81,7 @@ fn csv_spells_numbers_in_any_common_way() {
 fn mistakes_in_csv_say_where_they_are() {
     use DataCode::{Duplicate, Empty, Format as Form, Gap, Number, Ragged};
     let cases: &[(&str, DataCode, &str)] = &[
-        ("", Form, " d:1\n"),
+        ("", Empty, " d:1\n"),
         ("y\n", Empty, " d:2\n"),
         ("1,2\n3,4\n", Form, " d:1\n"),
         ("y,z\n1,2\n3\n", Ragged, " d:3\n"),
@@ -174,7 +174,8 @@ fn mistakes_in_json_say_where_they_are() {
         ("{\"y\": {\"shape\": [2], \"data\": [[1, 2]]}}", Shape, ":y\n"),
         ("{\"y\": {\"shape\": [], \"data\": 1}}", Shape, ":y\n"),
         ("{\"y\": {\"shape\": [4294967296, 4294967296], \"data\": [1]}}", Shape, ":y\n"),
-        ("{\"y\": {\"shape\": [-1], \"data\": [1]}}", Form, " d:1:"),
+        ("{\"y\": {\"shape\": [-1], \"data\": [1]}}", Shape, ":y\n"),
+        ("{\"y\": {\"shape\": 1, \"data\": [1]}}", Shape, ":y\n"),
         ("{\"y\": {\"shape\": [1], \"data\": [1], \"data\": [1]}}", Duplicate, ":y\n"),
         ("{\"y\": {\"shape\": [1], \"date\": [1]}}", Form, "`date`"),
         (&deep, Form, "recursion limit"),

@@ -58,86 +58,81 @@ pub(super) fn write(kernel: Kernel, precision: Precision) -> Code {
     code
 }
 
+fn map<T: Copy>(a: &[T], f: impl Fn(T) -> T) -> Vec<T> {
+    a.iter().map(|a| f(*a)).collect()
+}
+
+fn zip<T: Copy>(a: &[T], b: &[T], f: impl Fn(T, T) -> T) -> Vec<T> {
+    a.iter().zip(b).map(|(a, b)| f(*a, *b)).collect()
+}
+
+fn zip3<T: Copy>(a: &[T], b: &[T], c: &[T], f: impl Fn(T, T, T) -> T) -> Vec<T> {
+    a.iter().zip(b).zip(c).map(|((a, b), c)| f(*a, *b, *c)).collect()
+}
+
 macro_rules! evaluator {
-    ($name:ident, $real:ty, $unsigned:ty, $signed:ty) => {
+    ($name:ident, $real:ident, $bits:ty, $signed:ty) => {
         /// The kernel's values at pairs of arguments; a kernel of one argument takes no notice of the second.
         pub(super) fn $name(code: &Code, inputs: &[[$real; 2]]) -> Vec<$real> {
-            let mut values: Vec<Vec<$unsigned>> =
+            use Operation as O;
+            let r = $real::from_bits;
+            let mut values: Vec<Vec<$bits>> =
                 [0, 1].map(|i| inputs.iter().map(|x| x[i].to_bits()).collect()).into();
             for operation in &code.operations {
-                let at = |v: &Value| &values[v.0 as usize];
-                let real = |bits: $unsigned| <$real>::from_bits(bits);
-                let map1 = |a: &Value, f: &dyn Fn($unsigned) -> $unsigned| -> Vec<$unsigned> {
-                    at(a).iter().map(|a| f(*a)).collect()
-                };
-                let map2 = |a: &Value,
-                            b: &Value,
-                            f: &dyn Fn($unsigned, $unsigned) -> $unsigned|
-                 -> Vec<$unsigned> {
-                    at(a).iter().zip(at(b)).map(|(a, b)| f(*a, *b)).collect()
-                };
-                let reals1 = |a: &Value, f: fn($real) -> $real| map1(a, &|a| f(real(a)).to_bits());
-                let reals2 = |a: &Value, b: &Value, f: fn($real, $real) -> $real| {
-                    map2(a, b, &|a, b| f(real(a), real(b)).to_bits())
-                };
-                let mask2 = |a: &Value, b: &Value, f: fn($real, $real) -> bool| {
-                    map2(a, b, &|a, b| <$unsigned>::from(f(real(a), real(b))))
-                };
-                let fill = |bits: $unsigned| vec![bits; inputs.len()];
+                let at = |v: &Value| &values[v.0 as usize][..];
+                let fill = |bits: $bits| vec![bits; inputs.len()];
                 let result = match operation {
-                    Operation::Real(bits) => fill((f64::from_bits(*bits) as $real).to_bits()),
-                    Operation::Integer(i) => fill(*i as $unsigned),
-                    Operation::Mask(m) => fill(<$unsigned>::from(*m)),
-                    Operation::Add(a, b) => reals2(a, b, |a, b| a + b),
-                    Operation::Subtract(a, b) => reals2(a, b, |a, b| a - b),
-                    Operation::Multiply(a, b) => reals2(a, b, |a, b| a * b),
-                    Operation::Divide(a, b) => reals2(a, b, |a, b| a / b),
-                    Operation::FusedMultiplyAdd(a, b, c) => at(a)
-                        .iter()
-                        .zip(at(b))
-                        .zip(at(c))
-                        .map(|((a, b), c)| real(*a).mul_add(real(*b), real(*c)).to_bits())
-                        .collect(),
-                    Operation::Negate(a) => reals1(a, |a| -a),
-                    Operation::Absolute(a) => reals1(a, <$real>::abs),
-                    Operation::SquareRoot(a) => reals1(a, <$real>::sqrt),
-                    Operation::Floor(a) => reals1(a, <$real>::floor),
-                    Operation::Nearest(a) => reals1(a, <$real>::round_ties_even),
-                    Operation::Minimum(a, b) => reals2(a, b, |a, b| if a < b { a } else { b }),
-                    Operation::Maximum(a, b) => reals2(a, b, |a, b| if a > b { a } else { b }),
-                    Operation::Less(a, b) => mask2(a, b, |a, b| a < b),
-                    Operation::LessEqual(a, b) => mask2(a, b, |a, b| a <= b),
-                    Operation::Equal(a, b) => mask2(a, b, |a, b| a == b),
-                    Operation::IntegerLess(a, b) => {
-                        map2(a, b, &|a, b| <$unsigned>::from((a as $signed) < (b as $signed)))
+                    O::Real(bits) => fill((f64::from_bits(*bits) as $real).to_bits()),
+                    O::Integer(i) => fill(*i as $bits),
+                    O::Mask(m) => fill(<$bits>::from(*m)),
+                    O::Add(a, b) => zip(at(a), at(b), |a, b| (r(a) + r(b)).to_bits()),
+                    O::Subtract(a, b) => zip(at(a), at(b), |a, b| (r(a) - r(b)).to_bits()),
+                    O::Multiply(a, b) => zip(at(a), at(b), |a, b| (r(a) * r(b)).to_bits()),
+                    O::Divide(a, b) => zip(at(a), at(b), |a, b| (r(a) / r(b)).to_bits()),
+                    O::FusedMultiplyAdd(a, b, c) => {
+                        zip3(at(a), at(b), at(c), |a, b, c| r(a).mul_add(r(b), r(c)).to_bits())
                     }
-                    Operation::IntegerEqual(a, b) => map2(a, b, &|a, b| <$unsigned>::from(a == b)),
-                    Operation::And(a, b) | Operation::BitAnd(a, b) => map2(a, b, &|a, b| a & b),
-                    Operation::Or(a, b) | Operation::BitOr(a, b) => map2(a, b, &|a, b| a | b),
-                    Operation::Not(a) => map1(a, &|a| 1 - a),
-                    Operation::Select(m, a, b) => at(m)
-                        .iter()
-                        .zip(at(a))
-                        .zip(at(b))
-                        .map(|((m, a), b)| if *m == 1 { *a } else { *b })
-                        .collect(),
-                    Operation::Bits(a) | Operation::FromBits(a) => at(a).clone(),
-                    Operation::ToReal(a) => map1(a, &|a| (a as $signed as $real).to_bits()),
-                    Operation::IntegerAdd(a, b) => map2(a, b, &<$unsigned>::wrapping_add),
-                    Operation::IntegerSubtract(a, b) => map2(a, b, &<$unsigned>::wrapping_sub),
-                    Operation::BitXor(a, b) => map2(a, b, &|a, b| a ^ b),
-                    Operation::ShiftLeft(a, n) => map1(a, &|a| a << n),
-                    Operation::ShiftRight(a, n) => map1(a, &|a| (a as $signed >> n) as $unsigned),
-                    Operation::ShiftRightUnsigned(a, n) => map1(a, &|a| a >> n),
-                    Operation::Counter(_) | Operation::Extent(_) | Operation::Load(..) => {
-                        unreachable!("kernels read nothing but their argument")
+                    O::Negate(a) => map(at(a), |a| (-r(a)).to_bits()),
+                    O::Absolute(a) => map(at(a), |a| r(a).abs().to_bits()),
+                    O::SquareRoot(a) => map(at(a), |a| r(a).sqrt().to_bits()),
+                    O::Floor(a) => map(at(a), |a| r(a).floor().to_bits()),
+                    O::Nearest(a) => map(at(a), |a| r(a).round_ties_even().to_bits()),
+                    O::Minimum(a, b) => zip(at(a), at(b), |a, b| if r(a) < r(b) { a } else { b }),
+                    O::Maximum(a, b) => zip(at(a), at(b), |a, b| if r(a) > r(b) { a } else { b }),
+                    O::Less(a, b) => zip(at(a), at(b), |a, b| (r(a) < r(b)).into()),
+                    O::LessEqual(a, b) => zip(at(a), at(b), |a, b| (r(a) <= r(b)).into()),
+                    O::Equal(a, b) => zip(at(a), at(b), |a, b| (r(a) == r(b)).into()),
+                    O::IntegerLess(a, b) => {
+                        zip(at(a), at(b), |a, b| ((a as $signed) < (b as $signed)).into())
+                    }
+                    O::IntegerEqual(a, b) => zip(at(a), at(b), |a, b| (a == b).into()),
+                    O::And(a, b) | O::BitAnd(a, b) => zip(at(a), at(b), |a, b| a & b),
+                    O::Or(a, b) | O::BitOr(a, b) => zip(at(a), at(b), |a, b| a | b),
+                    O::BitXor(a, b) => zip(at(a), at(b), |a, b| a ^ b),
+                    O::Not(a) => map(at(a), |a| 1 - a),
+                    O::Select(m, a, b) => {
+                        zip3(at(m), at(a), at(b), |m, a, b| if m == 1 { a } else { b })
+                    }
+                    O::Bits(a) | O::FromBits(a) => at(a).to_vec(),
+                    O::ToReal(a) => map(at(a), |a| (a as $signed as $real).to_bits()),
+                    O::IntegerAdd(a, b) => zip(at(a), at(b), <$bits>::wrapping_add),
+                    O::IntegerSubtract(a, b) => zip(at(a), at(b), <$bits>::wrapping_sub),
+                    O::ShiftLeft(a, n) => map(at(a), |a| a << n),
+                    O::ShiftRight(a, n) => map(at(a), |a| (a as $signed >> n) as $bits),
+                    O::ShiftRightUnsigned(a, n) => map(at(a), |a| a >> n),
+                    O::Counter(_) | O::Extent(_) | O::Load(..) => {
+                        unreachable!("kernels read nothing but their arguments")
                     }
                 };
                 values.push(result);
             }
-            values[code.result.0 as usize].iter().map(|bits| <$real>::from_bits(*bits)).collect()
+            map_back(&values[code.result.0 as usize], r)
         }
     };
+}
+
+fn map_back<B: Copy, R>(bits: &[B], real: impl Fn(B) -> R) -> Vec<R> {
+    bits.iter().map(|bits| real(*bits)).collect()
 }
 
 evaluator!(run_f32, f32, u32, i32);
