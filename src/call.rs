@@ -39,7 +39,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 pub use builder::Call;
 pub use describe::{InputDescription, KindDescription, describe};
 pub use element::{Data, Element, Labels, Setting, Upstream};
-pub use error::{CallError, Place};
+pub use error::{CallError, Place, Side};
 pub use run::{Reduction, Summary};
 pub use shape::RANK_LIMIT;
 pub(crate) use variant::{Array, Code, Length, Request, Source, Variant};
@@ -125,7 +125,6 @@ impl<T: Element> Loss<T> {
     }
 
     /// Begins a call.
-    #[must_use]
     pub fn call(&self) -> Call<'_, T> {
         Call::new(self, self.take_scratch())
     }

@@ -324,6 +324,9 @@ fn within_limits(graph: &Graph) -> Result<(), String> {
 }
 
 /// The loss that is meant: the named one, the only one, or the one named like its file.
+///
+/// # Errors
+/// If none or several could be meant.
 pub fn choose<'m>(
     models: &'m [Model],
     name: Option<&str>,

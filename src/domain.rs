@@ -34,9 +34,7 @@ pub fn first_outside<T: Copy + Into<f64>>(
                 (x > low || (x >= low && !low_open)) && (x < high || (x <= high && !high_open))
             })
         }
-        Domain::Set(_) => {
-            first(elements, |x| bounds.iter().any(|bound| *bound >= x && *bound <= x))
-        }
+        Domain::Set(_) => first(elements, |x| bounds.contains(&x)),
         Domain::Whole { high, .. } => first(elements, |x| {
             let whole = x.floor() >= x && x < f64::INFINITY;
             whole && x >= bounds[0] && (high.is_none() || x <= bounds[1])
@@ -98,6 +96,12 @@ mod tests {
     use super::*;
     use crate::graph::Graph;
 
+    const NAN: f64 = f64::NAN;
+    const INF: f64 = f64::INFINITY;
+
+    /// A domain, its bounds, its spelling, what belongs to it and what does not.
+    type Kind = (Domain, &'static [f64], &'static str, &'static [f64], &'static [f64]);
+
     fn node() -> NodeId {
         Graph::default().number(0.0)
     }
@@ -110,26 +114,25 @@ mod tests {
             high: node(),
             high_open,
         };
-        let (nan, inf) = (f64::NAN, f64::INFINITY);
-        let table: &[(Domain, &[f64], &str, &[f64], &[f64])] = &[
-            (interval(true, true), &[0.0, inf], "(0, inf)", &[1e-300, 5.0], &[0.0, inf, -1.0, nan]),
-            (interval(false, true), &[0.0, 1.0], "[0, 1)", &[0.0, -0.0, 0.5], &[1.0, -inf, nan]),
-            (interval(true, false), &[0.0, 1.0], "(0, 1]", &[1.0, 0.5], &[0.0, 1.5, nan]),
-            (interval(false, false), &[-inf, 1.0], "[-inf, 1]", &[-inf, 1.0], &[inf, nan]),
-            (Domain::Set(vec![node(); 2]), &[-1.0, 1.0], "{-1, 1}", &[-1.0, 1.0], &[0.0, nan]),
+        let table: &[Kind] = &[
+            (interval(true, true), &[0.0, INF], "(0, inf)", &[1e-300, 5.0], &[0.0, INF, -1.0, NAN]),
+            (interval(false, true), &[0.0, 1.0], "[0, 1)", &[0.0, -0.0, 0.5], &[1.0, -INF, NAN]),
+            (interval(true, false), &[0.0, 1.0], "(0, 1]", &[1.0, 0.5], &[0.0, 1.5, NAN]),
+            (interval(false, false), &[-INF, 1.0], "[-inf, 1]", &[-INF, 1.0], &[INF, NAN]),
+            (Domain::Set(vec![node(); 2]), &[-1.0, 1.0], "{-1, 1}", &[-1.0, 1.0], &[0.0, NAN]),
             (
                 Domain::Whole { low: node(), high: None },
                 &[0.0],
                 "0..",
                 &[0.0, 7.0],
-                &[-1.0, 0.5, inf, nan],
+                &[-1.0, 0.5, INF, NAN],
             ),
             (
                 Domain::Whole { low: node(), high: Some(node()) },
                 &[1.0, 5.0],
                 "1..=5",
                 &[1.0, 5.0],
-                &[0.0, 6.0, 2.5, nan],
+                &[0.0, 6.0, 2.5, NAN],
             ),
         ];
         for (domain, bounds, text, inside, outside) in table {
@@ -145,7 +148,8 @@ mod tests {
 
     #[test]
     fn a_simplex_is_tested_row_by_row() {
-        let table: &[(&[f64], Option<(usize, &str)>)] = &[
+        type Row = (&'static [f64], Option<(usize, &'static str)>);
+        let table: &[Row] = &[
             (&[0.5, 0.5, 0.0, 1.0], None),
             (&[0.5, 0.50009, 1.0, 0.0], None),
             (&[0.5, 0.5, 0.5, 0.5002], Some((2, "the start of a row that sums to 1.0002"))),

@@ -49,6 +49,9 @@ impl Display for FreezeError {
 /// # Errors
 /// If an input is not shared by all examples, or a number is outside of its domain, as far as that
 /// does not depend on the sizes of a call.
+///
+/// # Panics
+/// Never on a model that the checker made.
 pub fn freeze(model: &Model, values: &[(InputId, f64)]) -> Result<Model, FreezeError> {
     for (id, value) in values {
         test_value(&model.graph, *id, *value)?;
@@ -63,9 +66,9 @@ pub fn freeze(model: &Model, values: &[(InputId, f64)]) -> Result<Model, FreezeE
     }
     let moved = replace_reads(&mut frozen.graph, &roots, values);
     let at = |id: NodeId| moved[id.index()].expect("every root has been rebuilt");
-    frozen.value = at(model.value);
     frozen.per = model.per.map(at);
     frozen.missing = model.missing.map(at);
+    frozen.value = at(model.value);
     for id in model.graph.input_ids() {
         let input = frozen.graph.input_mut(id);
         input.default = input.default.map(at);
@@ -87,18 +90,18 @@ fn replace_reads(
 ) -> Vec<Option<NodeId>> {
     let mut moved = vec![None; graph.len()];
     for id in graph.reachable(roots) {
-        let constant = match graph.node(id) {
-            Node::Read(input, _) => values.iter().find(|(frozen, _)| frozen == input),
-            _ => None,
+        let constant = if let Node::Read(input, _) = graph.node(id) {
+            values.iter().find(|(frozen, _)| frozen == input)
+        } else {
+            None
         };
-        let new = match constant {
-            Some((input, value)) => constant_node(graph, *input, *value),
-            None => {
-                let node = graph.node(id).with_arguments(|argument| {
-                    moved[argument.index()].expect("arguments come before their users")
-                });
-                rebuild(graph, node)
-            }
+        let new = if let Some((input, value)) = constant {
+            constant_node(graph, *input, *value)
+        } else {
+            let node = graph.node(id).with_arguments(|argument| {
+                moved[argument.index()].expect("arguments come before their users")
+            });
+            rebuild(graph, node)
         };
         moved[id.index()] = Some(new);
     }
@@ -142,7 +145,7 @@ fn test_value(graph: &Graph, id: InputId, value: f64) -> Result<(), FreezeError>
     }
     let refuse = |domain: String| Err(FreezeError::OutOfDomain { name: name(), value, domain });
     match (input.kind, &input.domain) {
-        (InputKind::Switch, _) if value != 0.0 && value != 1.0 => refuse("{false, true}".into()),
+        (InputKind::Switch, _) if ![0.0, 1.0].contains(&value) => refuse("{false, true}".into()),
         (InputKind::Index { extent, .. }, _)
             if !(0.0..=f64::from(i32::MAX)).contains(&value) || value.floor() < value =>
         {

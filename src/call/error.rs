@@ -70,10 +70,8 @@ pub enum CallError {
     },
     /// Two inputs do not have the same examples.
     BatchMismatch {
-        /// An input as declared, the shape given, and its leading axes.
-        first: (String, Vec<usize>, Vec<usize>),
-        /// Another one.
-        second: (String, Vec<usize>, Vec<usize>),
+        /// Both of them.
+        sides: Box<[Side; 2]>,
     },
     /// Two inputs do not agree on how long an axis is.
     ExtentMismatch {
@@ -112,7 +110,7 @@ pub enum CallError {
         /// Which input.
         name: String,
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// The index.
         value: i128,
         /// The axis.
@@ -127,7 +125,7 @@ pub enum CallError {
         /// Which input.
         name: String,
         /// Where.
-        place: Place,
+        place: Box<Place>,
         /// What was found there.
         found: String,
         /// The domain.
@@ -147,6 +145,17 @@ pub enum CallError {
         /// Why.
         reason: String,
     },
+}
+
+/// An input and the examples that it was given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Side {
+    /// The input as declared: `logits[K]`.
+    pub declared: String,
+    /// The shape that was given.
+    pub shape: Vec<usize>,
+    /// The axes of the batch in it; none: it is a single example.
+    pub batch: Vec<usize>,
 }
 
 /// A place in the elements of an input.
@@ -207,7 +216,7 @@ impl Display for CallError {
             Self::WrongShape { declared, got, problem, .. } => {
                 write!(formatter, "`{declared}` was given the shape {got:?}: {problem}")
             }
-            Self::BatchMismatch { first, second } => batch_mismatch(formatter, first, second),
+            Self::BatchMismatch { sides } => batch_mismatch(formatter, sides),
             Self::ExtentMismatch { axis, first, second } => write!(
                 formatter,
                 "axis {axis} is {} long in `{}` and {} long in `{}`",
@@ -244,25 +253,16 @@ impl Display for CallError {
     }
 }
 
-fn batch_mismatch(
-    formatter: &mut Formatter<'_>,
-    first: &(String, Vec<usize>, Vec<usize>),
-    second: &(String, Vec<usize>, Vec<usize>),
-) -> Result {
-    let batch = |leading: &[usize]| match leading {
-        [] => "a single example".to_owned(),
-        _ => format!("a batch of {leading:?}"),
-    };
-    write!(
-        formatter,
-        "`{}` of shape {:?} is {}, but `{}` of shape {:?} is {}",
-        first.0,
-        first.1,
-        batch(&first.2),
-        second.0,
-        second.1,
-        batch(&second.2)
-    )
+fn batch_mismatch(formatter: &mut Formatter<'_>, sides: &[Side; 2]) -> Result {
+    for (at, Side { declared, shape, batch }) in sides.iter().enumerate() {
+        let but = if at == 0 { "" } else { ", but " };
+        write!(formatter, "{but}`{declared}` of shape {shape:?} is ")?;
+        match batch.as_slice() {
+            [] => write!(formatter, "a single example")?,
+            batch => write!(formatter, "a batch of {batch:?}")?,
+        }
+    }
+    Ok(())
 }
 
 fn out_of_range(formatter: &mut Formatter<'_>, error: &CallError) -> Result {

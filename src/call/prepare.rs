@@ -87,12 +87,12 @@ impl<T: Element> Call<'_, T> {
         let input = self.loss.graph().input(id);
         let refuse = |domain: String| CallError::OutOfDomain {
             name: input.name.clone(),
-            place: Place { row: None, position: Vec::new() },
+            place: Box::new(Place { row: None, position: Vec::new() }),
             found: number.to_string(),
             domain,
         };
         match input.kind {
-            InputKind::Switch if number != 0.0 && number != 1.0 => {
+            InputKind::Switch if ![0.0, 1.0].contains(&number) => {
                 return Err(refuse("{false, true}".into()));
             }
             InputKind::Real | InputKind::Switch => {
@@ -126,7 +126,7 @@ impl<T: Element> Call<'_, T> {
         if let Some(at) = labels.first_outside(low, high) {
             return Err(CallError::IndexOutOfRange {
                 name: graph.input(id).name.clone(),
-                place: self.place(id, at),
+                place: Box::new(self.place(id, at)),
                 value: labels.get(at),
                 axis: graph.extent(extent).to_string(),
                 extent: length,
@@ -160,7 +160,8 @@ impl<T: Element> Call<'_, T> {
             position.insert(0, rest % length);
             rest /= length;
         }
-        Place { row: is_batched(input.role).then_some(at / row_length), position }
+        let row = is_batched(input.role).then_some(at / row_length);
+        Place { row, position }
     }
 
     fn wrong_type(&self, id: InputId, data: Data<'_, T>, kind: InputKind) -> CallError {
@@ -212,7 +213,7 @@ impl<T: Element> Call<'_, T> {
             None => Ok(()),
             Some((at, found)) => {
                 let domain = domain::spell_numbers(domain, bounds);
-                let place = if frozen.is_some() { self.place(id, 0) } else { self.place(id, at) };
+                let place = Box::new(self.place(id, if frozen.is_some() { 0 } else { at }));
                 Err(CallError::OutOfDomain { name: input.name.clone(), place, found, domain })
             }
         }

@@ -117,9 +117,10 @@ impl<T: Element> Call<'_, T> {
             loss.variant(request).map_err(|reason| CallError::NotCompiled { reason })
         };
         let weighting_of_values = Weighting { upstream: false, ..weighting };
-        let weights = match loss.has_weights() {
-            true => Some(find(&Request::Weights(weighting_of_values))?),
-            false => None,
+        let weights = if loss.has_weights() {
+            Some(find(&Request::Weights(weighting_of_values))?)
+        } else {
+            None
         };
         let request = Request::Values { gradients: std::mem::take(asked), weighting };
         let results = find(&request);
@@ -280,11 +281,10 @@ impl<T: Element> Call<'_, T> {
                 Source::Output(part) => {
                     let callers = match part {
                         Part::Values => self.values.as_deref_mut(),
-                        Part::Weights => None,
                         Part::Gradient(id) if is_batched(graph.input(id).role) => {
                             self.slots[id.index()].gradient.as_deref_mut()
                         }
-                        Part::Gradient(_) => None,
+                        Part::Weights | Part::Gradient(_) => None,
                     };
                     match callers {
                         Some(slice) => (slice.as_mut_ptr().cast_const().cast(), row * size),

@@ -3,7 +3,7 @@
 use super::Call;
 use super::builder::Given;
 use super::element::Element;
-use super::error::CallError;
+use super::error::{CallError, Side};
 use crate::batch::is_batched;
 use crate::graph::{Extent, ExtentId, InputId, InputKind};
 
@@ -109,14 +109,12 @@ impl<T: Element> Call<'_, T> {
         if self.leading(first) == self.leading(second) {
             return Ok(());
         }
-        let side = |id: InputId| {
-            (
-                self.loss.declared(id),
-                self.slots[id.index()].shape.as_slice().to_vec(),
-                self.leading(id).to_vec(),
-            )
+        let side = |id: InputId| Side {
+            declared: self.loss.declared(id),
+            shape: self.slots[id.index()].shape.as_slice().to_vec(),
+            batch: self.leading(id).to_vec(),
         };
-        Err(CallError::BatchMismatch { first: side(first), second: side(second) })
+        Err(CallError::BatchMismatch { sides: Box::new([side(first), side(second)]) })
     }
 
     /// Takes an input's own axes into account.

@@ -2,7 +2,6 @@
 
 use crate::batch::{Extra, Part, Weighting};
 use crate::graph::{ExtentId, InputId};
-use crate::loops::Kind;
 
 /// A combination of results that a call can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +33,6 @@ pub(crate) struct Variant {
 pub(crate) struct Array {
     /// Where it comes from or goes to.
     pub(crate) source: Source,
-    /// Whether its elements are reals or integers.
-    pub(crate) kind: Kind,
     /// How long each axis is, outermost first.
     pub(crate) lengths: Vec<Length>,
 }
@@ -65,7 +62,10 @@ pub(crate) enum Length {
 }
 
 /// Something that runs on arrays and extents as its variant lists them.
-pub(crate) struct Code(Box<dyn Fn(&[*mut u8], &[u64]) + Send + Sync>);
+pub(crate) struct Code(Box<Run>);
+
+/// Runs on addresses of arrays and on extents.
+type Run = dyn Fn(&[*mut u8], &[u64]) + Send + Sync;
 
 impl Code {
     /// # Safety

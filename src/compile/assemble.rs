@@ -31,7 +31,6 @@ pub(super) fn assemble(
             ArraySource::Output(place) => Source::Output(batched.roots[*place].part),
             ArraySource::Temporary => Source::Temporary,
         },
-        kind: array.kind,
         lengths: array
             .extents
             .iter()

@@ -1,4 +1,5 @@
 //! Real losses through the whole pipeline.
+#![expect(clippy::float_cmp, reason = "numbers that are exact, and bits that are the same")]
 
 mod sample;
 
@@ -242,7 +243,7 @@ fn a_chunk_boundary_changes_no_example() {
         for sample in &mut one {
             match &mut sample.elements {
                 Elements::Real(all) if sample.shape.first() == Some(&9000) => {
-                    *all = all[at * 3..at * 3 + 3].to_vec()
+                    *all = all[at * 3..at * 3 + 3].to_vec();
                 }
                 Elements::Label(all) => *all = vec![all[at]],
                 _ => continue,

@@ -8,7 +8,7 @@ use crate::evaluate::{Environment, evaluate};
 use crate::graph::{
     AxisId, Domain, Extent, ExtentId, Graph, Input, InputId, InputKind, Node, NodeId, Role,
 };
-use crate::loops::{Kind, Precision};
+use crate::loops::Precision;
 use crate::model::Model;
 
 pub(super) const SPAN: Span = Span { file: FileId(0), start: 0, end: 0 };
@@ -178,44 +178,36 @@ fn variant<T: Element>(batched: Batched) -> Variant {
     };
     let lengths = |axes: &[AxisId]| axes.iter().map(|id| length(graph.axis(*id).extent)).collect();
     let inputs = graph.input_ids().map(|id| {
-        let input = graph.input(id);
         let extra = batched.extras.iter().find(|(extra, _)| *extra == id);
         Array {
             source: extra.map_or(Source::Input(id), |(_, extra)| Source::Extra(*extra)),
-            kind: match input.kind {
-                InputKind::Index { .. } => Kind::Integer,
-                InputKind::Real | InputKind::Switch => Kind::Real,
-            },
-            lengths: lengths(&input.axes),
+            lengths: lengths(&graph.input(id).axes),
         }
     });
-    let outputs = batched.roots.iter().map(|root| Array {
-        source: Source::Output(root.part),
-        kind: Kind::Real,
-        lengths: lengths(&root.axes),
-    });
+    let outputs = batched
+        .roots
+        .iter()
+        .map(|root| Array { source: Source::Output(root.part), lengths: lengths(&root.axes) });
     let arrays: Vec<Array> = inputs.chain(outputs).collect();
     let extents: Vec<Length> = graph.extent_ids().map(length).collect();
-    let kinds: Vec<Kind> = arrays.iter().map(|array| array.kind).collect();
     let run = move |addresses: &[*mut u8], lengths: &[u64]| {
-        run::<T>(&batched, &kinds, addresses, lengths);
+        run::<T>(&batched, addresses, lengths);
     };
     // SAFETY: `run` reads and writes the elements of the arrays and nothing else.
     Variant { arrays, extents, code: unsafe { Code::new(run) } }
 }
 
-fn run<T: Element>(batched: &Batched, kinds: &[Kind], addresses: &[*mut u8], lengths: &[u64]) {
+fn run<T: Element>(batched: &Batched, addresses: &[*mut u8], lengths: &[u64]) {
     let graph = &batched.graph;
     let extents: Vec<usize> =
         lengths.iter().map(|length| usize::try_from(*length).unwrap()).collect();
     let size = |axes: &[AxisId]| -> usize {
         axes.iter().map(|axis| extents[graph.axis(*axis).extent.index()]).product()
     };
-    let inputs = graph.input_ids().zip(addresses).zip(kinds);
-    let inputs = inputs.map(|((id, address), kind)| {
+    let inputs = graph.input_ids().zip(addresses).map(|(id, address)| {
         let count = size(&graph.input(id).axes);
         // SAFETY: the caller gives as many elements as the variant lists.
-        unsafe { read::<T>(*address, count, *kind) }
+        unsafe { read::<T>(*address, count, graph.input(id).kind) }
     });
     let environment = Environment { inputs: inputs.collect(), extents: extents.clone() };
     let nodes: Vec<NodeId> = batched.roots.iter().map(|root| root.node).collect();
@@ -231,15 +223,25 @@ fn run<T: Element>(batched: &Batched, kinds: &[Kind], addresses: &[*mut u8], len
     }
 }
 
-unsafe fn read<T: Element>(address: *const u8, count: usize, kind: Kind) -> Vec<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "small labels")]
+unsafe fn read<T: Element>(address: *const u8, count: usize, kind: InputKind) -> Vec<f64> {
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_ptr_alignment,
+        reason = "small labels, and the address is that of elements of this type"
+    )]
     let element = |at: usize| match (kind, T::PRECISION) {
         // SAFETY: as of this function.
-        (Kind::Integer, Precision::F32) => f64::from(unsafe { *address.cast::<i32>().add(at) }),
+        (InputKind::Index { .. }, Precision::F32) => {
+            f64::from(unsafe { *address.cast::<i32>().add(at) })
+        }
         // SAFETY: as of this function.
-        (Kind::Integer, Precision::F64) => unsafe { *address.cast::<i64>().add(at) as f64 },
+        (InputKind::Index { .. }, Precision::F64) => unsafe {
+            *address.cast::<i64>().add(at) as f64
+        },
         // SAFETY: as of this function.
-        (Kind::Real | Kind::Mask, _) => unsafe { (*address.cast::<T>().add(at)).to_f64() },
+        (InputKind::Real | InputKind::Switch, _) => unsafe {
+            (*address.cast::<T>().add(at)).to_f64()
+        },
     };
     (0..count).map(element).collect()
 }
