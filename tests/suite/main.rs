@@ -1,8 +1,9 @@
 //! The one integration test binary.
 
-mod call;
 mod bad;
+mod call;
 mod diagnostics;
+mod middle;
 mod oracle;
 mod parse;
 mod print;
