@@ -242,7 +242,9 @@ fn data_with_mistakes_are_refused() {
 fn assert_close(got: &Value, expected: &Value, tolerance: f64) {
     let numbers = |value: &Value| -> Vec<f64> {
         let elements = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
-        let flat = elements.iter().flat_map(|row| row.as_array().cloned().unwrap_or_else(|| vec![row.clone()]));
+        let flat = elements
+            .iter()
+            .flat_map(|row| row.as_array().cloned().unwrap_or_else(|| vec![row.clone()]));
         flat.map(|element| element.as_f64().expect("a number")).collect()
     };
     let (got, expected) = (numbers(got), numbers(expected));
