@@ -3,13 +3,17 @@
 //! In come files, out come [`Model`]s: graphs in which calls are inlined, arrays are indexed down to the
 //! inputs, and all types fit. All the errors of a file are reported together.
 
+mod align;
 mod arguments;
+mod axes;
 mod call;
 mod constant;
+mod domain;
 mod example;
 mod expression;
 mod files;
 mod function;
+mod index;
 mod input;
 mod reduction;
 mod scope;

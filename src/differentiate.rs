@@ -205,12 +205,11 @@ impl Reverse<'_> {
     fn step_power(&mut self, id: NodeId, a: NodeId, b: NodeId, adjoint: Adjoint) {
         let graph = &mut *self.calculus.graph;
         if self.matters[a.index()] {
-            let less = match graph.as_number(b) {
-                Some(exponent) => graph.number(exponent - 1.0),
-                None => {
-                    let one = graph.number(1.0);
-                    graph.map(Function::Subtract, &[b, one])
-                }
+            let less = if let Some(exponent) = graph.as_number(b) {
+                graph.number(exponent - 1.0)
+            } else {
+                let one = graph.number(1.0);
+                graph.map(Function::Subtract, &[b, one])
             };
             let power = match graph.as_number(less) {
                 Some(1.0) => a,

@@ -7,6 +7,7 @@
 
 mod emit;
 mod expand;
+mod memory;
 mod order;
 mod primitive;
 mod schedule;

@@ -37,7 +37,7 @@ mod text;
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use crate::graph::{Graph, Node, NodeId};
+use crate::graph::{AxisId, Graph, Node, NodeId};
 use pen::{Pen, Style};
 
 pub use signature::{domain_text, signature};
@@ -59,7 +59,15 @@ pub fn to_text_within(graph: &Graph, root: NodeId, budget: usize) -> String {
 #[must_use]
 pub fn to_block(graph: &Graph, root: NodeId) -> String {
     let (graph, root) = without_renames(graph, root);
-    block::write(&graph, root)
+    block::write(&graph, root, None)
+}
+
+/// As [`to_block`], but an array that cannot be said whole is defined over these axes, in this order: those of the
+/// input that a gradient belongs to, of which it may lack some.
+#[must_use]
+pub fn to_block_over(graph: &Graph, root: NodeId, axes: &[AxisId]) -> String {
+    let (graph, root) = without_renames(graph, root);
+    block::write(&graph, root, Some(axes))
 }
 
 /// A node in LaTeX, for maths mode; an array is given by its element at the indices `i`, `j`, ….

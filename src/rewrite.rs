@@ -188,6 +188,14 @@ impl Engine<'_> {
             Node::Rename { argument, from, .. } if !self.graph.axes(argument).contains(from) => {
                 argument
             }
+            Node::Rename { argument, from, to } => match *self.graph.node(argument) {
+                Node::Map(Function::Negate, of) => {
+                    let argument = of.as_slice()[0];
+                    let renamed = self.graph.intern(Node::Rename { argument, from, to });
+                    self.graph.map(Function::Negate, &[renamed])
+                }
+                _ => self.graph.intern(node),
+            },
             Node::Map(Function::Negate, arguments) => {
                 match self.graph.as_number(arguments.as_slice()[0]) {
                     // The sign of a constant is part of it, folding or not.

@@ -94,7 +94,7 @@ const SCALARS: &[(&str, [f64; 3], f64)] = &[
     // Far out.
     ("log(1 + exp(x))", [1e4, 0.0, 0.0], 1.0),
     ("log(exp(x) + exp(z))", [1e4, 1e4, 0.0], 0.5),
-    ("log(1 - exp(x))", [-1e-8, 0.0, 0.0], -99_999_999.499_999_999_166_67),
+    ("log(1 - exp(x))", [-1e-8, 0.0, 0.0], -99_999_999.5),
     ("log(1 - exp(x))", [-1e4, 0.0, 0.0], 0.0),
     ("tanh(x)", [1e4, 0.0, 0.0], 0.0),
 ];
@@ -230,7 +230,7 @@ fn the_entropy_of_a_softmax_has_no_gradient_at_a_masked_class() {
         // d(-sum p log p)/dz_k = -p_k (log p_k + H)
         let h = 0.25 * 4.0_f64.ln() + 0.75 * (4.0_f64 / 3.0).ln();
         let expected = [-0.25 * (0.25_f64.ln() + h), -0.75 * (0.75_f64.ln() + h), 0.0];
-        for got in gradients(&world, value, input, &[logits.clone()]) {
+        for got in gradients(&world, value, input, std::slice::from_ref(&logits)) {
             for (got, expected) in got.iter().zip(expected) {
                 assert!((got - expected).abs() <= 1e-15, "{text}: {got} is not {expected}");
             }

@@ -2,42 +2,35 @@
 
 use std::collections::HashMap;
 
+use super::memory::Stored;
 use super::schedule::{Task, is_constant};
 use super::{ArraySource, Lowered, Output};
 use crate::builtins::Reduction;
-use crate::graph::{self, AxisId, Graph, InputId, InputKind, Node, NodeId, Type};
+use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
 use crate::loops::{
-    Accumulator, Array, ArrayId, ArrayRole, Emit, Extent, ExtentId, Join, Kind, Loop, LoopId,
-    Operation, Precision, Program, Statement, Subscript, Value,
+    Accumulator, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation, Precision, Program,
+    Statement, Subscript, Value,
 };
 
 /// The program so far.
 pub(super) struct Emitter<'a> {
     pub(super) graph: &'a Graph,
     pub(super) outputs: &'a [Output],
-    program: Program,
-    sources: Vec<ArraySource>,
-    extents: Vec<graph::ExtentId>,
-    inputs: HashMap<InputId, ArrayId>,
+    pub(super) program: Program,
+    pub(super) sources: Vec<ArraySource>,
+    pub(super) extents: Vec<graph::ExtentId>,
+    pub(super) inputs: HashMap<InputId, ArrayId>,
     written: Vec<ArrayId>,
-    stored: HashMap<NodeId, Stored>,
+    pub(super) stored: HashMap<NodeId, Stored>,
     bodies: Vec<Body>,
     loops: u32,
 }
 
-/// A node that lies in memory.
-#[derive(Clone)]
-struct Stored {
-    array: ArrayId,
-    /// The axes of the array in order. Other axes of the node are those of loops around it.
-    axes: Vec<AxisId>,
-}
-
 /// A body that is being written.
 #[derive(Default)]
-struct Body {
+pub(super) struct Body {
     counter: Option<(AxisId, LoopId)>,
-    statements: Vec<Statement>,
+    pub(super) statements: Vec<Statement>,
     values: HashMap<NodeId, Value>,
     operations: HashMap<Operation, Value>,
     accumulators: Vec<(NodeId, Accumulator)>,
@@ -139,21 +132,6 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    /// Makes a node lie in memory over these axes, unless it does already.
-    pub(super) fn store(&mut self, node: NodeId, axes: &[AxisId]) {
-        if self.stored.contains_key(&node) {
-            return;
-        }
-        let kind = self.element_kind(node);
-        let name = format!("t{}", self.stored.len());
-        let array = self.add_array(&name, kind, ArrayRole::Temporary, axes, ArraySource::Temporary);
-        self.stored.insert(node, Stored { array, axes: axes.to_vec() });
-    }
-
-    pub(super) fn is_stored(&self, node: NodeId) -> bool {
-        self.stored.contains_key(&node)
-    }
-
     pub(super) fn open_loop(&mut self, axis: AxisId) {
         let id = LoopId(self.loops);
         self.loops += 1;
@@ -251,7 +229,7 @@ impl<'a> Emitter<'a> {
     }
 
     /// The value of a node where the code stands.
-    fn value(&mut self, node: NodeId) -> Value {
+    pub(super) fn value(&mut self, node: NodeId) -> Value {
         if let Some(known) = self.bodies.iter().rev().find_map(|body| body.values.get(&node)) {
             return *known;
         }
@@ -293,150 +271,22 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    fn read(&mut self, input: InputId, subscripts: &[NodeId]) -> Value {
-        let array = self.input_array(input);
-        let subscripts: Vec<Subscript> =
-            subscripts.iter().map(|node| self.subscript(*node)).collect();
-        let element = self.emit(Operation::Load(array, subscripts));
-        match self.graph.input(input).kind {
-            InputKind::Real | InputKind::Index { .. } => element,
-            InputKind::Switch => self.nonzero(element),
-        }
-    }
-
-    fn subscript(&mut self, node: NodeId) -> Subscript {
-        match self.graph.node(node) {
-            Node::Index(axis) => Subscript::Counter(self.counter(*axis)),
-            Node::Position(position, _) => Subscript::Literal(*position),
-            Node::Read(input, _) => {
-                let label = self.value(node);
-                // A missing label points nowhere: what it would select is not used, but it is read.
-                let optional = matches!(
-                    self.graph.input(*input).kind,
-                    InputKind::Index { optional: true, .. }
-                );
-                Subscript::Value(if optional { self.nearest_position(label) } else { label })
-            }
-            _ => {
-                let index = self.value(node);
-                Subscript::Value(self.nearest_position(index))
-            }
-        }
-    }
-
-    fn nearest_position(&mut self, label: Value) -> Value {
-        let zero = self.integer(0);
-        let missing = self.emit(Operation::IntegerLess(label, zero));
-        self.emit(Operation::Select(missing, zero, label))
-    }
-
-    fn nonzero(&mut self, real: Value) -> Value {
-        let zero = self.real(0.0);
-        let is_zero = self.emit(Operation::Equal(real, zero));
-        self.emit(Operation::Not(is_zero))
-    }
-
-    fn load_stored(&mut self, node: NodeId) -> Value {
-        let stored = self.stored.get(&node).unwrap_or_else(|| {
-            panic!("{node:?} = {:?} is used where it has no value", self.graph.node(node))
-        });
-        let (array, axes) = (stored.array, stored.axes.clone());
-        let subscripts = self.counters(&axes);
-        let element = self.emit(Operation::Load(array, subscripts));
-        self.from_element(node, element)
-    }
-
-    fn store_element(&mut self, node: NodeId, value: Value) {
-        let Stored { array, axes } = self.stored[&node].clone();
-        let subscripts = self.counters(&axes);
-        let value = self.as_element(node, value);
-        self.body().statements.push(Statement::Store { array, subscripts, value });
-    }
-
-    /// Truth values lie in memory as the reals 0 and 1.
-    fn as_element(&mut self, node: NodeId, value: Value) -> Value {
-        if self.graph.ty(node) != Type::Bool {
-            return value;
-        }
-        let (one, zero) = (self.real(1.0), self.real(0.0));
-        self.emit(Operation::Select(value, one, zero))
-    }
-
-    fn from_element(&mut self, node: NodeId, element: Value) -> Value {
-        if self.graph.ty(node) == Type::Bool { self.nonzero(element) } else { element }
-    }
-
-    fn element_kind(&self, node: NodeId) -> Kind {
-        match self.graph.ty(node) {
-            Type::Real | Type::Bool => Kind::Real,
-            Type::Index(_) => Kind::Integer,
-        }
-    }
-
-    fn counters(&self, axes: &[AxisId]) -> Vec<Subscript> {
+    pub(super) fn counters(&self, axes: &[AxisId]) -> Vec<Subscript> {
         axes.iter().map(|axis| Subscript::Counter(self.counter(*axis))).collect()
     }
 
-    fn counter(&self, axis: AxisId) -> LoopId {
+    pub(super) fn counter(&self, axis: AxisId) -> LoopId {
         let open = self.bodies.iter().rev().filter_map(|body| body.counter);
         open.into_iter().find(|(open, _)| *open == axis).expect("the loop over the axis is open").1
     }
 
-    fn body(&mut self) -> &mut Body {
+    pub(super) fn body(&mut self) -> &mut Body {
         self.bodies.last_mut().expect("the program has a body")
     }
 
     fn new_value(&mut self, kind: Kind) -> Value {
         self.program.kinds.push(kind);
         Value(u32::try_from(self.program.kinds.len() - 1).expect("fewer than 2^32 values"))
-    }
-
-    fn input_array(&mut self, input: InputId) -> ArrayId {
-        if let Some(known) = self.inputs.get(&input) {
-            return *known;
-        }
-        let graph = self.graph;
-        let declared = graph.input(input);
-        let kind = match declared.kind {
-            InputKind::Real | InputKind::Switch => Kind::Real,
-            InputKind::Index { .. } => Kind::Integer,
-        };
-        let array = self.add_array(
-            &declared.name,
-            kind,
-            ArrayRole::Input,
-            &declared.axes,
-            ArraySource::Input(input),
-        );
-        self.inputs.insert(input, array);
-        array
-    }
-
-    fn add_array(
-        &mut self,
-        name: &str,
-        kind: Kind,
-        role: ArrayRole,
-        axes: &[AxisId],
-        source: ArraySource,
-    ) -> ArrayId {
-        let extents = axes.iter().map(|axis| self.extent(self.graph.axis(*axis).extent)).collect();
-        self.program.arrays.push(Array { name: name.to_owned(), kind, role, extents });
-        self.sources.push(source);
-        ArrayId(u32::try_from(self.sources.len() - 1).expect("fewer than 2^32 arrays"))
-    }
-
-    fn extent(&mut self, extent: graph::ExtentId) -> Extent {
-        let name = match self.graph.extent(extent) {
-            graph::Extent::Literal(length) => return Extent::Literal(*length),
-            graph::Extent::Named(name) => name,
-        };
-        let index = self.extents.iter().position(|known| *known == extent).unwrap_or_else(|| {
-            self.extents.push(extent);
-            self.program.extents.push(name.clone());
-            self.extents.len() - 1
-        });
-        Extent::Given(ExtentId(u32::try_from(index).expect("fewer than 2^32 extents")))
     }
 
     fn kind_of(&self, operation: &Operation) -> Kind {

@@ -12,7 +12,8 @@ use crate::graph::{AxisId, AxisKind, AxisSet, Graph, NodeId};
 const LARGE: usize = 8;
 
 /// A root as the inside of a block, one definition a line.
-pub(super) fn write(graph: &Graph, root: NodeId) -> String {
+/// Axes that need an index are bound in the given order; none: in that of the graph.
+pub(super) fn write(graph: &Graph, root: NodeId, axes: Option<&[AxisId]>) -> String {
     let shared = choose(graph, root);
     let mut parts: Vec<NodeId> = shared.keys().copied().collect();
     parts.sort_unstable();
@@ -24,9 +25,11 @@ pub(super) fn write(graph: &Graph, root: NodeId) -> String {
             || (order.len() > 1
                 && pen.view.silent_order(id, AxisSet::EMPTY).as_ref() != Some(&order));
         let (brackets, text) = pen.write(id, needs_order.then_some(&order[..]));
-        lines += &format!("let {}{} = {text};\n", pen.part(id), brackets.unwrap_or_default());
+        let brackets = brackets.unwrap_or_default();
+        lines.extend(["let ", pen.part(id), &brackets, " = ", &text, ";\n"]);
     }
-    let (brackets, text) = pen.write(root, None);
+    let order = axes.filter(|_| pen.needs_indices(root));
+    let (brackets, text) = pen.write(root, order);
     lines + &whole(graph, brackets.as_deref(), &text, "\n")
 }
 

@@ -24,7 +24,8 @@ pub(super) fn fresh(graph: &Graph, stem: &str) -> String {
     if is_free(graph, stem) {
         return stem.to_owned();
     }
-    (2..)
+    // One of so many is free.
+    (2..=graph.input_ids().count() + 2)
         .map(|number| format!("{stem}{number}"))
         .find(|name| is_free(graph, name))
         .expect("inputs are finitely many")
@@ -38,7 +39,9 @@ pub(super) fn numbered_stem(graph: &Graph) -> String {
             rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         })
     };
-    let stem = (1..).map(|times| "t".repeat(times)).find(|stem| !clashes(stem));
+    let stem = (1..=graph.input_ids().count() + 1)
+        .map(|times| "t".repeat(times))
+        .find(|stem| !clashes(stem));
     stem.expect("inputs are finitely many")
 }
 

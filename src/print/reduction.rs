@@ -3,7 +3,7 @@
 use super::form::View;
 use super::pen::Style;
 use crate::builtins::{Function, Reduction};
-use crate::graph::{AxisId, AxisKind, AxisSet, Node, NodeId};
+use crate::graph::{AxisId, AxisKind, AxisSet, Extent, Node, NodeId};
 
 /// A reduction as the language writes it.
 #[derive(Debug)]
@@ -60,11 +60,15 @@ impl View<'_> {
         sizes: NodeId,
         explicit: AxisSet,
     ) -> Option<Reduced> {
-        let extents = self.product_of_sizes(sizes)?;
-        let nest = self.nest(sum, Reduction::Sum, explicit, extents.len());
-        let bound: Vec<_> =
-            nest.binders.iter().map(|binder| self.graph.axis(binder.axis).extent).collect();
-        if bound != extents {
+        let factors = self.factors(sizes);
+        let nest = self.nest(sum, Reduction::Sum, explicit, factors.len());
+        let is_count = nest.binders.len() == factors.len()
+            && nest
+                .binders
+                .iter()
+                .zip(factors)
+                .all(|(binder, size)| self.is_size(size, binder.axis));
+        if !is_count {
             return None;
         }
         let body = nest.body;
@@ -132,7 +136,7 @@ impl View<'_> {
         }
         let aspect = self.aspects.in_use(self.graph, body, &self.shared);
         let has_outer_index = !self.graph.axes(id).intersection(explicit).is_empty();
-        !aspect.forced.contains(axis) && !(aspect.leading.contains(axis) && has_outer_index)
+        !(aspect.forced.contains(axis) || aspect.leading.contains(axis) && has_outer_index)
     }
 
     /// The axes of a node in the order that the checker would give them; none: not found out.
@@ -252,19 +256,27 @@ impl View<'_> {
         }
     }
 
-    /// The extents of `size(N) * size(M) * …`.
-    fn product_of_sizes(&self, id: NodeId) -> Option<Vec<crate::graph::ExtentId>> {
-        let mut extents = Vec::new();
-        let mut at = id;
-        while let Some([left, right]) = self.map_of(at, Function::Multiply) {
-            let Node::Size(extent) = self.graph.node(*right) else { return None };
-            extents.push(*extent);
-            at = *left;
+    /// The factors of `a * b * …`, from the left.
+    fn factors(&self, id: NodeId) -> Vec<NodeId> {
+        let mut factors = vec![id];
+        while factors.len() <= crate::graph::AXIS_LIMIT
+            && let Some([left, right]) = self.map_of(factors[factors.len() - 1], Function::Multiply)
+        {
+            factors.pop();
+            factors.extend([*right, *left]);
         }
-        let Node::Size(extent) = self.graph.node(at) else { return None };
-        extents.push(*extent);
-        extents.reverse();
-        Some(extents)
+        factors.reverse();
+        factors
+    }
+
+    /// Whether a node says how long an axis is.
+    fn is_size(&self, id: NodeId, axis: AxisId) -> bool {
+        let extent = self.graph.axis(axis).extent;
+        match (self.graph.node(id), self.graph.extent(extent)) {
+            (Node::Size(size), _) => *size == extent,
+            (Node::Number(_), Extent::Literal(length)) => self.is_number(id, f64::from(*length)),
+            _ => false,
+        }
     }
 }
 

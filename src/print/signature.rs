@@ -61,13 +61,13 @@ fn declaration(graph: &Graph, input: &Input) -> String {
             .iter()
             .map(|axis| graph.extent(graph.axis(*axis).extent).to_string())
             .collect();
-        text += &format!("[{}]", axes.join(", "));
+        text.extend(["[", &axes.join(", "), "]"]);
     }
     if let Some(domain) = domain_text(graph, input) {
-        text += &format!(" in {domain}");
+        text.extend([" in ", &domain]);
     }
     if let Some(default) = input.default {
-        text += &format!(" = {}", default_text(graph, input, default));
+        text.extend([" = ", &default_text(graph, input, default)]);
     }
     text
 }

@@ -91,7 +91,9 @@ fn text_that_stands_for_itself() {
         "if any[i in K if i != label](z[i] > 0) || all(z < 0) { x } else { 0 }",
         "if missing(label) { 0 } else { real(label) }",
         "size(K)",
-        "sum(v) / 4",
+        "mean(v)",
+        "mean[i in N, j in 4](a[i] * v[j])",
+        "sum(v) / 5",
         "sum[i in D, j in D](pair[i, j] - pair[j, i])",
         "sum[i in D](pair[i, i])",
         "sum[i in N](sum(s[i]) * max[j in N](a[j] - a[i]))",
@@ -269,4 +271,29 @@ fn a_rename_is_substituted_away() {
     assert_eq!(to_text(&graph, root), "let g[i in K] = real(i) * x[i]; g");
     assert_eq!(to_block(&graph, root), "let g[i in K] = real(i) * x[i];\ng");
     assert_eq!(to_latex(&graph, root), "i \\, x_{i}");
+}
+
+#[test]
+fn a_gradient_has_the_axes_of_its_input() {
+    let model = model_of(
+        "loss test(pred s[N, K], t[K, N]) = sum[i in N, j in K](real(j) * s[i, j] * t[j, i])",
+    );
+    let mut graph = model.graph;
+    let wrt: Vec<_> = graph.input_ids().collect();
+    let gradients = crate::differentiate::differentiate(&mut graph, model.value, &wrt);
+    let texts: Vec<String> = gradients
+        .iter()
+        .map(|gradient| {
+            let mut roots = vec![gradient.node];
+            crate::rewrite::simplify(&mut graph, &mut roots);
+            to_block_over(&graph, roots[0], &gradient.axes)
+        })
+        .collect();
+    assert_eq!(
+        texts,
+        [
+            "let g[i in N, j in K] = t[j, i] * real(j);\ng",
+            "let g[i in K, j in N] = real(i) * s[j, i];\ng",
+        ]
+    );
 }

@@ -53,7 +53,7 @@ pub(super) fn parts(pen: &mut Pen, id: NodeId, form: Form, scope: ScopeId) -> (L
             let mut text = pen.part(id).to_owned();
             if !axes.is_empty() {
                 let indices: Vec<&str> = axes.iter().map(|axis| pen.index(*axis, scope)).collect();
-                text += &format!("[{}]", indices.join(", "));
+                text.extend(["[", &indices.join(", "), "]"]);
             }
             operand(text)
         }

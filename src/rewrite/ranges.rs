@@ -205,9 +205,10 @@ impl Ranges {
         match graph.node(id) {
             Node::Number(bits) => {
                 let value = f64::from_bits(*bits);
-                Range { whole: value == value.floor(), ..Range::closed(value, value) }
+                Range { whole: value.fract() == 0.0, ..Range::closed(value, value) }
             }
-            Node::Size(_) => Range { low: 0.0, low_open: false, whole: true, ..Range::REAL },
+            // Nothing is divided by the size of an axis that has no elements.
+            Node::Size(_) => Range { low: 1.0, low_open: false, whole: true, ..Range::REAL },
             Node::Bool(_) | Node::Position(..) | Node::Index(_) => Range::ANY,
             Node::Read(input, _) => self.inputs[input.index()],
             Node::Map(function, arguments) => {
@@ -382,7 +383,7 @@ fn input_range(graph: &Graph, input: &Input) -> Range {
         Some(Domain::Set(values)) => {
             let values: Option<Vec<f64>> = values.iter().map(|value| bound(*value)).collect();
             values.map_or(Range::REAL, |values| Range {
-                whole: values.iter().all(|value| *value == value.floor()),
+                whole: values.iter().all(|value| value.fract() == 0.0),
                 ..Range::closed(
                     values.iter().copied().fold(f64::INFINITY, f64::min),
                     values.iter().copied().fold(f64::NEG_INFINITY, f64::max),

@@ -18,13 +18,14 @@ pub(super) fn guard_products(graph: &mut Graph, roots: &mut [NodeId]) {
             Node::Map(function, arguments) => {
                 let arguments = arguments.as_slice();
                 match function {
-                    Function::Log | Function::Log1p | Function::Log2 => (node, true),
+                    Function::Log | Function::Log1p | Function::Log2 | Function::ZeroProduct => {
+                        (node, true)
+                    }
                     Function::Multiply => match (is_log(0), is_log(1)) {
                         (false, true) => (product(graph, arguments[0], arguments[1]), true),
                         (true, false) => (product(graph, arguments[1], arguments[0]), true),
                         (both, _) => (node, both),
                     },
-                    Function::ZeroProduct => (node, true),
                     Function::Subtract => {
                         let is_softmax = matches!(
                             graph.node(arguments[1]),

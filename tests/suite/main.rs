@@ -1,9 +1,10 @@
 //! The one integration test binary.
 
-mod call;
 mod bad;
+mod call;
 mod cli;
 mod diagnostics;
+mod middle;
 mod oracle;
 mod parse;
 mod print;

@@ -458,7 +458,7 @@ impl Writer<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn random_programs_read_back(seed in prop::collection::vec(any::<u8>(), 0..120)) {
