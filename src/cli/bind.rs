@@ -7,7 +7,7 @@ use lossc::diagnostic::suggest;
 use lossc::graph::{Input, InputKind, Role};
 use lossc::model::Model;
 
-use super::data::{DataArray, Elements, Format, Table};
+use super::data::{DataArray, Elements, Format, Place, Table};
 use super::failure::{DataCode, Failure, list};
 use super::settings::{Mapping, Setting, Value};
 
@@ -21,7 +21,7 @@ pub(crate) struct Bound<T> {
     /// Its elements.
     pub(crate) elements: Typed<T>,
     /// Where they come from, to be named in errors.
-    pub(crate) place: String,
+    pub(crate) place: Place,
     /// Whether all examples share it.
     pub(crate) is_shared: bool,
 }
@@ -269,7 +269,7 @@ fn unused<T>(model: &Model, given: Given, bound: &[Bound<T>]) -> Result<Vec<Stri
 }
 
 fn set<T: Element>(input: &Input, setting: &Setting) -> Result<Bound<T>, Failure> {
-    let place = "--set".to_owned();
+    let place = Place::new("--set", None);
     match &setting.value {
         Value::Number(number) => Ok(Bound {
             name: input.name.clone(),
@@ -305,7 +305,7 @@ fn convert<T: Element>(input: &Input, array: DataArray) -> Result<Bound<T>, Fail
         }
         (InputKind::Switch, elements) => {
             let values = elements.to_reals();
-            if let Some(at) = values.iter().position(|value| *value != 0.0 && *value != 1.0) {
+            if let Some(at) = values.iter().position(|value| ![0.0, 1.0].contains(value)) {
                 return Err(no_switch(input, &shape, at, values[at], &place));
             }
             Typed::Switch(values.into_iter().map(|value| value != 0.0).collect())
@@ -314,46 +314,39 @@ fn convert<T: Element>(input: &Input, array: DataArray) -> Result<Bound<T>, Fail
     Ok(Bound { name: input.name.clone(), shape, elements, place, is_shared })
 }
 
-fn no_integers(input: &Input, shape: &[usize], values: &[f64], place: &str) -> Failure {
+fn no_integers(input: &Input, shape: &[usize], values: &[f64], place: &Place) -> Failure {
     let fraction = values.iter().position(|value| value.fract() != 0.0);
     let at = fraction.unwrap_or(0);
-    let message = match values.get(at) {
-        Some(value) => format!(
-            "`{}` takes integers, but {} is {value:?}",
-            input.name,
-            element(input, shape, at)
-        ),
-        None => format!("`{}` takes integers, but is given reals", input.name),
-    };
+    let (place, words) = element(input, shape, at, place);
+    let found = values
+        .get(at)
+        .map_or_else(|| "reals are given".to_owned(), |value| format!("{words} is {value:?}"));
     Failure::data(
         DataCode::Type,
         place,
-        message,
+        format!("`{}` takes integers, but {found}", input.name),
         "labels are positions from 0, written without a point: 1, not 1.0; in NumPy, label.astype(\"int64\")",
     )
 }
 
-fn no_switch(input: &Input, shape: &[usize], at: usize, value: f64, place: &str) -> Failure {
+fn no_switch(input: &Input, shape: &[usize], at: usize, value: f64, place: &Place) -> Failure {
+    let (place, words) = element(input, shape, at, place);
     Failure::data(
         DataCode::Type,
         place,
-        format!(
-            "`{}` takes false and true, but {} is {value:?}",
-            input.name,
-            element(input, shape, at)
-        ),
+        format!("`{}` takes false and true, but {words} is {value:?}", input.name),
         "write 0 or 1, or false or true",
     )
 }
 
-/// The words for an element: its row and its place in the row.
-fn element(input: &Input, shape: &[usize], at: usize) -> String {
+/// Where an element stands, and the words for it: its row and its position in the row.
+fn element(input: &Input, shape: &[usize], at: usize, place: &Place) -> (String, String) {
     let inner: usize = shape[shape.len().saturating_sub(input.axes.len())..].iter().product();
-    let (row, place) = (at / inner.max(1), at % inner.max(1));
+    let (row, position) = (at / inner.max(1), at % inner.max(1));
     match (shape.len() > input.axes.len(), input.axes.is_empty()) {
-        (true, true) => format!("row {row}"),
-        (true, false) => format!("element {place} of row {row}"),
-        (false, true) => "it".to_owned(),
-        (false, false) => format!("element {place}"),
+        (true, true) => (place.of_row(row), format!("row {row}")),
+        (true, false) => (place.of_row(row), format!("element {position} of row {row}")),
+        (false, true) => (place.to_string(), "it".to_owned()),
+        (false, false) => (place.to_string(), format!("element {position}")),
     }
 }

@@ -1,6 +1,6 @@
 //! `lossc check`: files come in, their mistakes and the examples that do not hold go out.
 
-use lossc::call::{Call, CallError, Loss, Reduction};
+use lossc::call::{Call, Loss, Reduction};
 use lossc::check::{Checked, Source, check as check_source};
 use lossc::compile::Compiler;
 use lossc::diagnostic::{Code, Diagnostic};
@@ -157,7 +157,7 @@ fn call_example(
     example: &Example,
     value: &mut [f64],
     gradients: &mut [Vec<f64>],
-) -> Result<(), CallError> {
+) -> Result<(), String> {
     let model = loss.model();
     let name = |id: InputId| model.graph.input(id).name.as_str();
     let constants: Vec<Constant> =
@@ -169,7 +169,7 @@ fn call_example(
     for ((id, _, _), gradient) in example.gradients.iter().zip(gradients) {
         call = call.gradient(name(*id), gradient);
     }
-    call.run(Reduction::None).map(drop)
+    call.run(Reduction::None).map(drop).map_err(|error| error.to_string())
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the checker has found the labels to be whole")]
@@ -233,7 +233,7 @@ fn compare(
 
 /// How far apart two numbers are; equal infinities and two NaNs are not.
 fn distance(expected: f64, got: f64) -> f64 {
-    match expected == got || expected.is_nan() && got.is_nan() {
+    match expected.total_cmp(&got).is_eq() || expected.is_nan() && got.is_nan() {
         true => 0.0,
         false if expected.is_finite() && got.is_finite() => (expected - got).abs(),
         false => f64::INFINITY,

@@ -8,6 +8,7 @@ mod csv;
 mod elements;
 mod json;
 mod npy;
+mod place;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use std::path::Path;
 
 pub(crate) use elements::{Elements, Growing};
 pub(crate) use npy::{Numbers, write_npz};
+pub(crate) use place::Place;
 
 use super::failure::{DataCode, Failure, list};
 use lossc::diagnostic::suggest;
@@ -40,8 +42,8 @@ pub(crate) struct DataArray {
     pub(crate) shape: Vec<usize>,
     /// As many elements as the shape says.
     pub(crate) elements: Elements,
-    /// Where it stands, to be named in errors: `data.csv:logits`.
-    pub(crate) place: String,
+    /// Where it stands, to be named in errors.
+    pub(crate) place: Place,
 }
 
 /// The arrays of a data file by name, in its order.
@@ -143,7 +145,7 @@ impl Table {
         for name in names {
             columns.push(self.array(name)?.ok_or_else(|| self.no_column(name))?);
         }
-        self.stack(&names.join(","), &columns, &[names.len()])
+        stack(&names.join(","), &columns, &[names.len()])
     }
 
     /// What a person would call the arrays: numbered columns once, without the numbers.
@@ -243,7 +245,7 @@ impl Table {
         for (_, column) in &numbered {
             columns.extend(self.array(column)?);
         }
-        self.stack(name, &columns, &shape)
+        stack(name, &columns, &shape)
     }
 
     fn gap(&self, name: &str, missing: &[usize]) -> Failure {
@@ -255,31 +257,23 @@ impl Table {
             "number them from 0 without gaps, or name the columns in order with --map",
         )
     }
+}
 
-    /// Arrays of one shape, interleaved along further innermost axes.
-    fn stack(
-        &self,
-        name: &str,
-        columns: &[DataArray],
-        inner: &[usize],
-    ) -> Result<DataArray, Failure> {
-        let (first, rest) = columns.split_first().expect("there is at least one column");
-        if let Some(odd) = rest.iter().find(|column| column.shape != first.shape) {
-            return Err(Failure::data(
-                DataCode::Shape,
-                &odd.place,
-                format!(
-                    "it has shape {:?}, but `{}` has {:?}",
-                    odd.shape, first.place, first.shape
-                ),
-                "arrays that stand side by side need one shape",
-            ));
-        }
-        let parts: Vec<&Elements> = columns.iter().map(|column| &column.elements).collect();
-        let shape = first.shape.iter().chain(inner).copied().collect();
-        let place = format!("{}:{name}", self.file);
-        Ok(DataArray { shape, elements: elements::interleave(&parts), place })
+/// Arrays of one shape, interleaved along further innermost axes.
+fn stack(name: &str, columns: &[DataArray], inner: &[usize]) -> Result<DataArray, Failure> {
+    let (first, rest) = columns.split_first().expect("there is at least one column");
+    if let Some(odd) = rest.iter().find(|column| column.shape != first.shape) {
+        return Err(Failure::data(
+            DataCode::Shape,
+            &odd.place,
+            format!("it has shape {:?}, but `{}` has {:?}", odd.shape, first.place, first.shape),
+            "arrays that stand side by side need one shape",
+        ));
     }
+    let parts: Vec<&Elements> = columns.iter().map(|column| &column.elements).collect();
+    let shape = first.shape.iter().chain(inner).copied().collect();
+    let place = first.place.named(name);
+    Ok(DataArray { shape, elements: elements::interleave(&parts), place })
 }
 
 /// The next numbers in row-major order; all zero after the last.

@@ -188,7 +188,7 @@ fn run_in<T: Digits>(
     let loss = compile::<T>(arguments, model)?;
     let milliseconds = started.elapsed().as_secs_f64() * 1e3;
     terminal.note(&format!("compiled {} for {} in {milliseconds:.1} ms", model.name, T::NAME));
-    let results = compute(arguments, &loss, bound)?;
+    let results = compute(arguments, &loss, &bound)?;
     if let Some(path) = &arguments.grad_out {
         write_gradients(path, &results.gradients)?;
     }
@@ -207,9 +207,10 @@ fn compile<T: Element>(arguments: &Arguments, model: &Model) -> Result<Loss<T>, 
     let compiler = Compiler::new();
     let wants_gradients =
         arguments.grad || arguments.grad_out.is_some() || !arguments.wrt.is_empty();
-    let compiler = match wants_gradients {
-        true if arguments.wrt.is_empty() => compiler,
-        _ => compiler.wrt(arguments.wrt.iter().cloned()),
+    let compiler = if wants_gradients && arguments.wrt.is_empty() {
+        compiler
+    } else {
+        compiler.wrt(arguments.wrt.iter().cloned())
     };
     compiler.model::<T>(model).map_err(|error| match error {
         CompileError::Choice(_) => Failure::usage(error.to_string(), "see `lossc run --help`"),
@@ -220,10 +221,10 @@ fn compile<T: Element>(arguments: &Arguments, model: &Model) -> Result<Loss<T>, 
 fn compute<T: Digits>(
     arguments: &Arguments,
     loss: &Loss<T>,
-    bound: Vec<Bound<T>>,
+    bound: &[Bound<T>],
 ) -> Result<Results<T>, Failure> {
     let model = loss.model();
-    let batch = batch_shape(model, &bound)?;
+    let batch = batch_shape(model, bound)?;
     let reduction = arguments.reduction.into();
     let examples = batch.iter().product();
     let mut values = vec![T::from_f64(0.0); examples];
@@ -231,19 +232,19 @@ fn compute<T: Digits>(
         .gradients()
         .into_iter()
         .map(|name| {
-            let shape = gradient_shape(model, &bound, name, &batch);
+            let shape = gradient_shape(model, bound, name, &batch);
             let elements = vec![T::from_f64(0.0); shape.iter().product()];
             Gradient { input: name.to_owned(), shape, elements }
         })
         .collect();
     let mut call = loss.call().checked(!arguments.unchecked).values(&mut values);
-    for input in &bound {
+    for input in bound {
         call = input.give(call);
     }
     for gradient in &mut gradients {
         call = call.gradient(&gradient.input, &mut gradient.elements);
     }
-    let summary = call.run(reduction).map_err(|error| explain(&error, arguments, &bound))?;
+    let summary = call.run(reduction).map_err(|error| explain(&error, arguments, bound))?;
     let data = arguments.data.join(", ");
     Ok(Results { loss: loss.name().to_owned(), data, reduction, summary, batch, values, gradients })
 }
@@ -270,7 +271,7 @@ fn batch_shape<T>(model: &Model, bound: &[Bound<T>]) -> Result<Vec<usize>, Failu
     };
     // Room for the results is made for as many examples as there are data only.
     match batch.iter().try_fold(1_usize, |product, length| product.checked_mul(*length)) {
-        Some(0) => Err(no_examples(&given.place)),
+        Some(0) => Err(no_examples(&given.place.to_string())),
         Some(examples) if examples <= held.max(1) => Ok(batch),
         _ => Err(Failure::data(
             DataCode::Shape,
@@ -366,8 +367,22 @@ fn explain<T>(error: &CallError, arguments: &Arguments, bound: &[Bound<T>]) -> F
     } else {
         help
     };
-    let place = found.map_or_else(|| arguments.data.join(", "), |found| found.place.clone());
+    let place = match (found, row_of(error)) {
+        (Some(found), Some(row)) => found.place.of_row(row),
+        (Some(found), None) => found.place.to_string(),
+        (None, _) => arguments.data.join(", "),
+    };
     Failure::data(code, place, error.to_string(), help)
+}
+
+/// The row that an error is about.
+fn row_of(error: &CallError) -> Option<usize> {
+    match error {
+        CallError::IndexOutOfRange { place, .. } | CallError::OutOfDomain { place, .. } => {
+            place.row
+        }
+        _ => None,
+    }
 }
 
 fn write_gradients<T: Digits>(path: &str, gradients: &[Gradient<T>]) -> Result<(), Failure> {

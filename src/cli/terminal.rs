@@ -18,7 +18,7 @@ pub(crate) enum Color {
 }
 
 /// How to speak to the user.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub(crate) struct Terminal {
     is_colored: bool,
     is_quiet: bool,
@@ -51,10 +51,8 @@ impl Terminal {
 
     /// Something that looks odd in the data, in the layout of diagnostics.
     pub(crate) fn warn(&self, text: &str) {
-        match self.is_colored {
-            true => complain(&format!("\x1b[1m\x1b[33mwarning\x1b[0m: {text}")),
-            false => complain(&format!("warning: {text}")),
-        }
+        let (start, end) = if self.is_colored { ("\x1b[1m\x1b[33m", "\x1b[0m") } else { ("", "") };
+        complain(&format!("{start}warning{end}: {text}"));
     }
 
     /// Diagnostics with their places.

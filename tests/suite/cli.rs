@@ -224,17 +224,12 @@ fn data_with_mistakes_are_refused() {
         for word in words(&case["stderr_contains"]) {
             assert!(run.errors.contains(&word), "{case}: {}", run.errors);
         }
-        match run.status {
-            Some(0) => {
-                if let Some(mean) = case["mean"].as_f64() {
-                    let got = json(&run.output)["mean"].as_f64().expect("a mean");
-                    assert!((got - mean).abs() <= 1e-12 * mean.abs(), "{case}: {got}");
-                }
-            }
-            _ => {
-                assert!(run.errors.contains("help: "), "{case}: {}", run.errors);
-                assert_eq!(run.output, "", "{case}");
-            }
+        if run.status != Some(0) {
+            assert!(run.errors.contains("help: "), "{case}: {}", run.errors);
+            assert_eq!(run.output, "", "{case}");
+        } else if let Some(mean) = case["mean"].as_f64() {
+            let got = json(&run.output)["mean"].as_f64().expect("a mean");
+            assert!((got - mean).abs() <= 1e-12 * mean.abs(), "{case}: {got}");
         }
     }
 }
@@ -393,6 +388,37 @@ const USAGE: &[UsageCase] = &[
     ("run cross_entropy --data - --wrt label", "logits.0,label\n1,0\n", 2, &["label"]),
     ("run huber --data - --map z=yhat", TWO, 2, &["`z`", "`yhat`, `y`"]),
     ("run huber --data - --map yhat=y --map yhat=y", TWO, 2, &["twice"]),
+    (
+        "run cross_entropy --data -",
+        "logits.0,logits.1,label\n1,2,0\n3,4,2\n",
+        1,
+        &["data-index", "<stdin>:3:label"],
+    ),
+    (
+        "run cross_entropy --data -",
+        "logits.0,logits.1,label\n1,2,0.0\n3,4,1.5\n",
+        1,
+        &["data-type", "<stdin>:3:label"],
+    ),
+    ("run hinge --data -", "score,y\n1,1\n\n2,3\n", 1, &["data-domain", "<stdin>:y", "row 1"]),
+    (
+        "run cross_entropy --data -",
+        "logits.0,label,weight\n1,0,1\n",
+        1,
+        &["data-shape", "<stdin>:weight", "--set weight"],
+    ),
+    (
+        "run huber --data - --data tests/bad_data/single.npy",
+        TWO,
+        1,
+        &["data-duplicate", "<stdin>:yhat"],
+    ),
+    (
+        "run squared_error --data -",
+        r#"{"yhat": [[1, 2], [3]], "y": 0}"#,
+        1,
+        &["data-ragged", ":yhat[1]"],
+    ),
     ("run huber --data - --map yhat=yat", TWO, 1, &["yat", "`yhat`"]),
     ("run - --data -", TWO, 2, &["standard input"]),
     ("run hubert --data -", TWO, 2, &["hubert", "shipped loss `huber`"]),

@@ -4,7 +4,7 @@
 
 use csv::{ByteRecord, ReaderBuilder, Trim};
 
-use super::{DataArray, Growing};
+use super::{DataArray, Growing, Place};
 use crate::cli::failure::{DataCode, Failure};
 
 type Columns = Vec<(String, Result<DataArray, Failure>)>;
@@ -37,6 +37,8 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Columns, Failure> {
     }
     let mut columns = header(file, &record)?;
     let mut rows = 0;
+    let mut first_line = None;
+    let mut is_line_each = true;
     while next(&mut record)? {
         let line = lines.of(&record);
         if record.len() != columns.len() {
@@ -45,12 +47,14 @@ pub(super) fn parse(file: &str, bytes: &[u8]) -> Result<Columns, Failure> {
         for (column, field) in columns.iter_mut().zip(&record) {
             push(file, line, column, field);
         }
+        is_line_each &= *first_line.get_or_insert(line) + rows == line;
         rows += 1;
     }
     if rows == 0 {
         return Err(no_rows(file));
     }
-    Ok(columns.into_iter().map(|column| finish(file, rows, column)).collect())
+    let first_line = first_line.filter(|_| is_line_each);
+    Ok(columns.into_iter().map(|column| finish(file, rows, first_line, column)).collect())
 }
 
 /// Counts lines as records go by: blank lines before a record belong to it in its position.
@@ -122,17 +126,20 @@ fn integer(text: &str) -> Option<i64> {
 /// Decimal numbers, and `nan`, `inf`, `infinity` in any case with or without a sign.
 fn real(text: &str) -> Option<f64> {
     match text.to_ascii_lowercase().as_str() {
-        "1.#inf" | "+1.#inf" => Some(f64::INFINITY),
-        "-1.#inf" => Some(f64::NEG_INFINITY),
+        "1.#inf" | "+1.#inf" | "∞" | "+∞" => Some(f64::INFINITY),
+        "-1.#inf" | "-∞" => Some(f64::NEG_INFINITY),
         "1.#qnan" | "-1.#qnan" | "1.#ind" | "-1.#ind" => Some(f64::NAN),
-        "+∞" | "∞" => Some(f64::INFINITY),
-        "-∞" => Some(f64::NEG_INFINITY),
         _ => text.parse().ok(),
     }
 }
 
-fn finish(file: &str, rows: usize, column: Column) -> (String, Result<DataArray, Failure>) {
-    let place = format!("{file}:{}", column.name);
+fn finish(
+    file: &str,
+    rows: usize,
+    first_line: Option<usize>,
+    column: Column,
+) -> (String, Result<DataArray, Failure>) {
+    let place = Place::new(file, Some(&column.name)).with_first_line(first_line);
     let array = column.outcome.map(|elements| DataArray {
         shape: vec![rows],
         elements: elements.finish(),

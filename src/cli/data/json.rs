@@ -7,7 +7,7 @@ use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
-use super::{DataArray, Growing, count};
+use super::{DataArray, Growing, Place, count};
 use crate::cli::failure::{DataCode, Failure};
 
 type Arrays = Vec<(String, Result<DataArray, Failure>)>;
@@ -98,7 +98,7 @@ impl<'de> Visitor<'de> for Object<'_> {
             }
             let building = Building::new(&name, self.problem);
             let array = map.next_value_seed(Whole(&building))?;
-            let place = format!("{}:{name}", self.file);
+            let place = Place::new(self.file, Some(&name));
             arrays
                 .push((name, Ok(DataArray { shape: array.0, elements: array.1.finish(), place })));
         }
@@ -364,13 +364,11 @@ impl<'de> Visitor<'de> for Part<'_> {
                 _ => return Err(wrong_key(building, &key)),
             }
         }
-        match shape.filter(|_| has_data) {
-            Some(shape) => check_shape(building, shape).map(Some),
-            None => {
-                let help = "write {\"shape\": [2, 3], \"data\": [1, 2, 3, 4, 5, 6]}";
-                Err(building.refuse(DataCode::Format, "the object lacks shape or data", help))
-            }
+        if let Some(shape) = shape.filter(|_| has_data) {
+            return check_shape(building, shape).map(Some);
         }
+        let help = "write {\"shape\": [2, 3], \"data\": [1, 2, 3, 4, 5, 6]}";
+        Err(building.refuse(DataCode::Format, "the object lacks shape or data", help))
     }
 }
 

@@ -8,7 +8,7 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipArchive, ZipWriter};
 
-use super::{DataArray, Elements, count};
+use super::{DataArray, Elements, Place, count};
 use crate::cli::failure::{DataCode, Failure};
 
 mod header;
@@ -88,7 +88,7 @@ fn read_array(place: &str, reader: &mut dyn Read) -> Result<DataArray, Failure> 
     }
     let order = if header.is_fortran { fortran_positions(&header.shape, length) } else { None };
     let elements = convert(place, &header, &bytes, order.as_deref())?;
-    Ok(DataArray { shape: header.shape, elements, place: place.to_owned() })
+    Ok(DataArray { shape: header.shape, elements, place: Place::new(place, None) })
 }
 
 /// Where each element of the row-major array stands in a column-major one; none: the orders agree.

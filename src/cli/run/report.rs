@@ -18,7 +18,8 @@ pub(super) fn write<T: Digits>(results: &Results<T>) -> String {
         Reduction::Sum => line(&mut text, "sum", &short(summary.sum)),
     }
     #[expect(clippy::cast_precision_loss, reason = "a count of examples is far below 2^53")]
-    if summary.weight != summary.examples as f64 {
+    let all = summary.examples as f64;
+    if summary.weight.total_cmp(&all).is_ne() {
         line(
             &mut text,
             "weight",
@@ -65,9 +66,9 @@ pub(super) fn warnings<T: Digits>(results: &Results<T>) -> Vec<String> {
 }
 
 fn odd<T: Digits>(warnings: &mut Vec<String>, what: &str, elements: &[T], shape: &[usize]) {
-    let kinds: [(&str, fn(f64) -> bool); 2] =
-        [("NaN", f64::is_nan), ("infinite", f64::is_infinite)];
-    for (name, is_odd) in kinds {
+    type IsOdd = fn(f64) -> bool;
+    let is_nan: IsOdd = f64::is_nan;
+    for (name, is_odd) in [("NaN", is_nan), ("infinite", f64::is_infinite)] {
         let Some(first) = elements.iter().position(|element| is_odd(element.to_f64())) else {
             continue;
         };
@@ -167,9 +168,13 @@ fn short(value: f64) -> String {
     let (digits, exponent) =
         scientific.split_once('e').expect("scientific notation has an exponent");
     let exponent: i32 = exponent.parse().expect("the exponent is an integer");
-    let trim = |text: &str| match text.contains('.') {
-        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
-        false => text.to_owned(),
+    let trim = |text: &str| {
+        let end = if text.contains('.') {
+            text.trim_end_matches('0').trim_end_matches('.')
+        } else {
+            text
+        };
+        end.to_owned()
     };
     match exponent {
         -5..=5 => {
