@@ -4,7 +4,7 @@ use super::expression::Placed;
 use super::scope::Scope;
 use super::{Checker, Outcome, Value};
 use crate::diagnostic::{Code, Diagnostic, Span};
-use crate::graph::{AxisId, ExtentId, Node, Type};
+use crate::graph::{AxisId, ExtentId, Node, NodeId, Type};
 use crate::syntax::ast::{Binders, Expr};
 
 impl Checker<'_> {
@@ -54,11 +54,39 @@ impl Checker<'_> {
             brought.extend(new);
             replacements.push((axis, index.value.node));
         }
-        let rest = &array.value.axes[indices.len()..];
+        let rest = self.apart_from_indices(&array.value.axes[indices.len()..], &mut replacements);
         let node = self.graph.substitute(array.value.node, &replacements);
         let rest: Vec<AxisId> =
             rest.iter().filter(|axis| !brought.contains(axis)).copied().collect();
         Ok(self.whole(Value { node, axes: brought.into_iter().chain(rest).collect() }))
+    }
+
+    /// The axes that are left, with those renamed that an index runs over: in `pair[i]` of `pair[K, K]` the
+    /// second axis is not that of `i`, though both may be the first index over `K`.
+    fn apart_from_indices(
+        &mut self,
+        rest: &[AxisId],
+        replacements: &mut Vec<(AxisId, NodeId)>,
+    ) -> Vec<AxisId> {
+        let taken = replacements.iter().fold(crate::graph::AxisSet::EMPTY, |set, (_, index)| {
+            set.union(self.graph.axes(*index))
+        });
+        let mut avoid = rest.iter().fold(taken, |set, axis| set.with(*axis));
+        let mut apart = Vec::new();
+        for axis in rest {
+            let extent = self.graph.axis(*axis).extent;
+            let is_declared = self.graph.declared_axis(extent) == *axis;
+            if is_declared || !taken.contains(*axis) {
+                apart.push(*axis);
+                continue;
+            }
+            let fresh = self.graph.index_axis(extent, avoid);
+            avoid = avoid.with(fresh);
+            let index = self.graph.intern(Node::Index(fresh));
+            replacements.push((*axis, index));
+            apart.push(fresh);
+        }
+        apart
     }
 
     fn not_an_index(&self, array: &Placed, index: &Placed, extent: ExtentId) -> Diagnostic {

@@ -91,6 +91,8 @@ fn text_that_stands_for_itself() {
         "if any[i in K if i != label](z[i] > 0) || all(z < 0) { x } else { 0 }",
         "if missing(label) { 0 } else { real(label) }",
         "size(K)",
+        "sum[i in D, D](pair[i])",
+        "sum[i in D](max(pair[i]) - pair[i, i])",
         "mean(v)",
         "mean[i in N, j in 4](a[i] * v[j])",
         "sum(v) / 5",
