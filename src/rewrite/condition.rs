@@ -2,7 +2,7 @@
 
 use crate::builtins::{Function, Reduction};
 use crate::graph::{Graph, Node, NodeId};
-use crate::rewrite::ranges::Ranges;
+use crate::rewrite::ranges::{self, Ranges};
 use crate::rewrite::rule::Match;
 
 macro_rules! conditions {
@@ -45,6 +45,8 @@ conditions! {
     Exponential = "exponential",
     /// It does not have the axis of the matched reduction.
     Outside = "outside",
+    /// A log-softmax along the axis of the matched reduction.
+    LogSoftmax = "log_softmax",
     /// Nothing of it; but the rule is tried in the order as written only.
     InOrder = "in_order",
 }
@@ -73,6 +75,9 @@ pub(crate) fn holds(
         Condition::MayBeLow => ranges.get(id).low < -0.7,
         Condition::MayBeHigh => ranges.get(id).high > -0.68,
         Condition::Exponential => is_exponential(graph, ranges, id, DEPTH),
+        Condition::LogSoftmax => {
+            found.axis.is_some_and(|axis| ranges::is_log_softmax_along(graph, id, axis))
+        }
         Condition::InOrder => true,
         Condition::Outside => found.axis.is_some_and(|axis| !graph.axes(id).contains(axis)),
     }

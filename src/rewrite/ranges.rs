@@ -108,17 +108,18 @@ impl Range {
     }
 
     fn quotient(self, other: Self) -> Self {
+        let finite = self.is_finite() && other.is_positive();
         if !(self.is_nonnegative() && other.is_nonnegative()) {
-            return Self::ANY;
+            return if finite { Self::REAL } else { Self::ANY };
         }
-        let finite = self.is_finite() && other.low > 0.0;
+        let high = if other.low > 0.0 { self.high / other.low } else { f64::INFINITY };
+        // A quotient of small and large numbers may be 0 in floating point.
+        let is_above = self.low > f64::MIN_POSITIVE * other.high;
         Self {
             low: 0.0,
-            high: if other.low > 0.0 { self.high / other.low } else { f64::INFINITY },
-            low_open: self.is_positive()
-                && other.high.is_finite()
-                && self.low > f64::MIN_POSITIVE * other.high,
-            high_open: finite && self.high.is_infinite(),
+            high,
+            low_open: is_above && other.high.is_finite(),
+            high_open: finite && high.is_infinite(),
             whole: false,
         }
     }
@@ -324,8 +325,24 @@ impl Ranges {
 
 /// Whether this is `x[i] - logsumexp(x)`, which is never above 0.
 fn is_log_softmax(graph: &Graph, element: NodeId, total: NodeId) -> bool {
-    let Node::Reduce(Reduction::LogSumExp, axis, body) = graph.node(total) else { return false };
-    is_instance(graph, element, *body, *axis, &mut None, 16)
+    place_in_total(graph, element, total).is_some()
+}
+
+/// Whether a node is a `log_softmax` along an axis, which its total does not have.
+pub(crate) fn is_log_softmax_along(graph: &Graph, id: NodeId, axis: AxisId) -> bool {
+    let Node::Map(Function::Subtract, of) = graph.node(id) else { return false };
+    let [element, total, ..] = *of.as_slice() else { return false };
+    let place = place_in_total(graph, element, total);
+    !graph.axes(total).contains(axis)
+        && place.is_some_and(|place| *graph.node(place) == Node::Index(axis))
+}
+
+/// The index at which `element` stands in the elements of the logsumexp `total`.
+fn place_in_total(graph: &Graph, element: NodeId, total: NodeId) -> Option<NodeId> {
+    let Node::Reduce(Reduction::LogSumExp, axis, body) = graph.node(total) else { return None };
+    let mut place = None;
+    let is_element = is_instance(graph, element, *body, *axis, &mut place, 16);
+    place.filter(|_| is_element)
 }
 
 /// Whether `element` is surely `body` at one `place` along `axis`; looks only so deep.

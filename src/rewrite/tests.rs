@@ -80,6 +80,10 @@ fn instantiate_variable(
     let index = world.graph.intern(Node::Index(world.axis));
     let subscripts: Vec<NodeId> = if along { vec![index] } else { vec![] };
     let read = world.graph.intern(Node::Read(input, subscripts.into()));
+    if asks(Condition::LogSoftmax) {
+        let total = world.reduce(crate::builtins::Reduction::LogSumExp, read);
+        return world.graph.map(Function::Subtract, &[read, total]);
+    }
     if asks(Condition::Exponential) { world.graph.map(Function::Exp, &[read]) } else { read }
 }
 
