@@ -27,9 +27,9 @@ use lossc::diagnostic::suggest;
 pub(crate) enum Format {
     /// A header of names, then a row an example.
     Csv,
-    /// One `NumPy` array.
+    /// One array, as numpy.save writes it.
     Npy,
-    /// An archive of `NumPy` arrays.
+    /// An archive of arrays, as numpy.savez writes it.
     Npz,
     /// An object from names to numbers or nested lists.
     Json,
