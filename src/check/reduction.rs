@@ -28,7 +28,7 @@ impl Checker<'_> {
         span: Span,
     ) -> Outcome<Value> {
         let along = matches!(name.text.as_str(), "softmax" | "log_softmax");
-        let mut reduced = match binders {
+        let reduced = match binders {
             None => self.over_all_axes(scope, name, arguments)?,
             Some(binders) => {
                 let axes = self.bind(scope, binders)?;
@@ -43,7 +43,6 @@ impl Checker<'_> {
             return self.along_axis(name, binders, &reduced, span);
         }
         let node = self.reduce(&name.text, &reduced);
-        reduced.left.retain(|axis| self.graph.axes(node).contains(*axis));
         Ok(Value { node, axes: reduced.left })
     }
 

@@ -8,4 +8,5 @@ mod middle;
 mod oracle;
 mod parse;
 mod print;
+mod random;
 mod syntax_tree;
