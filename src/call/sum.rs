@@ -38,11 +38,14 @@ impl BlockSum {
             self.partials[(self.in_block + at) % 16] += element.to_f64();
         }
         let (rows, tail) = body.as_chunks::<16>();
+        // A copy of their own stays in registers.
+        let mut partials = self.partials;
         for row in rows {
-            for (partial, element) in self.partials.iter_mut().zip(row) {
+            for (partial, element) in partials.iter_mut().zip(row) {
                 *partial += element.to_f64();
             }
         }
+        self.partials = partials;
         for (partial, element) in self.partials.iter_mut().zip(tail) {
             *partial += element.to_f64();
         }

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use super::Source;
-use crate::diagnostic::{Code, Diagnostic, Sources, Span, suggest};
+use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span, suggest};
 use crate::library;
 use crate::syntax::{self, ast};
 
@@ -25,7 +26,7 @@ enum Origin {
 
 struct File {
     origin: Origin,
-    ast: ast::File,
+    ast: Arc<ast::File>,
     uses: Vec<FileIndex>,
     /// Whether some of what it defines or uses could not be had.
     lacks_items: bool,
@@ -103,11 +104,21 @@ pub(super) fn item_name(item: &ast::Item) -> Option<&ast::Name> {
 pub(super) fn load(source: &Source) -> (Files, Vec<Diagnostic>) {
     let files = Files { sources: Sources::default(), files: Vec::new(), root: None, prelude: None };
     let mut loader = Loader { files, diagnostics: Vec::new(), open: Vec::new(), tree: None };
+    loader.load_prelude();
     loader.files.root = loader.load_root(source);
-    let prelude = library::PRELUDE;
-    loader.files.prelude =
-        loader.load_file(Origin::Library(prelude.name), prelude.path, prelude.text.to_owned());
     (loader.files, loader.diagnostics)
+}
+
+/// The tree of the prelude, parsed once: it is the first file of every program.
+fn prelude(file: FileId, sources: &Sources) -> Arc<ast::File> {
+    static TREE: OnceLock<(FileId, Arc<ast::File>)> = OnceLock::new();
+    let (first, tree) = TREE.get_or_init(|| {
+        let (tree, errors) = syntax::parse::parse_items(file, sources);
+        assert!(errors.is_empty(), "the prelude is right");
+        (file, Arc::new(tree))
+    });
+    assert_eq!(*first, file, "the prelude is always the same file of a program");
+    Arc::clone(tree)
 }
 
 struct Loader {
@@ -157,6 +168,16 @@ impl Loader {
         }
     }
 
+    fn load_prelude(&mut self) {
+        let shipped = library::PRELUDE;
+        let id = self.files.sources.add(shipped.path, shipped.text);
+        let ast = prelude(id, &self.files.sources);
+        let names = self.collect_names(&ast);
+        let (origin, uses) = (Origin::Library(shipped.name), Vec::new());
+        self.files.prelude = Some(FileIndex(self.files.files.len()));
+        self.files.files.push(File { origin, ast, uses, lacks_items: false, names });
+    }
+
     /// Parses a file and follows its uses.
     fn load_file(&mut self, origin: Origin, name: &str, text: String) -> Option<FileIndex> {
         let id = self.files.sources.add(name, text);
@@ -181,7 +202,7 @@ impl Loader {
         }
         self.open.pop();
         let names = self.collect_names(&ast);
-        self.files.files.push(File { origin, ast, uses, lacks_items, names });
+        self.files.files.push(File { origin, ast: Arc::new(ast), uses, lacks_items, names });
         Some(FileIndex(self.files.files.len() - 1))
     }
 
