@@ -17,23 +17,7 @@ impl Checker<'_> {
     ) -> Outcome<Value> {
         let array = self.placed(scope, array)?;
         if indices.len() > array.value.axes.len() {
-            let have = self.axes_text(&array.value.axes);
-            let count = array.value.axes.len();
-            return self.report(
-                Diagnostic::error(
-                    Code::TooManyIndices,
-                    span,
-                    format!("{} indices for {count} axes", indices.len()),
-                )
-                .label(
-                    array.span,
-                    if count == 0 {
-                        "a single number".to_owned()
-                    } else {
-                        format!("has axes {have}")
-                    },
-                ),
-            );
+            return self.report(self.too_many_indices(&array, indices.len(), span));
         }
         let mut replacements = Vec::new();
         let mut brought: Vec<AxisId> = Vec::new();
@@ -87,6 +71,22 @@ impl Checker<'_> {
             apart.push(fresh);
         }
         apart
+    }
+
+    fn too_many_indices(&self, array: &Placed, given: usize, span: Span) -> Diagnostic {
+        let (indices, axes) =
+            (plural(given, "index", "indices"), plural(array.value.axes.len(), "axis", "axes"));
+        let diagnostic =
+            Diagnostic::error(Code::TooManyIndices, span, format!("{indices} for {axes}"));
+        if array.value.axes.is_empty() {
+            return diagnostic
+                .label(array.span, "a single number")
+                .help("use it as it is, or declare it with an axis");
+        }
+        let have = self.axes_text(&array.value.axes);
+        diagnostic
+            .label(array.span, format!("has axes {have}"))
+            .help("give at most one index an axis")
     }
 
     fn not_an_index(&self, array: &Placed, index: &Placed, extent: ExtentId) -> Diagnostic {
@@ -163,4 +163,8 @@ impl Checker<'_> {
         let axes: Vec<AxisId> = axes.into_iter().chain(value.axes).collect();
         Ok(self.whole(Value { node: value.node, axes }))
     }
+}
+
+fn plural(count: usize, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }

@@ -34,11 +34,14 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
                 }
             }
             Node::Map(Function::Exp, arguments) => match softmax(graph, arguments.as_slice()[0]) {
-                Some((axis, argument)) => {
+                Some((element, axis, argument)) => {
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
+                    let centered =
+                        graph.map(Function::Subtract, &[expanded[&element], parts.center]);
+                    let exponential = graph.map(Function::Exp, &[centered]);
                     let one = graph.number(1.0);
                     let share = graph.map(Function::Divide, &[one, parts.total]);
-                    graph.map(Function::Multiply, &[parts.exponential, share])
+                    graph.map(Function::Multiply, &[exponential, share])
                 }
                 None => graph.map(Function::Exp, &[expanded[&arguments.as_slice()[0]]]),
             },
@@ -60,18 +63,24 @@ fn logsumexp(graph: &Graph, id: NodeId) -> Option<(AxisId, NodeId)> {
     }
 }
 
-/// The axis and argument of `z - logsumexp(z)`.
-fn softmax(graph: &Graph, id: NodeId) -> Option<(AxisId, NodeId)> {
-    let Node::Map(Function::Subtract, arguments) = graph.node(id) else { return None };
-    let found = logsumexp(graph, arguments.as_slice()[1])?;
-    (found.1 == arguments.as_slice()[0]).then_some(found)
+/// The element, axis and argument of `z - logsumexp(z)`, or of `z[i] - logsumexp(z)`.
+fn softmax(graph: &mut Graph, id: NodeId) -> Option<(NodeId, AxisId, NodeId)> {
+    let Node::Map(Function::Subtract, arguments) = *graph.node(id) else { return None };
+    let element = arguments.as_slice()[0];
+    let (axis, argument) = logsumexp(graph, arguments.as_slice()[1])?;
+    let is_element = element == argument
+        || graph.axes(element).minus(graph.axes(argument)).iter().any(|index| {
+            graph.axis(index).extent == graph.axis(axis).extent && {
+                let index = graph.intern(Node::Index(index));
+                graph.substitute(argument, &[(axis, index)]) == element
+            }
+        });
+    is_element.then_some((element, axis, argument))
 }
 
 struct LogSumExpParts {
     /// The largest element, or 0 where that is infinite.
     center: NodeId,
-    /// `exp(z - center)`
-    exponential: NodeId,
     /// The sum of the exponentials.
     total: NodeId,
     /// Its logarithm.
@@ -95,7 +104,7 @@ fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId) -> LogSumE
     let rest = graph.map(Function::Add, &[lower, other_tops]);
     let total = graph.map(Function::Add, &[one, rest]);
     let log_total = graph.map(Function::Log1p, &[rest]);
-    LogSumExpParts { center, exponential, total, log_total }
+    LogSumExpParts { center, total, log_total }
 }
 
 /// A maximum or minimum that is NaN where an element is.

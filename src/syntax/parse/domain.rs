@@ -122,6 +122,7 @@ fn extent_too_large(span: Span) -> Diagnostic {
     let message = "this extent is too large";
     Diagnostic::error(Code::NumberTooLarge, span, message)
         .at(format!("the largest is {}", u32::MAX))
+        .help("name the axis, as in `x[K]`: the arrays of the call then say how long it is")
 }
 
 fn not_a_domain(span: Span) -> Diagnostic {
