@@ -73,7 +73,7 @@ impl Writer<'_> {
     fn index(&mut self, of: Axis, axes: &[Axis], there: &[Axis]) -> Option<(String, Vec<Axis>)> {
         let mut found: Vec<(String, Vec<Axis>)> = Vec::new();
         for variable in self.scope.iter().rev() {
-            if !matches!(variable.kind, Kind::Index { of: own, optional } if own == of && (!optional || variable.axes.is_empty()))
+            if !matches!(variable.kind, Kind::Index { of: own, optional } if own == of && (!optional || variable.axes.is_empty() || self.unguarded))
             {
                 continue;
             }

@@ -15,6 +15,8 @@ pub(super) struct Program {
     pub(super) seed: u64,
     /// Whether derivatives are limits of differences.
     pub(super) differentiable: bool,
+    /// Whether the plain evaluator knows the values.
+    pub(super) evaluated: bool,
     /// How the call is made.
     pub(super) choice: usize,
 }
@@ -52,6 +54,7 @@ pub(super) fn write_program(choices: &[u16]) -> Program {
     }
     let visible = (0..axes.len()).collect();
     let tape_fuel = tape.below(60);
+    let unguarded = tape.one_in(8);
     let mut writer = Writer {
         tape,
         axes,
@@ -62,11 +65,20 @@ pub(super) fn write_program(choices: &[u16]) -> Program {
         fresh: 0,
         volume: 1,
         differentiable: true,
+        unguarded,
     };
     let mut text = "const BIAS = 0.7\nconst HALF = BIAS - 0.2\n".to_owned();
     text += &writer.helpers();
     text += &writer.main_loss();
-    Program { text, lengths, examples, seed, differentiable: writer.differentiable, choice }
+    Program {
+        text,
+        lengths,
+        examples,
+        seed,
+        differentiable: writer.differentiable,
+        evaluated: !unguarded,
+        choice,
+    }
 }
 
 fn real(name: &str, axes: &[Axis], low: f64, high: f64) -> Variable {

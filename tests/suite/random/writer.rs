@@ -64,6 +64,8 @@ pub(super) struct Writer<'t> {
     pub(super) volume: usize,
     /// Whether derivatives are limits of differences.
     pub(super) differentiable: bool,
+    /// Whether missing labels of an array may select: what, nobody promises, but all targets select the same.
+    pub(super) unguarded: bool,
 }
 
 /// How many elements an expression may run over in all.
