@@ -6,6 +6,11 @@ pub(crate) fn print() {
     println!("- Machine: {}, {}", processor(), std::env::consts::OS);
     println!("- Features that matter here: {}", features());
     println!("- Date: {}", today());
+    if let Some(load) = load() {
+        println!(
+            "- Load when it began: {load} processes that want to run; on a busy machine the fastest times say most"
+        );
+    }
     println!("- lossc {}, {} threads of which one is used\n", env!("CARGO_PKG_VERSION"), threads());
 }
 
@@ -15,6 +20,12 @@ fn processor() -> String {
         Some(line.split_once(':')?.1.trim().to_owned())
     });
     named.unwrap_or_else(|| format!("a processor of kind {}", std::env::consts::ARCH))
+}
+
+/// The load average of the last minute, where there is one.
+fn load() -> Option<String> {
+    let text = std::fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next().map(str::to_owned)
 }
 
 fn threads() -> usize {

@@ -23,6 +23,8 @@ pub(super) struct Emitter<'a> {
     written: Vec<ArrayId>,
     pub(super) stored: HashMap<NodeId, Stored>,
     bodies: Vec<Body>,
+    /// What each negation negates.
+    negations: HashMap<Value, Value>,
     loops: u32,
 }
 
@@ -42,6 +44,7 @@ impl Emit for Emitter<'_> {
     }
 
     fn emit(&mut self, operation: Operation) -> Value {
+        let operation = self.without_sign(operation);
         // Constants are cheaper to make where they are used than to keep.
         let is_constant =
             matches!(operation, Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_));
@@ -56,6 +59,9 @@ impl Emit for Emitter<'_> {
             return *known;
         }
         let value = self.new_value(self.kind_of(&operation));
+        if let Operation::Negate(of) = operation {
+            self.negations.insert(value, of);
+        }
         let body = self.bodies.last_mut().expect("the program has a body");
         body.statements.push(Statement::Let(value, operation.clone()));
         if !self.is_volatile(&operation) {
@@ -90,6 +96,7 @@ impl<'a> Emitter<'a> {
             written: Vec::new(),
             stored: HashMap::new(),
             bodies: vec![Body::default()],
+            negations: HashMap::new(),
             loops: 0,
         };
         for (index, output) in outputs.iter().enumerate() {
@@ -294,6 +301,17 @@ impl<'a> Emitter<'a> {
             Operation::Load(array, _) => self.program.arrays[array.0 as usize].kind,
             Operation::Select(_, a, _) => self.program.kinds[a.0 as usize],
             _ => operation.kinds().expect("the kind of any other operation is its own").1,
+        }
+    }
+
+    /// The absolute value of a negation as that of what it negates, so that functions of both
+    /// share what they compute of the magnitude.
+    fn without_sign(&self, operation: Operation) -> Operation {
+        match operation {
+            Operation::Absolute(of) => {
+                Operation::Absolute(self.negations.get(&of).copied().unwrap_or(of))
+            }
+            other => other,
         }
     }
 

@@ -126,3 +126,13 @@ fn programs_agree_with_plain_evaluation_on_every_example() {
         }
     }
 }
+
+#[test]
+fn functions_of_a_number_and_its_negation_share_their_magnitude() {
+    let source = Source::Library("binary_cross_entropy_with_logits".to_owned());
+    let model = check(&source).expect("the library is right").models.remove(0);
+    let mut graph = model.graph.clone();
+    let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
+    let program = lower(&mut graph, &[output], Precision::F32, true).program.to_string();
+    assert_eq!(program.matches("= absolute").count(), 1, "{program}");
+}
