@@ -132,6 +132,22 @@ fn half_squared_error_and_its_gradient() {
 }
 
 #[test]
+fn large_logits_cost_cross_entropy_no_digits() {
+    // ln(1 + 1/e), ln(1 + e) and e^-20 to the precision of f32
+    let cases =
+        [([1e4, 9999.0], 0.313_261_7), ([9999.0, 1e4], 1.313_261_7), ([20.0, 0.0], 2.061_153_6e-9)];
+    for body in ["logsumexp(z) - z[y]", "-log_softmax(z)[y]", "-log(softmax(z)[y])"] {
+        let loss = compile::<f32>(&format!("loss l(pred z[K], target y in K) = {body}"));
+        for (logits, want) in cases {
+            let mut values = [0.0f32];
+            let call = loss.call().bind("z", &logits, &[2]).bind("y", &[0_i64][..], &[]);
+            call.values(&mut values).run(Reduction::Sum).unwrap();
+            assert!((values[0] - want).abs() <= 4e-7 * want, "{body}: {}, not {want}", values[0]);
+        }
+    }
+}
+
+#[test]
 fn missing_labels_and_rows_without_weight_add_nothing() {
     let loss = compile::<f32>(CROSS_ENTROPY);
     let mut logits =

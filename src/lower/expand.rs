@@ -2,7 +2,8 @@
 //!
 //! `logsumexp(z)` is `c + log1p(rest)`, where `c` is the largest element (0 if that is infinite) and `rest` the sum
 //! of `exp(z - c)` without one largest element. So `z - logsumexp(z)` loses nothing where it is close to 0: it is
-//! `(z - c) - log1p(rest)`. `softmax(z)` is `exp(z - c) / (1 + rest)`.
+//! `(z - c) - log1p(rest)`, and `logsumexp(z) - a` is `(c - a) + log1p(rest)`, which keeps the digits of large logits.
+//! `softmax(z)` is `exp(z - c) / (1 + rest)`.
 
 use std::collections::HashMap;
 
@@ -24,13 +25,16 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
             }
             Node::Map(Function::Subtract, arguments) => {
                 let [a, b] = [arguments.as_slice()[0], arguments.as_slice()[1]];
-                match logsumexp(graph, b) {
-                    Some((axis, argument)) => {
-                        let parts = logsumexp_parts(graph, axis, expanded[&argument]);
-                        let centered = graph.map(Function::Subtract, &[expanded[&a], parts.center]);
-                        graph.map(Function::Subtract, &[centered, parts.log_total])
-                    }
-                    None => graph.map(Function::Subtract, &[expanded[&a], expanded[&b]]),
+                if let Some((axis, argument)) = logsumexp(graph, b) {
+                    let parts = logsumexp_parts(graph, axis, expanded[&argument]);
+                    let centered = graph.map(Function::Subtract, &[expanded[&a], parts.center]);
+                    graph.map(Function::Subtract, &[centered, parts.log_total])
+                } else if let Some((axis, argument)) = logsumexp(graph, a) {
+                    let parts = logsumexp_parts(graph, axis, expanded[&argument]);
+                    let centered = graph.map(Function::Subtract, &[parts.center, expanded[&b]]);
+                    graph.map(Function::Add, &[centered, parts.log_total])
+                } else {
+                    graph.map(Function::Subtract, &[expanded[&a], expanded[&b]])
                 }
             }
             Node::Map(Function::Exp, arguments) => match softmax(graph, arguments.as_slice()[0]) {
