@@ -148,6 +148,23 @@ fn large_logits_cost_cross_entropy_no_digits() {
 }
 
 #[test]
+fn a_missing_label_of_an_array_selects_no_number() {
+    for target in TARGETS {
+        let text = "loss l(pred z[K], target y[T] in K?) = sum[t in T](z[y[t]])";
+        let loss: Loss<f64> = Compiler::new().target(target).text("test.loss", text).unwrap();
+        for (labels, want) in [([1_i64, 0, 1], 19.0), ([1, -1, 1], f64::NAN)] {
+            let mut values = [0.0];
+            let call = loss.call().bind("z", &[5.0, 7.0], &[2]).bind("y", &labels[..], &[3]);
+            call.values(&mut values).run(Reduction::Sum).unwrap();
+            assert!(
+                values[0] == want || values[0].is_nan() && want.is_nan(),
+                "{target:?}: {values:?}"
+            );
+        }
+    }
+}
+
+#[test]
 fn missing_labels_and_rows_without_weight_add_nothing() {
     let loss = compile::<f32>(CROSS_ENTROPY);
     let mut logits =

@@ -70,39 +70,50 @@ impl Emitter<'_> {
 
     pub(super) fn read(&mut self, input: InputId, subscripts: &[NodeId]) -> Value {
         let array = self.input_array(input);
-        let subscripts: Vec<Subscript> =
+        let subscripts: Vec<(Subscript, Option<Value>)> =
             subscripts.iter().map(|node| self.subscript(*node)).collect();
+        let missing: Vec<Value> = subscripts.iter().filter_map(|(_, missing)| *missing).collect();
+        let subscripts = subscripts.into_iter().map(|(subscript, _)| subscript).collect();
         let element = self.emit(Operation::Load(array, subscripts));
         match self.graph.input(input).kind {
-            InputKind::Real | InputKind::Index { .. } => element,
+            InputKind::Real => missing.into_iter().fold(element, |element, missing| {
+                let nan = self.real(f64::NAN);
+                self.emit(Operation::Select(missing, nan, element))
+            }),
+            InputKind::Index { .. } => element,
             InputKind::Switch => self.nonzero(element),
         }
     }
 
-    pub(super) fn subscript(&mut self, node: NodeId) -> Subscript {
+    /// A place along an axis, and whether the label there is missing, where that can be: what it selects is no number.
+    fn subscript(&mut self, node: NodeId) -> (Subscript, Option<Value>) {
         match self.graph.node(node) {
-            Node::Index(axis) => Subscript::Counter(self.counter(*axis)),
-            Node::Position(position, _) => Subscript::Literal(*position),
+            Node::Index(axis) => (Subscript::Counter(self.counter(*axis)), None),
+            Node::Position(position, _) => (Subscript::Literal(*position), None),
             Node::Read(input, _) => {
                 let label = self.value(node);
-                // A missing label points nowhere: what it would select is not used, but it is read.
                 let optional = matches!(
                     self.graph.input(*input).kind,
                     InputKind::Index { optional: true, .. }
                 );
-                Subscript::Value(if optional { self.nearest_position(label) } else { label })
+                if optional {
+                    self.nearest_position(label)
+                } else {
+                    (Subscript::Value(label), None)
+                }
             }
             _ => {
                 let index = self.value(node);
-                Subscript::Value(self.nearest_position(index))
+                self.nearest_position(index)
             }
         }
     }
 
-    pub(super) fn nearest_position(&mut self, label: Value) -> Value {
+    /// A missing label points nowhere, but memory is read somewhere: at position 0.
+    fn nearest_position(&mut self, label: Value) -> (Subscript, Option<Value>) {
         let zero = self.integer(0);
         let missing = self.emit(Operation::IntegerLess(label, zero));
-        self.emit(Operation::Select(missing, zero, label))
+        (Subscript::Value(self.emit(Operation::Select(missing, zero, label))), Some(missing))
     }
 
     pub(super) fn nonzero(&mut self, real: Value) -> Value {
