@@ -113,7 +113,9 @@ fn draw_reals(
     if input.domain == Some(Domain::Simplex) {
         for row in reals.chunks_mut(row) {
             let sum: f64 = row.iter().sum();
-            row.iter_mut().for_each(|element| *element /= sum);
+            for element in row {
+                *element /= sum;
+            }
         }
     }
     reals

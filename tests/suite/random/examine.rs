@@ -56,19 +56,20 @@ pub(super) fn examine(program: &Program) -> Result<Counts, String> {
     let smooth: Vec<&str> =
         samples.iter().filter(|it| it.smooth).map(|it| it.name.as_str()).collect();
     let wrt: Vec<String> = smooth.iter().map(|name| (*name).to_owned()).collect();
-    let compiler = if program.choice % 3 == 0 { Compiler::new().wrt(wrt) } else { Compiler::new() };
+    let compiler =
+        if program.choice.is_multiple_of(3) { Compiler::new().wrt(wrt) } else { Compiler::new() };
     let Some(native) = compile::<f64>(&compiler, &model)? else { return Ok(Counts::default()) };
     let mut counts = Counts::default();
     if program.evaluated {
         counts.values = against_evaluator(program, &native, &samples, &extents)?;
     }
-    if program.differentiable {
+    if program.differentiable && program.evaluated {
         against_differences(program, &native, &samples, &mut counts)?;
     }
-    if program.choice / 512 % 2 == 0 {
+    if (program.choice / 512).is_multiple_of(2) {
         against_print(&model, &extents, &row(&samples, 0))?;
     }
-    if program.choice / 16 % 4 == 0 {
+    if (program.choice / 16).is_multiple_of(4) {
         spoil(&mut samples, program.seed);
     }
     against_targets::<f64>(program, &compiler, &model, &samples)?;
@@ -180,7 +181,7 @@ fn against_differences(
     for (name, gradient) in loss.gradients().iter().zip(&gradients) {
         let place = samples.iter().position(|it| it.name == *name).expect("an input");
         let sample = &samples[place];
-        let mut random = Random(program.seed ^ 99);
+        let mut random = Random(program.seed ^ 0x63);
         let direction: Vec<f64> = sample.elements.iter().map(|_| random.inside() - 0.45).collect();
         let mut moved = |by: f64| {
             let mut moved = samples.to_vec();
@@ -229,8 +230,9 @@ fn all_bits<T: Element>(
     let names = loss.gradients();
     let mut gradients: Vec<Vec<T>> =
         names.iter().map(|name| vec![T::default(); elements_of(samples, name)]).collect();
-    let mut call = bind(loss, samples, &bound, program.choice / 64 % 2 == 0).values(&mut values);
-    if program.choice / 128 % 4 == 0 {
+    let mut call =
+        bind(loss, samples, &bound, (program.choice / 64).is_multiple_of(2)).values(&mut values);
+    if (program.choice / 128).is_multiple_of(4) {
         call = call.sample_weights(&weights);
     }
     for (name, gradient) in names.iter().zip(&mut gradients) {

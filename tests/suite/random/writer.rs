@@ -64,7 +64,8 @@ pub(super) struct Writer<'t> {
     pub(super) volume: usize,
     /// Whether derivatives are limits of differences.
     pub(super) differentiable: bool,
-    /// Whether missing labels of an array may select: what, nobody promises, but all targets select the same.
+    /// Whether missing labels of an array may select: what, nobody promises (the value takes element 0, the
+    /// gradient leaves it out), but all targets select the same.
     pub(super) unguarded: bool,
 }
 
