@@ -47,7 +47,7 @@ fn print_compile_times() {
     println!("## Compile time\n");
     println!(
         "Milliseconds from text to callable, values and default gradients, f32, in a process that has compiled before; \
-         of {COMPILATIONS} times each. The parts are of the fastest. Front: parsed and checked. Middle: stabilized, differentiated, lowered \
+         medians and fastest of {COMPILATIONS}. The parts are of the fastest. Front: parsed and checked. Middle: stabilized, differentiated, lowered \
          to loops. Machine: Cranelift, until the code can be called.\n"
     );
     println!("| loss | median | fastest | front | middle | machine |");
