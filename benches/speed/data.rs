@@ -108,7 +108,9 @@ fn reals(graph: &Graph, input: &Input, count: usize, row: usize, random: &mut Ra
             let mut data: Vec<f32> = (0..count).map(|_| nearest(random.unit())).collect();
             for row in data.chunks_mut(row) {
                 let sum: f32 = row.iter().sum();
-                row.iter_mut().for_each(|element| *element /= sum);
+                for element in row {
+                    *element /= sum;
+                }
             }
             data
         }
@@ -138,7 +140,7 @@ impl Random {
 
     fn below(&mut self, count: usize) -> i32 {
         let count = u64::try_from(count).expect("small");
-        i32::try_from(u64::from(self.bits()) * count >> 32).expect("small")
+        i32::try_from((u64::from(self.bits()) * count) >> 32).expect("small")
     }
 }
 

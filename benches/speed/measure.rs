@@ -38,7 +38,7 @@ pub(crate) fn alternate<const N: usize>(mut runs: [&mut dyn FnMut() -> f64; N]) 
     seconds.map(Times::of)
 }
 
-fn sample(run: &mut &mut dyn FnMut() -> f64, count: u32) -> f64 {
+fn sample(run: &mut dyn FnMut() -> f64, count: u32) -> f64 {
     let start = Instant::now();
     for _ in 0..count {
         run();
