@@ -17,8 +17,6 @@ mod index;
 mod input;
 mod reduction;
 mod scope;
-#[cfg(test)]
-mod tests;
 mod types;
 
 use std::path::PathBuf;

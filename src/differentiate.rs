@@ -1,7 +1,7 @@
 //! Reverse-mode differentiation: in come a value and inputs, out come gradients as roots of the same graph.
 //!
 //! An adjoint of a node has only axes of that node: it is summed over those that an argument lacks. Adjoints
-//! carry the condition under which the node mattered (see [`adjoint`]), so nothing of a branch that is
+//! carry the condition under which the node mattered (see `adjoint`), so nothing of a branch that is
 //! not taken reaches a gradient. The derivatives are rows of [`crate::builtins`]; what is stated here are the
 //! kinks, the products with logarithms and the reductions.
 

@@ -201,7 +201,7 @@ impl Graph {
     /// The first axis for an index over this extent that is not to be avoided. Indices that are never
     /// in scope together share an axis, so that equal reductions become equal nodes.
     pub fn index_axis(&mut self, extent: ExtentId, avoid: AxisSet) -> AxisId {
-        (0..)
+        (0..=u32::MAX)
             .map(|number| self.find_axis(extent, AxisKind::Index(number)))
             .find(|axis| !avoid.contains(*axis) || axis.index() > AXIS_LIMIT)
             .expect("there are more numbers than axes")

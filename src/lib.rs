@@ -60,8 +60,8 @@ pub mod machine;
 pub mod call;
 pub mod compile;
 
-pub use call::{CallError, Loss, Reduction};
-pub use compile::{CompileError, Compiler};
+pub use call::{Call, CallError, Element, Loss, Reduction, Summary};
+pub use compile::{CompileError, Compiler, Target};
 
 /// The README's code runs as it stands there.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 //! Graph to loops: what is fused, stored or recomputed, and which axis runs in lanes.
 //!
-//! The batch is nothing special: it is the outermost axis. [`schedule`] runs the axes from the outside in; at
+//! The batch is nothing special: it is the outermost axis. `schedule` runs the axes from the outside in; at
 //! each axis it counts, for every node, the reductions over that axis on its way from the inputs. That is
 //! the node's stage, and one loop a stage holds all that have the axis. What a later loop needs of an
 //! earlier one is recomputed if cheap, else stored. The innermost loops run in lanes.

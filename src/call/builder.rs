@@ -89,7 +89,7 @@ impl<'c, T: Element> Call<'c, T> {
     }
 
     /// Sets a param or a learned input: to a number, which fills an array, or a switch, or a slice for
-    /// one with a single axis.
+    /// one with a single axis, or of one element for one without axes.
     pub fn set(mut self, name: &str, value: impl Into<Setting<'c, T>>) -> Self {
         let value = value.into();
         let given = self.settable(name).and_then(|id| {
@@ -100,7 +100,8 @@ impl<'c, T: Element> Call<'c, T> {
             match value {
                 Setting::Number(number) => self.give(id, Given::Number(number), Shape::default()),
                 Setting::Elements(data) => {
-                    let shape = Shape::new(&[data.len()]).unwrap_or_default();
+                    let alone = input.axes.is_empty() && data.len() == 1;
+                    let shape = Shape::new(&[data.len()]).filter(|_| !alone).unwrap_or_default();
                     self.give(id, Given::Elements(data), shape)
                 }
             }

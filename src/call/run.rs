@@ -309,7 +309,9 @@ impl<T: Element> Call<'_, T> {
             }
             if let Some(gradient) = &mut self.slots[id.index()].gradient {
                 for (element, sum) in gradient.iter_mut().zip(sums.by_ref()) {
-                    *element = T::from_f64(sum * scale);
+                    // Where nothing counts the scale is infinite, and nothing is still nothing.
+                    let scaled = if *sum == 0.0 { *sum } else { sum * scale };
+                    *element = T::from_f64(scaled);
                 }
             }
         }

@@ -172,6 +172,12 @@ impl<T: Element> Call<'_, T> {
                 InputKind::Real | InputKind::Switch => None,
             };
             let axes = input.axes.iter().map(|axis| graph.axis(*axis).extent);
+            let own = axes.clone().filter_map(|extent| extents.get(extent));
+            let bytes =
+                own.map(|length| length.max(1)).try_fold(size_of::<f64>(), usize::checked_mul);
+            if bytes.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+                return Err(CallError::TooLarge { name: format!("`{}`", input.name) });
+            }
             for extent in axes.chain(label) {
                 let Some(length) = extents.get(extent) else {
                     return Err(CallError::UnknownExtent {

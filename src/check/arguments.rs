@@ -258,12 +258,12 @@ impl Checker<'_> {
     pub(super) fn adapt(
         &mut self,
         parameter: &Parameter<'_>,
-        placed: Placed,
+        placed: &Placed,
         bound: &BoundAxes,
         hidden: &[(AxisId, AxisId)],
         file: FileIndex,
     ) -> Outcome<Value> {
-        self.check_index_domain(parameter, &placed, bound, file)?;
+        self.check_index_domain(parameter, placed, bound, file)?;
         let own: Vec<AxisId> = parameter
             .axes
             .iter()

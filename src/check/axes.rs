@@ -73,12 +73,7 @@ impl Checker<'_> {
     }
 
     /// Takes the named indices of brackets out of scope.
-    pub(super) fn unbind(
-        &mut self,
-        scope: &mut Scope,
-        binders: &Binders,
-        axes: Option<&Vec<AxisId>>,
-    ) {
+    pub(super) fn unbind(scope: &mut Scope, binders: &Binders, axes: Option<&Vec<AxisId>>) {
         let Some(axes) = axes else { return };
         for (item, axis) in binders.items.iter().zip(axes) {
             if let Some(name) = &item.index {

@@ -219,11 +219,11 @@ impl Checker<'_> {
         let mut guards = Vec::new();
         for (parameter, given) in callee.parameters.iter().zip(given) {
             let value = match given {
-                Some(placed) => self.adapt(parameter, placed, &bound, &hidden, callee.file)?,
+                Some(placed) => self.adapt(parameter, &placed, &bound, &hidden, callee.file)?,
                 None => self.default_of(&mut inner, parameter)?,
             };
             if value.axes.is_empty()
-                && self.declares_optional(parameter)
+                && Self::declares_optional(parameter)
                 && self.is_optional(value.node)
                 && !self.own_labels.contains(&value.node)
             {
@@ -267,7 +267,7 @@ impl Checker<'_> {
             .help("reduce it inside, or declare its parameter without that axis: a call maps over the axes that are not declared")
     }
 
-    fn declares_optional(&self, parameter: &Parameter<'_>) -> bool {
+    fn declares_optional(parameter: &Parameter<'_>) -> bool {
         let domain = parameter.declaration.and_then(|declaration| declaration.domain.as_ref());
         domain.is_some_and(|domain| {
             matches!(domain.kind, ast::DomainKind::Index { optional: true, .. })

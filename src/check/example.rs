@@ -208,7 +208,7 @@ impl ExampleChecker<'_, '_> {
     fn wrong_depth<T>(&mut self, id: InputId, span: Span) -> Outcome<T> {
         let input = self.graph.input(id);
         let (name, rank, declared) = (input.name.clone(), input.axes.len(), input.span);
-        let axes = self.numbers.axes_names(self.graph, &input.axes);
+        let axes = axes_names(self.graph, &input.axes);
         let wanted =
             if rank == 0 { "a single number".to_owned() } else { format!("a list over {axes}") };
         self.numbers.report(
@@ -348,10 +348,8 @@ impl ExampleChecker<'_, '_> {
     }
 }
 
-impl Checker<'_> {
-    fn axes_names(&self, graph: &Graph, axes: &[crate::graph::AxisId]) -> String {
-        let names: Vec<String> =
-            axes.iter().map(|axis| graph.extent(graph.axis(*axis).extent).to_string()).collect();
-        format!("[{}]", names.join(", "))
-    }
+fn axes_names(graph: &Graph, axes: &[crate::graph::AxisId]) -> String {
+    let names: Vec<String> =
+        axes.iter().map(|axis| graph.extent(graph.axis(*axis).extent).to_string()).collect();
+    format!("[{}]", names.join(", "))
 }

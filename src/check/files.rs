@@ -36,7 +36,7 @@ struct File {
 /// All files of a program. The prelude comes with every one of them.
 pub(super) struct Files {
     sources: Sources,
-    files: Vec<File>,
+    list: Vec<File>,
     root: Option<FileIndex>,
     prelude: Option<FileIndex>,
 }
@@ -54,7 +54,7 @@ impl Files {
     }
 
     pub(super) fn ast(&self, file: FileIndex) -> &ast::File {
-        &self.files[file.0].ast
+        &self.list[file.0].ast
     }
 
     pub(super) fn into_sources(self) -> Sources {
@@ -64,7 +64,7 @@ impl Files {
     /// The item of a name: in the file, then in what it uses, then in the prelude.
     pub(super) fn find(&self, file: FileIndex, name: &str) -> Option<Found<'_>> {
         self.in_sight(file).find_map(|file| {
-            let known = &self.files[file.0];
+            let known = &self.list[file.0];
             known.names.get(name).map(|index| Found { file, item: &known.ast.items[*index] })
         })
     }
@@ -72,7 +72,7 @@ impl Files {
     /// The names of all items that a file can see.
     pub(super) fn names(&self, file: FileIndex) -> impl Iterator<Item = &str> {
         self.in_sight(file).flat_map(|file| {
-            self.files[file.0]
+            self.list[file.0]
                 .ast
                 .items
                 .iter()
@@ -82,11 +82,11 @@ impl Files {
 
     /// Whether names may be missing because what should define them could not be read.
     pub(super) fn lacks_items(&self, file: FileIndex) -> bool {
-        self.files[file.0].lacks_items
+        self.list[file.0].lacks_items
     }
 
     fn in_sight(&self, file: FileIndex) -> impl Iterator<Item = FileIndex> {
-        std::iter::once(file).chain(self.files[file.0].uses.iter().copied()).chain(self.prelude)
+        std::iter::once(file).chain(self.list[file.0].uses.iter().copied()).chain(self.prelude)
     }
 }
 
@@ -102,7 +102,7 @@ pub(super) fn item_name(item: &ast::Item) -> Option<&ast::Name> {
 
 /// Reads the root and what it uses, with the mistakes found on the way.
 pub(super) fn load(source: &Source) -> (Files, Vec<Diagnostic>) {
-    let files = Files { sources: Sources::default(), files: Vec::new(), root: None, prelude: None };
+    let files = Files { sources: Sources::default(), list: Vec::new(), root: None, prelude: None };
     let mut loader = Loader { files, diagnostics: Vec::new(), open: Vec::new(), tree: None };
     loader.load_prelude();
     loader.files.root = loader.load_root(source);
@@ -133,7 +133,7 @@ struct Loader {
 impl Loader {
     fn load_root(&mut self, source: &Source) -> Option<FileIndex> {
         match source {
-            Source::Text { name, text } => self.load_file(Origin::Text, name, text.clone()),
+            Source::Text { name, text } => Some(self.load_file(Origin::Text, name, text.clone())),
             Source::Library(name) => {
                 let Some(shipped) = library::find(name) else {
                     let file = self.files.sources.add("<library>", "");
@@ -141,7 +141,11 @@ impl Loader {
                     self.diagnostics.push(unknown_library(name, span));
                     return None;
                 };
-                self.load_file(Origin::Library(shipped.name), shipped.path, shipped.text.to_owned())
+                Some(self.load_file(
+                    Origin::Library(shipped.name),
+                    shipped.path,
+                    shipped.text.to_owned(),
+                ))
             }
             Source::Path(path) => {
                 let shown = path.display().to_string();
@@ -150,7 +154,7 @@ impl Loader {
                 match (origin, text) {
                     (Ok(origin), Ok(text)) => {
                         self.tree = origin.parent().map(Path::to_path_buf);
-                        self.load_file(Origin::Disk(origin), &shown, text)
+                        Some(self.load_file(Origin::Disk(origin), &shown, text))
                     }
                     (_, text) => {
                         let file = self.files.sources.add(shown.clone(), "");
@@ -174,12 +178,12 @@ impl Loader {
         let ast = prelude(id, &self.files.sources);
         let names = self.collect_names(&ast);
         let (origin, uses) = (Origin::Library(shipped.name), Vec::new());
-        self.files.prelude = Some(FileIndex(self.files.files.len()));
-        self.files.files.push(File { origin, ast, uses, lacks_items: false, names });
+        self.files.prelude = Some(FileIndex(self.files.list.len()));
+        self.files.list.push(File { origin, ast, uses, lacks_items: false, names });
     }
 
     /// Parses a file and follows its uses.
-    fn load_file(&mut self, origin: Origin, name: &str, text: String) -> Option<FileIndex> {
+    fn load_file(&mut self, origin: Origin, name: &str, text: String) -> FileIndex {
         let id = self.files.sources.add(name, text);
         let (ast, errors) = syntax::parse::parse_items(id, &self.files.sources);
         self.open.push(origin.clone());
@@ -202,8 +206,8 @@ impl Loader {
         }
         self.open.pop();
         let names = self.collect_names(&ast);
-        self.files.files.push(File { origin, ast: Arc::new(ast), uses, lacks_items, names });
-        Some(FileIndex(self.files.files.len() - 1))
+        self.files.list.push(File { origin, ast: Arc::new(ast), uses, lacks_items, names });
+        FileIndex(self.files.list.len() - 1)
     }
 
     /// A name that two files define.
@@ -211,7 +215,7 @@ impl Loader {
         let names = self.files.ast(b).items.iter().filter_map(item_name);
         names
             .map(|name| &name.text)
-            .find(|name| self.files.files[a.0].names.contains_key(*name))
+            .find(|name| self.files.list[a.0].names.contains_key(*name))
             .cloned()
     }
 
@@ -246,11 +250,11 @@ impl Loader {
             );
             return None;
         }
-        if let Some(known) = self.files.files.iter().position(|file| file.origin == origin) {
+        if let Some(known) = self.files.list.iter().position(|file| file.origin == origin) {
             return Some(FileIndex(known));
         }
         match text {
-            Ok(text) => self.load_file(origin, &name, text),
+            Ok(text) => Some(self.load_file(origin, &name, text)),
             Err(reason) => {
                 self.diagnostics.push(unreadable(&name, &reason, used.span));
                 None

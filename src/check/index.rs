@@ -97,7 +97,7 @@ impl Checker<'_> {
             index.span,
             format!("this is {found}, not an index into axis {axis}"),
         )
-        .at(format!("{found}"))
+        .at(found.clone())
         .label(array.span, format!("its axis {axis} is indexed"))
         .help(format!(
             "index with `i` of `[i in {axis}]`, an input declared `in {axis}`, or a whole number"
@@ -158,7 +158,7 @@ impl Checker<'_> {
         let bound = self.bind(scope, binders);
         let value =
             bound.as_ref().map_err(|reported| *reported).and_then(|_| self.expression(scope, body));
-        self.unbind(scope, binders, bound.as_ref().ok());
+        Self::unbind(scope, binders, bound.as_ref().ok());
         let (axes, value) = (bound?, value?);
         let axes: Vec<AxisId> = axes.into_iter().chain(value.axes).collect();
         Ok(self.whole(Value { node: value.node, axes }))

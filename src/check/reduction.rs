@@ -33,7 +33,7 @@ impl Checker<'_> {
             Some(binders) => {
                 let axes = self.bind(scope, binders)?;
                 let reduced = self.over_bound_axes(scope, name, binders, &axes, arguments);
-                self.unbind(scope, binders, Some(&axes));
+                Self::unbind(scope, binders, Some(&axes));
                 reduced?
             }
         };
@@ -131,7 +131,7 @@ impl Checker<'_> {
         })
     }
 
-    /// softmax and log_softmax: one axis, which stays.
+    /// `softmax` and `log_softmax`: one axis, which stays.
     fn along_axis(
         &mut self,
         name: &Name,

@@ -198,14 +198,14 @@ impl Builder {
         let other = graph.index_axis(graph.axis(axis).extent, graph.axes(a).with(axis));
         let [here, there] = [axis, other].map(|axis| graph.intern(Node::Index(axis)));
         let b = graph.substitute(a, &[(axis, there)]);
-        let order = if choice % 2 == 0 { [here, there] } else { [there, here] };
+        let order = if choice.is_multiple_of(2) { [here, there] } else { [there, here] };
         let element = graph.intern(Node::Read(self.matrix, order.into()));
         let differs = graph.map(Function::Less, &[here, there]);
         let gap = self.formula("tanh(a - b)", &[a, b]);
         let pair = self.formula("a * b", &[element, gap]);
         let graph = &mut self.world.graph;
         let zero = graph.number(0.0);
-        let pair = if choice % 3 == 0 { graph.select(differs, pair, zero) } else { pair };
+        let pair = if choice.is_multiple_of(3) { graph.select(differs, pair, zero) } else { pair };
         let reduction = if choice % 4 < 2 { Reduction::Sum } else { Reduction::LogSumExp };
         let bound = if choice % 5 < 3 { other } else { axis };
         let joined = graph.reduce(reduction, bound, pair);

@@ -1,3 +1,5 @@
+//! Derivatives of small expressions, against what they are on paper.
+
 use super::*;
 use crate::formula::Formula;
 use crate::graph::world::World;

@@ -1,3 +1,5 @@
+//! Interning, types and axes of small graphs.
+
 use super::*;
 
 /// A graph with the reals `x[K]` and `y[K]`.

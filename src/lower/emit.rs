@@ -272,7 +272,7 @@ impl<'a> Emitter<'a> {
                     stored.axes.iter().map(|axis| if *axis == from { to } else { *axis }).collect();
                 let subscripts = self.counters(&axes);
                 let loaded = self.emit(Operation::Load(stored.array, subscripts));
-                self.from_element(argument, loaded)
+                self.stored_element(argument, loaded)
             }
             Node::Reduce(..) => unreachable!("a reduction gets its value from its loop"),
         }

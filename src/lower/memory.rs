@@ -38,7 +38,7 @@ impl Emitter<'_> {
         let (array, axes) = (stored.array, stored.axes.clone());
         let subscripts = self.counters(&axes);
         let element = self.emit(Operation::Load(array, subscripts));
-        self.from_element(node, element)
+        self.stored_element(node, element)
     }
 
     pub(super) fn store_element(&mut self, node: NodeId, value: Value) {
@@ -57,7 +57,7 @@ impl Emitter<'_> {
         self.emit(Operation::Select(value, one, zero))
     }
 
-    pub(super) fn from_element(&mut self, node: NodeId, element: Value) -> Value {
+    pub(super) fn stored_element(&mut self, node: NodeId, element: Value) -> Value {
         if self.graph.ty(node) == Type::Bool { self.nonzero(element) } else { element }
     }
 

@@ -1,3 +1,5 @@
+//! Lowered programs through the interpreter, against the plain evaluation of their graphs.
+
 use super::*;
 use crate::check::{Source, check};
 use crate::evaluate;

@@ -1,3 +1,5 @@
+//! How gradients and signatures read.
+
 use super::*;
 use crate::check::{Source, check};
 use crate::model::Model;

@@ -1,3 +1,5 @@
+//! Rules fire, keep meanings, and end.
+
 use super::*;
 use crate::evaluate::{Environment, evaluate};
 use crate::formula::Formula;

@@ -28,6 +28,9 @@ enum Called {
     Free(AxisId),
 }
 
+/// The numbers of nodes, by what their free axes are.
+type Seen = HashMap<(NodeId, Vec<(AxisId, Called)>), usize>;
+
 impl Meaning {
     fn number(&mut self, word: String, parts: Vec<usize>) -> usize {
         let next = self.known.len();
@@ -36,7 +39,7 @@ impl Meaning {
 
     fn of(&mut self, graph: &Graph, root: NodeId) -> usize {
         let free: Vec<(AxisId, Called)> = Vec::new();
-        self.visit(graph, root, &free, &mut HashMap::new())
+        self.visit(graph, root, &free, &mut Seen::new())
     }
 
     /// Test programs are shallow, so recursion is safe here.
@@ -45,7 +48,7 @@ impl Meaning {
         graph: &Graph,
         id: NodeId,
         bound: &[(AxisId, Called)],
-        seen: &mut HashMap<(NodeId, Vec<(AxisId, Called)>), usize>,
+        seen: &mut Seen,
     ) -> usize {
         let axes = graph.axes(id);
         let bound: Vec<(AxisId, Called)> =

@@ -1,3 +1,5 @@
+//! Calls that do not fit: what is said, and that nothing is written.
+
 use super::standin::{cross_entropy, plain, scaled};
 use crate::call::{Call, Reduction};
 

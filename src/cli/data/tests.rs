@@ -1,3 +1,5 @@
+//! Data files of every format, good and bad, and what is read from them.
+
 use proptest::prelude::*;
 
 use super::*;
