@@ -268,7 +268,12 @@ impl Checker<'_> {
     }
 
     fn warn_of_unused(&mut self, loss: &ast::Loss, roots: &[Option<NodeId>]) {
-        let roots: Vec<NodeId> = roots.iter().flatten().copied().collect();
+        let mut roots: Vec<NodeId> = roots.iter().flatten().copied().collect();
+        for input in self.graph.input_ids() {
+            let input = self.graph.input(input);
+            roots.extend(input.default);
+            roots.extend(input.domain.iter().flat_map(crate::domain::bounds));
+        }
         let mut used = vec![false; self.graph.input_ids().count()];
         for id in self.graph.reachable(&roots) {
             if let Node::Read(input, _) = self.graph.node(id) {

@@ -199,6 +199,10 @@ impl Checker<'_> {
         if crate::library::find(text).is_some() {
             return diagnostic.help(format!("it is in the shipped library: `use {text};`"));
         }
+        if matches!(text.as_str(), "cumsum" | "sort" | "rank" | "shift" | "fold") {
+            return diagnostic
+                .help("functions that run along an axis in order are not in the language yet");
+        }
         diagnostic.help("define it with `fn`, or bring it in with `use`")
     }
 

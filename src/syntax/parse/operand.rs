@@ -55,6 +55,9 @@ impl Builder<'_> {
 
     /// An operand of a chain.
     pub(super) fn operand(self, pair: Pair<'_>) -> Result<Tree, Diagnostic> {
+        if pair.as_rule() == Rule::block {
+            return self.block(pair);
+        }
         if pair.as_rule() == Rule::conditional {
             return self.conditional(pair);
         }
