@@ -85,7 +85,7 @@ fn every_module_uses_only_those_above_it() {
             match place(used) {
                 Some(other) if other <= own => {}
                 Some(_) => {
-                    wrong.push(format!("{}: uses `{used}`, which stands below it", source.path))
+                    wrong.push(format!("{}: uses `{used}`, which stands below it", source.path));
                 }
                 None => wrong.push(format!("{}: `crate::{used}` is no module", source.path)),
             }
