@@ -20,9 +20,9 @@ use crate::loops::{Accumulator, Join, Kind, Loop, Operation, PARTIALS, Statement
 /// partial results.
 const TINY_BODY: usize = 12;
 /// Bodies of at most so many operations get four copies: more gain nothing.
-const SMALL_BODY: usize = 48;
+const SMALL_BODY: usize = 24;
 /// Bodies of at most so many operations get two copies.
-const MEDIUM_BODY: usize = 120;
+const MEDIUM_BODY: usize = 48;
 
 /// A stretch of the iterations, run in trips of `copies` vectors of `width` lanes.
 #[derive(Clone, Copy, Debug)]

@@ -27,7 +27,7 @@ impl Writer<'_> {
                 }
                 Kind::Truth => {}
                 Kind::Index { of, optional } => {
-                    self.index_leaves(variable, of, optional, axes, &mut found)
+                    self.index_leaves(variable, of, optional, axes, &mut found);
                 }
             }
         }
@@ -55,7 +55,7 @@ impl Writer<'_> {
         let mut brought: Vec<Axis> = rest.to_vec();
         let mut indices = Vec::new();
         for of in &variable.axes[..taken] {
-            let (index, own) = self.index(*of, axes, &brought)?;
+            let (index, own) = self.index(*of, axes, &brought);
             brought.extend(own);
             indices.push(index);
         }
@@ -70,7 +70,7 @@ impl Writer<'_> {
     }
 
     /// An index into an axis, and the axes that it brings along: of those wanted, none that is there already.
-    fn index(&mut self, of: Axis, axes: &[Axis], there: &[Axis]) -> Option<(String, Vec<Axis>)> {
+    fn index(&mut self, of: Axis, axes: &[Axis], there: &[Axis]) -> (String, Vec<Axis>) {
         let mut found: Vec<(String, Vec<Axis>)> = Vec::new();
         for variable in self.scope.iter().rev() {
             if !matches!(variable.kind, Kind::Index { of: own, optional } if own == of && (!optional || variable.axes.is_empty() || self.unguarded))
@@ -100,13 +100,10 @@ impl Writer<'_> {
             if !plain.is_empty() && !first.0.starts_with(|c: char| c.is_ascii_digit()) {
                 let other = (*self.tape.choose(&plain)).clone();
                 let condition = self.truth(&[], 0);
-                return Some((
-                    format!("if {condition} {{ {} }} else {{ {other} }}", first.0),
-                    vec![],
-                ));
+                return (format!("if {condition} {{ {} }} else {{ {other} }}", first.0), vec![]);
             }
         }
-        Some(first)
+        first
     }
 
     fn index_leaves(
@@ -217,16 +214,12 @@ impl Writer<'_> {
     fn index_comparison(&mut self, axes: &[Axis]) -> String {
         let visible = self.visible.clone();
         let of = *self.tape.choose(&visible);
-        let (Some((a, brought)), sign) =
-            (self.index(of, axes, &[]), *self.tape.choose(&["==", "!=", "<", "<=", ">", ">="]))
-        else {
-            return "true".into();
-        };
+        let (a, _) = self.index(of, axes, &[]);
+        let sign = *self.tape.choose(&["==", "!=", "<", "<=", ">", ">="]);
         if a.starts_with(|c: char| c.is_ascii_digit()) {
             return "true".into();
         }
-        let Some((b, _)) = self.index(of, axes, axes) else { return "true".into() };
-        let _ = brought;
+        let (b, _) = self.index(of, axes, axes);
         format!("{a} {sign} {b}")
     }
 

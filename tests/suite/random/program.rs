@@ -294,8 +294,9 @@ impl Writer<'_> {
                 axes.push(*self.tape.choose(&visible));
             }
             let optional = self.tape.one_in(2);
-            let shape =
-                axes.iter().map(|axis| format!("[{}]", self.axes[*axis].name)).collect::<String>();
+            let shape = axes
+                .first()
+                .map_or_else(String::new, |axis| format!("[{}]", self.axes[*axis].name));
             let name = format!("label{at}");
             let kind = Kind::Index { of, optional };
             let mark = if optional { "?" } else { "" };

@@ -191,7 +191,7 @@ impl Writer<'_> {
             let value = self.real(&own, depth);
             let text = format!("let {name} = {}; ", value.text);
             let kind = Kind::Real { low: value.low, high: value.high };
-            let ordered = if own.len() == 1 { 1 } else { 0 };
+            let ordered = usize::from(own.len() == 1);
             self.scope.push(Variable { name, kind, axes: own, ordered, modelled });
             return text;
         }
@@ -328,7 +328,7 @@ impl Writer<'_> {
         }
     }
 
-    /// softmax and log_softmax.
+    /// `softmax` and `log_softmax`.
     fn along(&mut self, axes: &[Axis], depth: usize) -> Term {
         if axes.is_empty() {
             return self.reduction(axes, depth);
