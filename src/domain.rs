@@ -43,6 +43,22 @@ pub fn first_outside<T: Copy + Into<f64>>(
     }
 }
 
+/// Whether a number can lie inside, as far as the bounds that `value` knows tell. One number may be part
+/// of a simplex if it lies between 0 and 1.
+pub fn may_contain(domain: &Domain, number: f64, value: impl Fn(NodeId) -> Option<f64>) -> bool {
+    let known: Vec<Option<f64>> = bounds(domain).into_iter().map(value).collect();
+    match domain {
+        Domain::Simplex => (0.0..=1.0).contains(&number),
+        Domain::Set(_) if known.contains(&None) => true,
+        Domain::Set(_) | Domain::Interval { .. } | Domain::Whole { .. } => {
+            let unknown = [f64::NEG_INFINITY, f64::INFINITY].into_iter().cycle();
+            let limits: Vec<f64> =
+                known.iter().zip(unknown).map(|(known, limit)| known.unwrap_or(limit)).collect();
+            first_outside(domain, &limits, &[number], 1).is_none()
+        }
+    }
+}
+
 fn first<T: Copy + Into<f64>>(
     elements: &[T],
     belongs: impl Fn(f64) -> bool,

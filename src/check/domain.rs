@@ -6,6 +6,7 @@ use super::scope::Scope;
 use super::{Checker, Outcome};
 use crate::builtins::Function;
 use crate::diagnostic::{Code, Diagnostic, Span};
+use crate::domain;
 use crate::graph::{Domain, Node, NodeId, Role, Type};
 use crate::syntax::ast::{self, DomainKind, Expr, InputDeclaration};
 
@@ -110,7 +111,7 @@ impl Checker<'_> {
         let known = self.domain(&mut Scope::new(file), domain);
         self.diagnostics.truncate(before);
         let Ok(Some(bounds)) = known else { return Ok(()) };
-        if bounds.may_contain(number, |bound| self.constant_number(bound)) {
+        if domain::may_contain(&bounds, number, |bound| self.constant_number(bound)) {
             return Ok(());
         }
         let name = &declaration.name.text;

@@ -6,6 +6,7 @@ use super::files::{FileIndex, Files};
 use super::scope::Scope;
 use super::{Checker, Outcome, Reported};
 use crate::diagnostic::{Code, Diagnostic, Span, suggest};
+use crate::domain;
 use crate::evaluate::evaluate_constant;
 use crate::graph::{ExtentId, Graph, InputId, InputKind, Role};
 use crate::model::{Example, Model, Tensor};
@@ -307,8 +308,9 @@ impl ExampleChecker<'_, '_> {
         }
         let graph = self.graph;
         let Some(domain) = &input.domain else { return Ok(()) };
-        let outside =
-            |number: &&f64| !domain.may_contain(**number, |bound| evaluate_constant(graph, bound));
+        let outside = |number: &&f64| {
+            !domain::may_contain(domain, **number, |bound| evaluate_constant(graph, bound))
+        };
         let Some(number) = tensor.data.iter().find(outside) else { return Ok(()) };
         self.numbers.report(
             Diagnostic::error(

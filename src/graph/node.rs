@@ -327,27 +327,3 @@ pub enum Domain {
     /// Numbers from 0 that sum to 1 along the last axis.
     Simplex,
 }
-
-impl Domain {
-    /// Whether a number lies inside, as far as the bounds that `value` knows tell.
-    pub fn may_contain(&self, number: f64, value: impl Fn(NodeId) -> Option<f64>) -> bool {
-        match self {
-            Self::Interval { low, low_open, high, high_open } => {
-                let above = value(*low)
-                    .is_none_or(|low| if *low_open { number > low } else { number >= low });
-                let below = value(*high)
-                    .is_none_or(|high| if *high_open { number < high } else { number <= high });
-                above && below
-            }
-            Self::Set(members) => {
-                members.iter().any(|member| value(*member).is_none_or(|member| member == number))
-            }
-            Self::Whole { low, high } => {
-                let above = value(*low).is_none_or(|low| number >= low);
-                let below = high.and_then(&value).is_none_or(|high| number <= high);
-                number.fract() == 0.0 && above && below
-            }
-            Self::Simplex => (0.0..=1.0).contains(&number),
-        }
-    }
-}

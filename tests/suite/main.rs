@@ -4,6 +4,7 @@ mod bad;
 mod call;
 mod cli;
 mod diagnostics;
+mod examples;
 mod house;
 mod middle;
 mod oracle;

@@ -101,6 +101,8 @@ impl<'a> Place<'a> {
         for (rule, word) in WORDS {
             let hidden = match rule {
                 Rule::name => self.wants_operand() || self.wants(Rule::axis),
+                // A block is one of the expressions.
+                Rule::block => self.wants_operand(),
                 Rule::arguments | Rule::if_word | Rule::in_word => {
                     after_operand || self.wants_operand() || self.wants(Rule::axes)
                 }
