@@ -62,7 +62,7 @@ pub(crate) fn parse_mapping(text: &str) -> Result<Mapping, String> {
     if columns.iter().any(String::is_empty) {
         return Err("a column has no name; write such as logits=a,b,c".to_owned());
     }
-    if let Some(second) = columns.iter().find(|column| column.contains('=')) {
+    if let Some(second) = columns.iter().skip(1).find(|column| column.contains('=')) {
         return Err(format!("`{second}` is another mapping: give it a `--map` of its own"));
     }
     Ok(Mapping { input, columns })
