@@ -34,7 +34,14 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
                     let centered = graph.map(Function::Subtract, &[parts.center, expanded[&b]]);
                     graph.map(Function::Add, &[centered, parts.log_total])
                 } else {
-                    graph.map(Function::Subtract, &[expanded[&a], expanded[&b]])
+                    let plain = graph.map(Function::Subtract, &[expanded[&a], expanded[&b]]);
+                    match softmax_less_one_hot(graph, a, b) {
+                        Some((element, axis, argument, here)) => {
+                            let parts = logsumexp_parts(graph, axis, expanded[&argument]);
+                            less_one(graph, &parts, expanded[&element], expanded[&here], plain)
+                        }
+                        None => plain,
+                    }
                 }
             }
             Node::Map(Function::Exp, arguments) => match softmax(graph, arguments.as_slice()[0]) {
@@ -82,9 +89,42 @@ fn softmax(graph: &mut Graph, id: NodeId) -> Option<(NodeId, AxisId, NodeId)> {
     is_element.then_some((element, axis, argument))
 }
 
+/// The element, axis and argument of a softmax, and the condition, of `softmax(z) - if here { 1 } else { 0 }`.
+fn softmax_less_one_hot(
+    graph: &mut Graph,
+    a: NodeId,
+    b: NodeId,
+) -> Option<(NodeId, AxisId, NodeId, NodeId)> {
+    let Node::Map(Function::Select, arguments) = *graph.node(b) else { return None };
+    let [here, one, zero] = *arguments.as_slice() else { return None };
+    let numbers = (graph.number(1.0), graph.number(0.0));
+    let Node::Map(Function::Exp, arguments) = *graph.node(a) else { return None };
+    let (element, axis, argument) = softmax(graph, arguments.as_slice()[0])?;
+    ((one, zero) == numbers).then_some((element, axis, argument, here))
+}
+
+/// That difference: where the one is taken off the largest element, it is `-rest / total`, which does not cancel.
+fn less_one(
+    graph: &mut Graph,
+    parts: &LogSumExpParts,
+    element: NodeId,
+    here: NodeId,
+    plain: NodeId,
+) -> NodeId {
+    let zero = graph.number(0.0);
+    let centered = graph.map(Function::Subtract, &[element, parts.center]);
+    let is_top = graph.map(Function::Equal, &[centered, zero]);
+    let both = graph.map(Function::And, &[here, is_top]);
+    let others = graph.map(Function::Divide, &[parts.rest, parts.total]);
+    let lacking = graph.map(Function::Negate, &[others]);
+    graph.select(both, lacking, plain)
+}
+
 struct LogSumExpParts {
     /// The largest element, or 0 where that is infinite.
     center: NodeId,
+    /// The sum of the exponentials but one of the largest elements.
+    rest: NodeId,
     /// The sum of the exponentials.
     total: NodeId,
     /// Its logarithm.
@@ -108,7 +148,7 @@ fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId) -> LogSumE
     let rest = graph.map(Function::Add, &[lower, other_tops]);
     let total = graph.map(Function::Add, &[one, rest]);
     let log_total = graph.map(Function::Log1p, &[rest]);
-    LogSumExpParts { center, total, log_total }
+    LogSumExpParts { center, rest, total, log_total }
 }
 
 /// A maximum or minimum that is NaN where an element is.
