@@ -42,10 +42,11 @@ pub use element::{Data, Element, Labels, Setting, Upstream};
 pub use error::{CallError, Place, Side};
 pub use run::{Reduction, Summary};
 pub use shape::RANK_LIMIT;
-pub(crate) use variant::{Array, Code, Length, Request, Source, Variant};
+pub(crate) use variant::{Code, Variant};
 
 use crate::graph::{Graph, InputId};
 use crate::model::Model;
+use crate::plan::Request;
 use expression::Expression;
 use scratch::Scratch;
 

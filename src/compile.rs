@@ -11,18 +11,14 @@ mod tests;
 use std::fmt::{Display, Formatter};
 use std::path::Path;
 
-use crate::batch::{Batched, Derivative, Part, Root, Roots, Weighting, batch, batch_weights};
-use crate::call::{Element, Loss, Request, Variant};
+use crate::call::{Element, Loss};
 use crate::check::{self, check};
 use crate::diagnostic::{Failure, suggest};
-use crate::differentiate::{Gradient, differentiate};
 use crate::freeze::{FreezeError, freeze};
-use crate::graph::{AXIS_LIMIT, AxisId, Graph, InputId, InputKind, NODE_LIMIT, Node, NodeId, Role};
-use crate::loops::Precision;
-use crate::lower::{Output, lower};
+use crate::graph::{InputId, InputKind, Role};
 use crate::machine::host_fuses;
 use crate::model::Model;
-use crate::rewrite::{simplify, stabilize};
+use crate::plan::{Request, plan, stabilized};
 use assemble::assemble;
 
 /// Why a loss was not compiled.
@@ -165,6 +161,19 @@ impl Compiler {
     /// # Errors
     /// If it does not have what is asked for, or becomes too large.
     pub fn model<T: Element>(&self, model: &Model) -> Result<Loss<T>, CompileError> {
+        let Chosen { model, frozen, wrt } = self.choose_inputs(model)?;
+        let stable = stabilized(&model);
+        let target = self.target;
+        let build = move |request: &Request| {
+            assemble(plan(&stable, request, T::PRECISION, host_fuses())?, target)
+        };
+        let loss = Loss::new(model, &frozen, wrt, Box::new(build));
+        loss.prepare().map_err(CompileError::Code)?;
+        Ok(loss)
+    }
+
+    /// Makes constants of the inputs that are to be, and finds those whose gradients come by default.
+    pub(crate) fn choose_inputs(&self, model: &Model) -> Result<Chosen, CompileError> {
         let find = |name: &String| find_input(model, name);
         let frozen: Vec<(InputId, f64)> = self
             .frozen
@@ -184,14 +193,18 @@ impl Compiler {
         for id in &wrt {
             test_differentiable(&model, *id, &frozen)?;
         }
-        let stable = stabilized(&model);
-        let target = self.target;
-        let build =
-            move |request: &Request| compile_request(&stable, request, T::PRECISION, target);
-        let loss = Loss::new(model, &frozen, wrt, Box::new(build));
-        loss.prepare().map_err(CompileError::Code)?;
-        Ok(loss)
+        Ok(Chosen { model, frozen, wrt })
     }
+}
+
+/// A loss whose inputs have been chosen.
+pub(crate) struct Chosen {
+    /// Its meaning, with the constants put in.
+    pub(crate) model: Model,
+    /// The inputs that were made constants, and which.
+    pub(crate) frozen: Vec<(InputId, f64)>,
+    /// The inputs whose gradients come by default, in the order of declaration.
+    pub(crate) wrt: Vec<InputId>,
 }
 
 /// The inputs whose gradients come by default, those read by the value or not.
@@ -202,125 +215,6 @@ fn default_gradients(model: &Model) -> Vec<InputId> {
         matches!(input.role, Role::Pred | Role::Learned) && input.kind == InputKind::Real
     };
     graph.input_ids().filter(comes).collect()
-}
-
-/// The model whose roots have been brought into forms that neither overflow nor cancel.
-fn stabilized(model: &Model) -> Model {
-    let mut model = model.clone();
-    let mut roots = vec![model.value];
-    roots.extend(model.per.into_iter().chain(model.missing));
-    stabilize(&mut model.graph, &mut roots);
-    let mut roots = roots.into_iter();
-    model.value = roots.next().expect("the value is the first root");
-    model.per = model.per.and_then(|_| roots.next());
-    model.missing = model.missing.and_then(|_| roots.next());
-    model
-}
-
-/// The passes from a stabilized loss to code, one a line.
-fn compile_request(
-    model: &Model,
-    request: &Request,
-    precision: Precision,
-    target: Target,
-) -> Result<Variant, String> {
-    let mut graph = model.graph.clone();
-    let (gradients, weighting) = match request {
-        Request::Values { gradients, weighting } => (gradients.as_slice(), *weighting),
-        Request::Weights(weighting) => (&[][..], *weighting),
-    };
-    let mut roots = derive(&mut graph, model, gradients);
-    tidy(&mut graph, &mut roots);
-    within_limits(&graph)?;
-    let mut batched = batch_request(&graph, &roots, request, weighting)?;
-    let outputs = outputs(&batched);
-    let lowered = lower(&mut batched.graph, &outputs, precision, host_fuses());
-    within_limits(&batched.graph)?;
-    assemble(&batched, lowered, target)
-}
-
-/// The value and its derivatives as roots of one graph.
-fn derive(graph: &mut Graph, model: &Model, wrt: &[InputId]) -> Roots {
-    let gradients = differentiate(graph, model.value, wrt);
-    let derivatives = wrt.iter().zip(gradients).map(|(input, gradient)| {
-        let reads = |per: &NodeId| {
-            let needed = graph.reachable(&[*per]);
-            needed.iter().any(|id| matches!(graph.node(*id), Node::Read(read, _) if read == input))
-        };
-        let per = model.per.filter(reads).map(|per| {
-            let mut gradients = differentiate(graph, per, std::slice::from_ref(input));
-            let of_per = gradients.pop().expect("one gradient an input");
-            along(graph, &of_per, &gradient.axes)
-        });
-        Derivative { input: *input, node: gradient.node, per, axes: gradient.axes.clone() }
-    });
-    let gradients = derivatives.collect();
-    Roots { value: model.value, per: model.per, missing: model.missing, gradients }
-}
-
-/// A gradient with other axes standing for those of the input.
-fn along(graph: &mut Graph, gradient: &Gradient, axes: &[AxisId]) -> NodeId {
-    let changed: Vec<_> = gradient
-        .axes
-        .iter()
-        .zip(axes)
-        .filter(|(from, to)| from != to)
-        .map(|(from, to)| (*from, graph.intern(Node::Index(*to))))
-        .collect();
-    graph.substitute(gradient.node, &changed)
-}
-
-/// Stabilizes and simplifies all roots together.
-fn tidy(graph: &mut Graph, roots: &mut Roots) {
-    let mut all = vec![roots.value];
-    all.extend(roots.per.into_iter().chain(roots.missing));
-    all.extend(roots.gradients.iter().flat_map(|it| [Some(it.node), it.per]).flatten());
-    stabilize(graph, &mut all);
-    simplify(graph, &mut all);
-    let mut all = all.into_iter();
-    let mut next = || all.next().expect("as many roots as before");
-    roots.value = next();
-    roots.per = roots.per.map(|_| next());
-    roots.missing = roots.missing.map(|_| next());
-    for gradient in &mut roots.gradients {
-        gradient.node = next();
-        gradient.per = gradient.per.map(|_| next());
-    }
-}
-
-fn batch_request(
-    graph: &Graph,
-    roots: &Roots,
-    request: &Request,
-    weighting: Weighting,
-) -> Result<Batched, String> {
-    match request {
-        Request::Values { .. } => Ok(batch(graph, roots, weighting)),
-        Request::Weights(_) => batch_weights(graph, roots, weighting)
-            .ok_or_else(|| "every example counts for 1".to_owned()),
-    }
-}
-
-fn outputs(batched: &Batched) -> Vec<Output> {
-    let name = |part| match part {
-        Part::Values => "values".to_owned(),
-        Part::Weights => "weights".to_owned(),
-        Part::Gradient(id) => format!("gradient.{}", batched.graph.input(id).name),
-    };
-    let output =
-        |root: &Root| Output { name: name(root.part), node: root.node, axes: root.axes.clone() };
-    batched.roots.iter().map(output).collect()
-}
-
-fn within_limits(graph: &Graph) -> Result<(), String> {
-    if graph.is_within_limits() {
-        return Ok(());
-    }
-    Err(format!(
-        "the loss is too large: with its derivative it has {} expressions and {} axes, and {NODE_LIMIT} and {AXIS_LIMIT} are possible",
-        graph.len(),
-        graph.axis_ids().count()
-    ))
 }
 
 /// The loss that is meant: the named one, the only one, or the one named like its file.

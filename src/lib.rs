@@ -55,6 +55,7 @@ pub mod batch;
 pub mod loops;
 pub mod kernels;
 pub mod lower;
+mod plan;
 pub mod interpret;
 pub mod machine;
 pub mod call;

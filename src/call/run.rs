@@ -8,9 +8,10 @@ use super::prepare::reals;
 use super::scratch::{Converted, Scratch};
 use super::shape::{Extents, count};
 use super::sum::{BLOCK, BlockSum};
-use super::variant::{Length, Request, Source, Variant};
+use super::variant::Variant;
 use crate::batch::{Extra, Part, Weighting, is_batched};
 use crate::graph::{InputId, InputKind};
+use crate::plan::{Array, Length, Request, Source};
 
 /// How many bytes the arrays of a chunk should take at most: they should stay in the second-level cache.
 const CHUNK_BYTES: usize = 1 << 18;
@@ -382,7 +383,7 @@ fn input_address<T: Element>(
 
 fn scratch_array(
     buffer: &mut super::scratch::Buffer,
-    array: &super::variant::Array,
+    array: &Array,
     extents: &Extents,
     chunk: usize,
     size: usize,

@@ -1,21 +1,6 @@
 //! Compiled code for one combination of results, and what it works on.
 
-use crate::batch::{Extra, Part, Weighting};
-use crate::graph::{ExtentId, InputId};
-
-/// A combination of results that a call can ask for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Request {
-    /// What each example counts for in the mean.
-    Weights(Weighting),
-    /// The values and some gradients.
-    Values {
-        /// Which gradients, in the order of declaration.
-        gradients: Vec<InputId>,
-        /// Which further inputs there are.
-        weighting: Weighting,
-    },
-}
+use crate::plan::{Array, Length};
 
 /// Compiled code and the arrays and extents that it is called with.
 #[derive(Debug)]
@@ -26,39 +11,6 @@ pub(crate) struct Variant {
     pub(crate) extents: Vec<Length>,
     /// The code.
     pub(crate) code: Code,
-}
-
-/// An array of compiled code.
-#[derive(Clone, Debug)]
-pub(crate) struct Array {
-    /// Where it comes from or goes to.
-    pub(crate) source: Source,
-    /// How long each axis is, outermost first.
-    pub(crate) lengths: Vec<Length>,
-}
-
-/// Where an array comes from or goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source {
-    /// An input of the loss.
-    Input(InputId),
-    /// An input that the batch brings in.
-    Extra(Extra),
-    /// A result.
-    Output(Part),
-    /// Scratch memory.
-    Temporary,
-}
-
-/// How long an axis of compiled code is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Length {
-    /// As the file says.
-    Literal(usize),
-    /// As the arrays of the call say.
-    Given(ExtentId),
-    /// How many examples this run has.
-    Batch,
 }
 
 /// Something that runs on arrays and extents as its variant lists them.

@@ -1,48 +1,16 @@
-//! Programs to code: in comes a lowered program, out comes what a call runs, with its arrays named.
+//! Programs to code: in comes a planned program, out comes what a call runs.
 
 use super::Target;
-use crate::batch::Batched;
-use crate::call::{Array, Code, Length, Source, Variant};
-use crate::graph::Extent;
+use crate::call::{Code, Variant};
 use crate::interpret::{ArrayData, element_count, interpret};
 use crate::loops::{self, ArrayId, ArrayRole, Kind, Precision, Program};
-use crate::lower::{ArraySource, Lowered};
 use crate::machine;
+use crate::plan::Plan;
 
 /// Code, with its arrays and extents as a call knows them.
-pub(super) fn assemble(
-    batched: &Batched,
-    lowered: Lowered,
-    target: Target,
-) -> Result<Variant, String> {
-    let graph = &batched.graph;
-    let length = |extent| match graph.extent(extent) {
-        _ if extent == batched.batch => Length::Batch,
-        Extent::Literal(length) => Length::Literal(*length as usize),
-        Extent::Named(_) => Length::Given(extent),
-    };
-    let extents: Vec<Length> = lowered.extents.iter().map(|extent| length(*extent)).collect();
-    let arrays = lowered.arrays.iter().zip(&lowered.program.arrays).map(|(source, array)| Array {
-        source: match source {
-            ArraySource::Input(id) => {
-                let extra = batched.extras.iter().find(|(extra, _)| extra == id);
-                extra.map_or(Source::Input(*id), |(_, extra)| Source::Extra(*extra))
-            }
-            ArraySource::Output(place) => Source::Output(batched.roots[*place].part),
-            ArraySource::Temporary => Source::Temporary,
-        },
-        lengths: array
-            .extents
-            .iter()
-            .map(|extent| match extent {
-                loops::Extent::Literal(length) => Length::Literal(*length as usize),
-                loops::Extent::Given(id) => extents[id.0 as usize],
-            })
-            .collect(),
-    });
-    let arrays = arrays.collect();
-    let code = code(lowered.program, target)?;
-    Ok(Variant { arrays, extents, code })
+pub(super) fn assemble(plan: Plan, target: Target) -> Result<Variant, String> {
+    let Plan { program, arrays, extents } = plan;
+    Ok(Variant { arrays, extents, code: code(program, target)? })
 }
 
 fn code(program: Program, target: Target) -> Result<Code, String> {

@@ -2,7 +2,7 @@
 
 use crate::batch::{Batched, Derivative, Part, Roots, batch, batch_weights};
 use crate::builtins::{Function, Reduction};
-use crate::call::{Array, Code, Element, Length, Loss, Request, Source, Variant};
+use crate::call::{Code, Element, Loss, Variant};
 use crate::diagnostic::{FileId, Span};
 use crate::evaluate::{Environment, evaluate};
 use crate::graph::{
@@ -10,6 +10,7 @@ use crate::graph::{
 };
 use crate::loops::Precision;
 use crate::model::Model;
+use crate::plan::{Array, Length, Request, Source};
 
 pub(super) const SPAN: Span = Span { file: FileId(0), start: 0, end: 0 };
 

@@ -1,0 +1,227 @@
+//! The passes from a checked loss to a program, in order: in come a stabilized loss and what a call asks
+//! of it, out goes the program that gives it, with what each of its arrays and extents stands for.
+//!
+//! What runs the program, in this process or in an object, is no concern of this file.
+
+use crate::batch::{
+    Batched, Derivative, Extra, Part, Root, Roots, Weighting, batch, batch_weights,
+};
+use crate::differentiate::{Gradient, differentiate};
+use crate::graph::{
+    AXIS_LIMIT, AxisId, Extent, ExtentId, Graph, InputId, NODE_LIMIT, Node, NodeId,
+};
+use crate::loops::{self, Precision, Program};
+use crate::lower::{ArraySource, Lowered, Output, lower};
+use crate::model::Model;
+use crate::rewrite::{simplify, stabilize};
+
+/// A combination of results that a call can ask for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Request {
+    /// What each example counts for in the mean.
+    Weights(Weighting),
+    /// The values and some gradients.
+    Values {
+        /// Which gradients, in the order of declaration.
+        gradients: Vec<InputId>,
+        /// Which further inputs there are.
+        weighting: Weighting,
+    },
+}
+
+/// A program and what it is called with.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// What computes.
+    pub(crate) program: Program,
+    /// Its arrays, in order.
+    pub(crate) arrays: Vec<Array>,
+    /// Its extents, in order.
+    pub(crate) extents: Vec<Length>,
+}
+
+/// An array of a program.
+#[derive(Clone, Debug)]
+pub(crate) struct Array {
+    /// Where it comes from or goes to.
+    pub(crate) source: Source,
+    /// How long each axis is, outermost first.
+    pub(crate) lengths: Vec<Length>,
+}
+
+/// Where an array comes from or goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// An input of the loss.
+    Input(InputId),
+    /// An input that the batch brings in.
+    Extra(Extra),
+    /// A result.
+    Output(Part),
+    /// Scratch memory.
+    Temporary,
+}
+
+/// How long an axis of a program is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Length {
+    /// As the file says.
+    Literal(usize),
+    /// As the arrays of the call say.
+    Given(ExtentId),
+    /// How many examples this run has.
+    Batch,
+}
+
+/// The model whose roots have been brought into forms that neither overflow nor cancel.
+pub(crate) fn stabilized(model: &Model) -> Model {
+    let mut model = model.clone();
+    let mut roots = vec![model.value];
+    roots.extend(model.per.into_iter().chain(model.missing));
+    stabilize(&mut model.graph, &mut roots);
+    let mut roots = roots.into_iter();
+    model.value = roots.next().expect("the value is the first root");
+    model.per = model.per.and_then(|_| roots.next());
+    model.missing = model.missing.and_then(|_| roots.next());
+    model
+}
+
+/// The passes from a stabilized loss to a program, one a line.
+///
+/// # Errors
+/// If the loss becomes too large.
+pub(crate) fn plan(
+    model: &Model,
+    request: &Request,
+    precision: Precision,
+    fused: bool,
+) -> Result<Plan, String> {
+    let mut graph = model.graph.clone();
+    let (gradients, weighting) = match request {
+        Request::Values { gradients, weighting } => (gradients.as_slice(), *weighting),
+        Request::Weights(weighting) => (&[][..], *weighting),
+    };
+    let mut roots = derive(&mut graph, model, gradients);
+    tidy(&mut graph, &mut roots);
+    within_limits(&graph)?;
+    let mut batched = batch_request(&graph, &roots, request, weighting)?;
+    let outputs = outputs(&batched);
+    let lowered = lower(&mut batched.graph, &outputs, precision, fused);
+    within_limits(&batched.graph)?;
+    Ok(name_arrays(&batched, lowered))
+}
+
+/// The value and its derivatives as roots of one graph.
+fn derive(graph: &mut Graph, model: &Model, wrt: &[InputId]) -> Roots {
+    let gradients = differentiate(graph, model.value, wrt);
+    let derivatives = wrt.iter().zip(gradients).map(|(input, gradient)| {
+        let reads = |per: &NodeId| {
+            let needed = graph.reachable(&[*per]);
+            needed.iter().any(|id| matches!(graph.node(*id), Node::Read(read, _) if read == input))
+        };
+        let per = model.per.filter(reads).map(|per| {
+            let mut gradients = differentiate(graph, per, std::slice::from_ref(input));
+            let of_per = gradients.pop().expect("one gradient an input");
+            along(graph, &of_per, &gradient.axes)
+        });
+        Derivative { input: *input, node: gradient.node, per, axes: gradient.axes.clone() }
+    });
+    let gradients = derivatives.collect();
+    Roots { value: model.value, per: model.per, missing: model.missing, gradients }
+}
+
+/// A gradient with other axes standing for those of the input.
+fn along(graph: &mut Graph, gradient: &Gradient, axes: &[AxisId]) -> NodeId {
+    let changed: Vec<_> = gradient
+        .axes
+        .iter()
+        .zip(axes)
+        .filter(|(from, to)| from != to)
+        .map(|(from, to)| (*from, graph.intern(Node::Index(*to))))
+        .collect();
+    graph.substitute(gradient.node, &changed)
+}
+
+/// Stabilizes and simplifies all roots together.
+fn tidy(graph: &mut Graph, roots: &mut Roots) {
+    let mut all = vec![roots.value];
+    all.extend(roots.per.into_iter().chain(roots.missing));
+    all.extend(roots.gradients.iter().flat_map(|it| [Some(it.node), it.per]).flatten());
+    stabilize(graph, &mut all);
+    simplify(graph, &mut all);
+    let mut all = all.into_iter();
+    let mut next = || all.next().expect("as many roots as before");
+    roots.value = next();
+    roots.per = roots.per.map(|_| next());
+    roots.missing = roots.missing.map(|_| next());
+    for gradient in &mut roots.gradients {
+        gradient.node = next();
+        gradient.per = gradient.per.map(|_| next());
+    }
+}
+
+fn batch_request(
+    graph: &Graph,
+    roots: &Roots,
+    request: &Request,
+    weighting: Weighting,
+) -> Result<Batched, String> {
+    match request {
+        Request::Values { .. } => Ok(batch(graph, roots, weighting)),
+        Request::Weights(_) => batch_weights(graph, roots, weighting)
+            .ok_or_else(|| "every example counts for 1".to_owned()),
+    }
+}
+
+fn outputs(batched: &Batched) -> Vec<Output> {
+    let name = |part| match part {
+        Part::Values => "values".to_owned(),
+        Part::Weights => "weights".to_owned(),
+        Part::Gradient(id) => format!("gradient.{}", batched.graph.input(id).name),
+    };
+    let output =
+        |root: &Root| Output { name: name(root.part), node: root.node, axes: root.axes.clone() };
+    batched.roots.iter().map(output).collect()
+}
+
+fn within_limits(graph: &Graph) -> Result<(), String> {
+    if graph.is_within_limits() {
+        return Ok(());
+    }
+    Err(format!(
+        "the loss is too large: with its derivative it has {} expressions and {} axes, and {NODE_LIMIT} and {AXIS_LIMIT} are possible",
+        graph.len(),
+        graph.axis_ids().count()
+    ))
+}
+
+/// Names the arrays and extents of a program as a call knows them.
+fn name_arrays(batched: &Batched, lowered: Lowered) -> Plan {
+    let graph = &batched.graph;
+    let length = |extent| match graph.extent(extent) {
+        _ if extent == batched.batch => Length::Batch,
+        Extent::Literal(length) => Length::Literal(*length as usize),
+        Extent::Named(_) => Length::Given(extent),
+    };
+    let extents: Vec<Length> = lowered.extents.iter().map(|extent| length(*extent)).collect();
+    let arrays = lowered.arrays.iter().zip(&lowered.program.arrays).map(|(source, array)| Array {
+        source: match source {
+            ArraySource::Input(id) => {
+                let extra = batched.extras.iter().find(|(extra, _)| extra == id);
+                extra.map_or(Source::Input(*id), |(_, extra)| Source::Extra(*extra))
+            }
+            ArraySource::Output(place) => Source::Output(batched.roots[*place].part),
+            ArraySource::Temporary => Source::Temporary,
+        },
+        lengths: array
+            .extents
+            .iter()
+            .map(|extent| match extent {
+                loops::Extent::Literal(length) => Length::Literal(*length as usize),
+                loops::Extent::Given(id) => extents[id.0 as usize],
+            })
+            .collect(),
+    });
+    let arrays = arrays.collect();
+    Plan { program: lowered.program, arrays, extents }
+}
