@@ -60,6 +60,7 @@ pub mod interpret;
 pub mod machine;
 pub mod call;
 pub mod compile;
+pub mod linked;
 
 pub use call::{Call, CallError, Element, Loss, Reduction, Summary};
 pub use compile::{CompileError, Compiler, Target};

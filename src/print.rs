@@ -40,7 +40,7 @@ use std::collections::HashMap;
 use crate::graph::{AxisId, Graph, Node, NodeId};
 use pen::{Pen, Style};
 
-pub use signature::{domain_text, signature};
+pub use signature::{declaration, domain_text, signature};
 
 /// A node in the loss language, on one line: an expression, or `let g[i in K] = …; g` for an array that
 /// cannot be said whole.

@@ -53,7 +53,9 @@ pub fn domain_text(graph: &Graph, input: &Input) -> Option<String> {
     })
 }
 
-fn declaration(graph: &Graph, input: &Input) -> String {
+/// How an input is declared, without its role: `weight[K] in [0, inf) = 1`.
+#[must_use]
+pub fn declaration(graph: &Graph, input: &Input) -> String {
     let mut text = input.name.clone();
     if !input.axes.is_empty() {
         let axes: Vec<String> = input
