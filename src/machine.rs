@@ -9,18 +9,23 @@ mod address;
 mod clif;
 mod jit;
 mod lanes;
+mod object;
 mod operation;
+mod target;
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::OnceLock;
 
 use cranelift::codegen::isa::OwnedTargetIsa;
 use cranelift::codegen::settings::{self, Configurable};
-use cranelift_module::{FuncId, Linkage, Module};
+use cranelift_module::{FuncId, Module};
 
 use crate::loops::Program;
 
+pub use cranelift_module::Linkage;
 pub use jit::{Kernel, compile};
+pub use object::{FunctionText, Object, ObjectWriter};
+pub use target::{Level, Machine, TARGETS};
 
 /// How to turn a program into machine code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +45,8 @@ impl Default for Options {
 pub enum MachineError {
     /// This machine lacks something, or Cranelift does not know it.
     Host(String),
+    /// The target that is asked for lacks something, or there is no code for it.
+    Target(String),
     /// Cranelift refused the code, as it does where a function grows too large.
     Code(String),
 }
@@ -48,6 +55,7 @@ impl Display for MachineError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Host(what) => write!(f, "no native code on this machine: {what}"),
+            Self::Target(what) => f.write_str(what),
             Self::Code(what) => write!(f, "the code generator failed: {what}"),
         }
     }

@@ -29,7 +29,7 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
     let mut writer = Writer {
         program,
         lanes: options.lanes,
-        blend: isa.name() == "x64",
+        blend: super::target::has(isa, "has_sse41"),
         negated_in_fma: super::operation::negated_in_fma(program),
         cursor: FuncCursor::new(&mut func).at_bottom(entry),
         scopes: vec![],
