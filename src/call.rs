@@ -40,8 +40,10 @@ pub use builder::Call;
 pub use describe::{InputDescription, KindDescription, describe};
 pub use element::{Data, Element, Labels, Setting, Upstream};
 pub use error::{CallError, Place, Side};
+pub(crate) use run::CHUNK_BYTES;
 pub use run::{Reduction, Summary};
 pub use shape::RANK_LIMIT;
+pub(crate) use sum::BLOCK;
 pub(crate) use variant::{Code, Variant};
 
 use crate::graph::{Graph, InputId};

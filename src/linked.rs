@@ -1,19 +1,30 @@
 //! Losses as objects that link into other programs, with nothing of this crate at run time: in come a checked
 //! loss and a machine, out go an object file and the [`Interface`] by which it is called.
 //!
-//! The object exports the symbols that its interfaces name and refers to no others. Its code is that
-//! of [`crate::call`], with the same bits: [`driver`] does in machine code what a call does in this process.
+//! The object exports the symbols that its interfaces name and refers to no others. Its code does what
+//! [`crate::call`] does in this process, with the same bits: it tests what it is given, runs the same
+//! passes over the same chunks, and sums in the same order.
 
+mod anatomy;
+mod cpu;
 mod describe;
+mod entry;
+mod execute;
+mod frame;
+mod inputs;
 mod interface;
+mod pen;
+mod sum;
+mod validate;
 
 pub use interface::{
     ABI_VERSION, Argument, AxisLength, Default, Elements, FLAG_CHECKED, FLAG_SUM, Field, Interface,
     NamedExtent, STATUSES, Status,
 };
 
-use crate::compile::{CompileError, Compiler};
+use crate::compile::{Chosen, CompileError, Compiler};
 use crate::loops::Precision;
+use crate::machine::{FunctionText, Level, Linkage, Machine, MachineError, ObjectWriter};
 use crate::model::Model;
 
 /// What a linked loss is made for.
@@ -27,6 +38,8 @@ pub struct Options {
     pub target: Option<String>,
     /// Which CPUs of that machine.
     pub cpu: Cpu,
+    /// Whether the text of the code is kept.
+    pub texts: bool,
 }
 
 /// Which CPUs of a machine code is made for.
@@ -41,19 +54,92 @@ pub enum Cpu {
     Native,
 }
 
-/// The interfaces of a loss, one for each precision.
+/// A loss as an object.
+#[derive(Clone, Debug)]
+pub struct Linked {
+    /// How it is called, for each precision.
+    pub interfaces: Vec<Interface>,
+    /// The object file.
+    pub object: Vec<u8>,
+    /// The functions of the object as text, where that is kept.
+    pub texts: Vec<FunctionText>,
+}
+
+/// Makes an object of a loss.
 ///
 /// # Errors
-/// If the loss does not have what is asked for.
-pub fn interfaces(
-    compiler: &Compiler,
-    model: &Model,
-    options: &Options,
-) -> Result<Vec<Interface>, CompileError> {
+/// If the loss does not have what is asked for, or the machine is none that code is made for.
+pub fn link(compiler: &Compiler, model: &Model, options: &Options) -> Result<Linked, CompileError> {
     let chosen = compiler.choose_inputs(model)?;
-    let describe = |precision: &Precision| {
-        let symbol = format!("{}_{}_{}", options.prefix, model.name, precision);
-        describe::describe(&chosen, *precision, symbol).interface
+    let told = |error: MachineError| CompileError::Code(error.to_string());
+    let (baseline, machines) = machines(options).map_err(told)?;
+    let mut object = ObjectWriter::new(&baseline, &model.name).map_err(told)?;
+    if options.texts {
+        object = object.with_texts();
+    }
+    let mut interfaces = Vec::new();
+    for precision in &options.precisions {
+        let symbol = format!("{}_{}_{precision}", options.prefix, model.name);
+        interfaces.push(define(&mut object, &machines, &chosen, *precision, &symbol)?);
+    }
+    let object = object.finish().map_err(told)?;
+    Ok(Linked { interfaces, object: object.bytes, texts: object.texts })
+}
+
+/// The machine that every CPU of the target is, on which calls are tested, and the levels that the
+/// passes are made for, the lowest first.
+fn machines(options: &Options) -> Result<(Machine, Vec<Machine>), MachineError> {
+    let host = || Machine::host(Level::Baseline).map(|machine| machine.triple().to_string());
+    let target = match &options.target {
+        Some(target) => target.clone(),
+        None => host()?,
     };
-    Ok(options.precisions.iter().map(describe).collect())
+    let mut levels = Machine::levels(&target)?;
+    let baseline = levels[0].clone();
+    match options.cpu {
+        Cpu::Any => {}
+        Cpu::Baseline => levels.truncate(1),
+        Cpu::Native => {
+            let best = crate::machine::host_level();
+            levels.retain(|machine| machine.level() <= best);
+            levels = levels.split_off(levels.len() - 1);
+        }
+    }
+    Ok((baseline, levels))
+}
+
+/// Defines the functions of a loss in one precision, and gives how they are called.
+fn define(
+    object: &mut ObjectWriter,
+    machines: &[Machine],
+    chosen: &Chosen,
+    precision: Precision,
+    symbol: &str,
+) -> Result<Interface, CompileError> {
+    let mut anatomy =
+        anatomy::define(object, machines, chosen, precision, symbol).map_err(CompileError::Code)?;
+    let interface = &mut anatomy.described.interface;
+    let (workspace, cpu, abi) =
+        (interface.workspace_symbol(), interface.cpu_symbol(), interface.abi_symbol());
+    anatomy.described.interface.needs_workspace = entry::needs_workspace(&anatomy);
+    let mut define = || -> Result<(), MachineError> {
+        let machine = &object.machine().clone();
+        let add = sum::write_add(object, precision);
+        let add = object.function(machine, &format!("{symbol}_add"), add, Linkage::Local)?;
+        let function = entry::write_workspace(object, &anatomy);
+        let workspace = object.function(machine, &workspace, function, Linkage::Export)?;
+        let function = entry::write_entry(object, &anatomy, workspace, add);
+        object.function(machine, symbol, function, Linkage::Export)?;
+        if machine.has_levels() {
+            let signature = pen::signature(object, 0, Some(cranelift::prelude::types::I64));
+            object.bytes(&cpu, &signature, &cpu::x86_levels(), Linkage::Export)?;
+        } else {
+            let function = cpu::write_only_level(object);
+            object.function(machine, &cpu, function, Linkage::Export)?;
+        }
+        object.constant(&abi, ABI_VERSION, Linkage::Export)?;
+        Ok(())
+    };
+    define().map_err(|error| CompileError::Code(error.to_string()))?;
+    Ok(anatomy.described.interface)
 }

@@ -25,7 +25,7 @@ use crate::loops::Program;
 pub use cranelift_module::Linkage;
 pub use jit::{Kernel, compile};
 pub use object::{FunctionText, Object, ObjectWriter};
-pub use target::{Level, Machine, TARGETS};
+pub use target::{Level, Machine, TARGETS, host_level};
 
 /// How to turn a program into machine code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use crate::graph::{InputId, InputKind};
 use crate::plan::{Array, Length, Request, Source};
 
 /// How many bytes the arrays of a chunk should take at most: they should stay in the second-level cache.
-const CHUNK_BYTES: usize = 1 << 18;
+pub(crate) const CHUNK_BYTES: usize = 1 << 18;
 
 /// How the values of the examples become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -3,7 +3,7 @@
 use super::element::Element;
 
 /// How many values are summed before the sum is carried on; also the most examples of a chunk.
-pub(super) const BLOCK: usize = 4096;
+pub(crate) const BLOCK: usize = 4096;
 
 /// A sum in f64 whose order depends on nothing but the number of elements.
 pub(super) struct BlockSum {

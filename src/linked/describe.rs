@@ -10,15 +10,32 @@ use crate::print::{declaration, domain_text, signature};
 /// What a loss looks like from outside, and what its parts are in the graph.
 pub(super) struct Described {
     pub(super) interface: Interface,
+    /// The extent of each named extent of the interface.
+    pub(super) extents: Vec<ExtentId>,
+    /// The input of each argument of the interface.
+    pub(super) arguments: Vec<InputId>,
 }
 
-/// Describes a loss under a symbol. Whether it needs a workspace is found out later.
-pub(super) fn describe(chosen: &Chosen, precision: Precision, symbol: String) -> Described {
+impl Described {
+    /// The inputs that have a gradient, in order.
+    pub(super) fn gradients(&self) -> Vec<InputId> {
+        self.interface.gradients.iter().map(|place| self.arguments[*place]).collect()
+    }
+}
+
+/// Describes a loss under a symbol, whose code goes by some extents. Whether it needs a workspace is found
+/// out later.
+pub(super) fn describe(
+    chosen: &Chosen,
+    precision: Precision,
+    symbol: String,
+    used: &[ExtentId],
+) -> Described {
     let model = &chosen.model;
     let graph = &model.graph;
     let frozen = |id: &InputId| chosen.frozen.iter().find(|(known, _)| known == id);
     let arguments: Vec<InputId> = graph.input_ids().filter(|id| frozen(id).is_none()).collect();
-    let extents = extents_of(graph, &arguments);
+    let extents = extents_of(graph, &arguments, used);
     let name = |id: InputId| graph.input(id).name.clone();
     let interface = Interface {
         name: model.name.clone(),
@@ -46,12 +63,12 @@ pub(super) fn describe(chosen: &Chosen, precision: Precision, symbol: String) ->
         frozen: chosen.frozen.iter().map(|(id, value)| (name(*id), *value)).collect(),
         needs_workspace: false,
     };
-    Described { interface }
+    Described { interface, extents, arguments }
 }
 
-/// The named extents that the arguments have or that their labels go along.
-fn extents_of(graph: &Graph, arguments: &[InputId]) -> Vec<ExtentId> {
-    let mut extents: Vec<ExtentId> = Vec::new();
+/// The named extents that the arguments have, that their labels go along, or that the code goes by.
+fn extents_of(graph: &Graph, arguments: &[InputId], used: &[ExtentId]) -> Vec<ExtentId> {
+    let mut extents: Vec<ExtentId> = used.to_vec();
     for id in arguments {
         let input = graph.input(*id);
         let label = match input.kind {
@@ -107,7 +124,7 @@ fn default(graph: &Graph, input: &crate::graph::Input, node: NodeId) -> Default 
 }
 
 /// Whether elements of arrays take part in an expression.
-fn reads_arrays(graph: &Graph, node: NodeId) -> bool {
+pub(super) fn reads_arrays(graph: &Graph, node: NodeId) -> bool {
     graph.reachable(&[node]).into_iter().any(|id| match graph.node(id) {
         Node::Read(input, _) => !graph.input(*input).axes.is_empty(),
         _ => false,
@@ -115,7 +132,7 @@ fn reads_arrays(graph: &Graph, node: NodeId) -> bool {
 }
 
 /// The number that an expression is whatever a call gives.
-fn constant(graph: &Graph, node: NodeId) -> Option<f64> {
+pub(super) fn constant(graph: &Graph, node: NodeId) -> Option<f64> {
     let fixed = |id: &NodeId| {
         !matches!(
             graph.node(*id),

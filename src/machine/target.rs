@@ -130,6 +130,12 @@ impl Machine {
         Ok(Self { level, isa })
     }
 
+    /// Whether the target has more levels than the baseline.
+    #[must_use]
+    pub fn has_levels(&self) -> bool {
+        levels(self.triple()).len() > 1
+    }
+
     /// The target.
     #[must_use]
     pub fn triple(&self) -> &Triple {
@@ -194,6 +200,25 @@ impl Debug for Machine {
     }
 }
 
+/// The best level that this machine runs.
+#[must_use]
+pub fn host_level() -> Level {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let has = [
+            std::is_x86_feature_detected!("avx2"),
+            std::is_x86_feature_detected!("fma"),
+            std::is_x86_feature_detected!("bmi1"),
+            std::is_x86_feature_detected!("bmi2"),
+            std::is_x86_feature_detected!("lzcnt"),
+            std::is_x86_feature_detected!("popcnt"),
+        ];
+        if has == [true; 6] { Level::V3 } else { Level::Baseline }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    Level::Baseline
+}
+
 /// Whether Cranelift's settings have one of the architecture's own.
 pub(super) fn has(isa: &dyn TargetIsa, setting: &str) -> bool {
     isa.isa_flags().iter().any(|flag| flag.name == setting && flag.as_bool() == Some(true))
@@ -228,7 +253,10 @@ fn test(target: &str, triple: &Triple) -> Result<(), MachineError> {
     if known && wide && !target.contains("softfloat") {
         return Ok(());
     }
-    Err(unknown(target, &"it is none of the architectures, formats and widths that there is code for"))
+    Err(unknown(
+        target,
+        &"it is none of the architectures, formats and widths that there is code for",
+    ))
 }
 
 fn unknown(target: &str, why: &dyn Display) -> MachineError {

@@ -6,6 +6,7 @@ mod cli;
 mod diagnostics;
 mod examples;
 mod house;
+mod linked;
 mod middle;
 mod oracle;
 mod parse;

@@ -1,0 +1,350 @@
+//! The entry of a linked loss: tests what a call gave, runs the passes, and sums up; and its companion,
+//! which says how much scratch memory a call needs.
+
+use cranelift::codegen::ir::condcodes::IntCC;
+use cranelift::codegen::ir::{Function, InstBuilder, Value, types};
+use cranelift_module::FuncId;
+
+use super::anatomy::{Anatomy, Filling, Pass};
+use super::execute::{Context, can_need_scratch, execute, lay_out, write_shared};
+use super::frame::{ALIGNMENT, Frame, Scratch};
+use super::inputs::{find_inputs, is_mixed_possible, lay_out_defaults};
+use super::interface::{FLAG_SUM, Field, Status};
+use super::pen::{Pen, signature, write_function};
+use super::sum;
+use super::validate::{test_domains, test_given, test_labels, test_lengths};
+use crate::batch::{Extra, is_batched};
+use crate::call::BLOCK;
+use crate::machine::ObjectWriter;
+use crate::plan::Source;
+
+/// The function `workspace(call) -> bytes`.
+pub(super) fn write_workspace(object: &mut ObjectWriter, anatomy: &Anatomy) -> Function {
+    write_function(object, anatomy.precision, 1, Some(types::I64), |pen, arguments| {
+        let frame = Frame::read(pen, anatomy, arguments[0]);
+        let zero = pen.integer(0);
+        let mut scratch = Scratch::new(zero);
+        lay_out_defaults(pen, &frame, &mut scratch);
+        let wants = wants_gradients(pen, &frame);
+        let wants_none = pen.not(wants);
+        let weighted = pen.is_given(frame.field(Field::SampleWeights));
+        let unweighted = pen.not(weighted);
+        let always = pen.builder.ins().iconst(types::I8, 1);
+        let values = if has_center(anatomy) { always } else { wants_none };
+        let groups = [
+            (anatomy.weights.as_ref(), always),
+            (Some(&anatomy.values), values),
+            (anatomy.gradients.as_ref(), wants),
+        ];
+        let mut most = scratch.end();
+        for (passes, runs) in groups {
+            for (pass, has_them) in passes.into_iter().flatten().zip([unweighted, weighted]) {
+                let end = lay_out(pen, &frame, pass, scratch).end;
+                let runs = pen.and(runs, has_them);
+                let end = pen.select(runs, end, scratch.end());
+                most = pen.builder.ins().umax(most, end);
+            }
+        }
+        let aligned = pen.builder.ins().iadd_imm_s(most, ALIGNMENT - 1);
+        let none = pen.is_null(most);
+        let bytes = pen.select(none, most, aligned);
+        let overflow = pen.get(frame.overflow);
+        let beyond = pen.integer(-1);
+        Some(pen.select(overflow, beyond, bytes))
+    })
+}
+
+/// Whether a call that gives all array params or none, and wants all gradients or none, can need a workspace.
+pub(super) fn needs_workspace(anatomy: &Anatomy) -> bool {
+    let filled =
+        |filling: &Option<Filling>| matches!(filling, Some(Filling::Filled(_) | Filling::Array(_)));
+    anatomy.defaults.iter().any(filled)
+        || all_passes(anatomy).any(|pass| can_need_scratch(anatomy, pass))
+}
+
+fn all_passes(anatomy: &Anatomy) -> impl Iterator<Item = &Pass> {
+    let groups = [anatomy.weights.as_ref(), Some(&anatomy.values), anatomy.gradients.as_ref()];
+    groups.into_iter().flatten().flatten()
+}
+
+/// Whether the gradients go by the mean of the values, which a pass must find first.
+fn has_center(anatomy: &Anatomy) -> bool {
+    let center = |pass: &Pass| {
+        pass.plan.arrays.iter().any(|array| array.source == Source::Extra(Extra::Center))
+    };
+    anatomy.gradients.iter().flatten().any(center)
+}
+
+fn wants_gradients(pen: &mut Pen, frame: &Frame) -> Value {
+    let mut any = pen.builder.ins().iconst(types::I8, 0);
+    for at in 0..frame.anatomy.described.interface.gradients.len() {
+        let given = pen.is_given(frame.field(Field::Gradient(at)));
+        any = pen.or(any, given);
+    }
+    any
+}
+
+/// The function `entry(call, summary) -> status`.
+pub(super) fn write_entry(
+    object: &mut ObjectWriter,
+    anatomy: &Anatomy,
+    workspace: FuncId,
+    add: FuncId,
+) -> Function {
+    write_function(object, anatomy.precision, 2, Some(types::I32), |pen, arguments| {
+        let [call, summary] = *arguments else { unreachable!("two parameters") };
+        begin(pen, summary);
+        let frame = Frame::read(pen, anatomy, call);
+        test_level(pen, &frame);
+        test_lengths(pen, &frame);
+        test_given(pen, &frame);
+        let memory = test_workspace(pen, &frame, workspace, call);
+        let zero = pen.integer(0);
+        let mut scratch = Scratch::new(zero);
+        let offsets = lay_out_defaults(pen, &frame, &mut scratch);
+        let inputs = find_inputs(pen, &frame, memory, &offsets);
+        test_labels(pen, &frame, &inputs);
+        test_domains(pen, &frame, &inputs);
+        let context = prepare(pen, &frame, &inputs, memory, add);
+        let (sum, weight) = run(pen, &context, scratch);
+        let given = pen.is_given(summary);
+        pen.when(given, |pen| {
+            let zero = pen.integer(0);
+            for (offset, value) in (0i32..).step_by(8).zip([sum, weight, zero, zero, zero]) {
+                pen.store(value, summary, offset);
+            }
+        });
+        Some(pen.builder.ins().iconst(types::I32, Status::Done as i64))
+    })
+}
+
+/// Writes where calls go that fail, beside the path of those that do not.
+fn begin(pen: &mut Pen, summary: Value) {
+    let [failure, start] = pen.blocks();
+    pen.builder.ins().jump(start, &[]);
+    pen.builder.set_cold_block(failure);
+    let status = pen.builder.append_block_param(failure, types::I32);
+    let place: [Value; 3] =
+        std::array::from_fn(|_| pen.builder.append_block_param(failure, types::I64));
+    pen.builder.switch_to_block(failure);
+    let given = pen.is_given(summary);
+    pen.when(given, |pen| {
+        for (offset, value) in (16i32..).step_by(8).zip(place) {
+            pen.store(value, summary, offset);
+        }
+    });
+    pen.builder.ins().return_(&[status]);
+    pen.builder.switch_to_block(start);
+    pen.failure = Some(failure);
+}
+
+/// Makes sure that there is code for the CPU of the call.
+fn test_level(pen: &mut Pen, frame: &Frame) {
+    let least = frame.anatomy.levels[0];
+    if least > 0 {
+        let least = pen.count(least);
+        let below = pen.compare(IntCC::UnsignedLessThan, frame.field(Field::Cpu), least);
+        pen.fail_argument_if(below, Status::Cpu, 0);
+    }
+}
+
+/// Makes sure that the workspace is large enough, and gives its aligned start.
+fn test_workspace(pen: &mut Pen, frame: &Frame, workspace: FuncId, call: Value) -> Value {
+    let anatomy = frame.anatomy;
+    let ever = needs_workspace(anatomy)
+        || is_mixed_possible(anatomy)
+        || anatomy.described.interface.gradients.len() > 1;
+    let start = frame.field(Field::Workspace);
+    if ever {
+        let workspace = pen.refer(workspace);
+        let result = pen.builder.ins().call(workspace, &[call]);
+        let needed = pen.builder.inst_results(result)[0];
+        let bytes = frame.field(Field::WorkspaceBytes);
+        let short = pen.compare(IntCC::UnsignedLessThan, bytes, needed);
+        pen.fail_argument_if(short, Status::Workspace, 0);
+    }
+    let aligned = pen.builder.ins().iadd_imm_s(start, ALIGNMENT - 1);
+    pen.builder.ins().band_imm_s(aligned, -ALIGNMENT)
+}
+
+/// Gathers what the passes go by.
+fn prepare<'c>(
+    pen: &mut Pen,
+    frame: &'c Frame,
+    inputs: &'c [super::inputs::Input],
+    workspace: Value,
+    add: FuncId,
+) -> Context<'c> {
+    let most = |count: fn(&Pass) -> usize| {
+        let most = all_passes(frame.anatomy).map(count).max().unwrap_or(0);
+        u32::try_from(8 * most.max(1)).expect("a few arrays")
+    };
+    let tables = [most(|pass| pass.plan.arrays.len()), most(|pass| pass.plan.extents.len())];
+    let signature = signature(pen.object, 2, None);
+    let signature = pen.builder.import_signature(signature);
+    let described = &frame.anatomy.described;
+    let block = u32::try_from(BLOCK).expect("a few thousand examples");
+    let alone = described.gradients().into_iter().filter(|id| {
+        let input = frame.anatomy.graph.input(*id);
+        !is_batched(input.role) && input.axes.is_empty()
+    });
+    Context {
+        frame,
+        inputs,
+        workspace,
+        values: pen.stack(block * pen.size()),
+        sum: pen.stack(sum::STATE),
+        tables: tables.map(|bytes| pen.stack(bytes)),
+        signature,
+        add,
+        scale: pen.stack(8),
+        center: pen.stack(8),
+        scalar_sums: alone.map(|id| (id, pen.stack(8))).collect(),
+    }
+}
+
+/// Runs the passes that the call needs, and gives the sum of the values and of what examples count for.
+fn run(pen: &mut Pen, context: &Context, scratch: Scratch) -> (Value, Value) {
+    let frame = context.frame;
+    let anatomy = frame.anatomy;
+    let sample_weights = frame.field(Field::SampleWeights);
+    let weighted = pen.is_given(sample_weights);
+    let nothing = pen.number(types::F64, 0.0);
+    let [sum, weight, center] = [(); 3].map(|()| pen.variable(types::F64, nothing));
+    if let Some(passes) = &anatomy.weights {
+        let found = run_either(pen, context, passes, weighted, scratch, None);
+        pen.set(weight, found);
+    } else {
+        pen.choose(
+            weighted,
+            |pen| {
+                let found = sum_all(pen, context, sample_weights);
+                pen.set(weight, found);
+            },
+            |pen| {
+                let examples = frame.field(Field::Examples);
+                let found = pen.builder.ins().fcvt_from_sint(types::F64, examples);
+                pen.set(weight, found);
+            },
+        );
+    }
+    let wants = wants_gradients(pen, frame);
+    let flags = frame.field(Field::Flags);
+    let sums = pen.builder.ins().band_imm_s(flags, FLAG_SUM.cast_signed());
+    let is_mean = pen.is_null(sums);
+    if has_center(anatomy) {
+        let needed = pen.and(wants, is_mean);
+        pen.when(needed, |pen| {
+            let found = run_either(pen, context, &anatomy.values, weighted, scratch, None);
+            let weight = pen.get(weight);
+            let mean = pen.builder.ins().fdiv(found, weight);
+            pen.set(center, mean);
+        });
+    }
+    let scale = write_scalars(pen, context, is_mean, (weight, center));
+    let Some(gradients) = &anatomy.gradients else {
+        let found = run_either(pen, context, &anatomy.values, weighted, scratch, Some(scale));
+        return (found, pen.get(weight));
+    };
+    pen.choose(
+        wants,
+        |pen| {
+            let found = run_either(pen, context, gradients, weighted, scratch, Some(scale));
+            pen.set(sum, found);
+        },
+        |pen| {
+            let found = run_either(pen, context, &anatomy.values, weighted, scratch, Some(scale));
+            pen.set(sum, found);
+        },
+    );
+    (pen.get(sum), pen.get(weight))
+}
+
+/// Writes what the gradients are scaled by and centered at, and gives the scale.
+fn write_scalars(
+    pen: &mut Pen,
+    context: &Context,
+    is_mean: Value,
+    (weight, center): (cranelift::prelude::Variable, cranelift::prelude::Variable),
+) -> Value {
+    let address = context.frame.field(Field::Upstream);
+    let one = pen.number(types::F64, 1.0);
+    let upstream = pen.variable(types::F64, one);
+    let given = pen.is_given(address);
+    pen.when(given, |pen| {
+        let factor = pen.load(types::F64, address, 0);
+        pen.set(upstream, factor);
+    });
+    let upstream = pen.get(upstream);
+    let weight = pen.get(weight);
+    let mean = pen.builder.ins().fdiv(upstream, weight);
+    let scale = pen.select(is_mean, mean, upstream);
+    let rounded = pen.narrow(scale);
+    pen.store(rounded, context.scale, 0);
+    let center = pen.get(center);
+    let center = pen.narrow(center);
+    pen.store(center, context.center, 0);
+    scale
+}
+
+/// Sums the numbers of all examples.
+fn sum_all(pen: &mut Pen, context: &Context, numbers: Value) -> Value {
+    sum::clear(pen, context.sum);
+    let add = pen.refer(context.add);
+    let examples = context.frame.field(Field::Examples);
+    pen.builder.ins().call(add, &[context.sum, numbers, examples]);
+    sum::finish(pen, context.sum)
+}
+
+/// Runs a pass with or without sample weights and gives the sum of its values. The last one writes what the
+/// caller wants, and scales the gradients that all examples share.
+fn run_either(
+    pen: &mut Pen,
+    context: &Context,
+    passes: &[Pass; 2],
+    weighted: Value,
+    scratch: Scratch,
+    scale: Option<Value>,
+) -> Value {
+    let nothing = pen.number(types::F64, 0.0);
+    let sum = pen.variable(types::F64, nothing);
+    let run = |pen: &mut Pen, pass: &Pass| {
+        let layout = lay_out(pen, context.frame, pass, scratch);
+        let code = choose_code(pen, context.frame, pass);
+        let found = execute(pen, context, pass, code, &layout, scale.is_some());
+        if let Some(scale) = scale {
+            write_shared(pen, context, pass, &layout, scale);
+        }
+        pen.set(sum, found);
+    };
+    let [without, with] = passes;
+    pen.choose(weighted, |pen| run(pen, with), |pen| run(pen, without));
+    pen.get(sum)
+}
+
+/// The address of the best code of a pass that the CPU of the call can run.
+fn choose_code(pen: &mut Pen, frame: &Frame, pass: &Pass) -> Value {
+    let mut chosen: Option<Value> = None;
+    for (level, code) in frame.anatomy.levels.iter().zip(&pass.code) {
+        let mut address = address_of(pen, code.full);
+        if let (Some(uniform), Some(is_uniform)) = (code.uniform, frame.is_uniform) {
+            let uniform = address_of(pen, uniform);
+            address = pen.select(is_uniform, uniform, address);
+        }
+        chosen = Some(match chosen {
+            None => address,
+            Some(lower) => {
+                let level = pen.count(*level);
+                let cpu = frame.field(Field::Cpu);
+                let can = pen.compare(IntCC::UnsignedGreaterThanOrEqual, cpu, level);
+                pen.select(can, address, lower)
+            }
+        });
+    }
+    chosen.expect("there is code for at least one level")
+}
+
+fn address_of(pen: &mut Pen, function: FuncId) -> Value {
+    let function = pen.refer(function);
+    pen.builder.ins().func_addr(types::I64, function)
+}

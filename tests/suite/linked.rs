@@ -1,0 +1,386 @@
+//! Linked losses against the same losses compiled in this process: the same bits, for every shipped loss.
+
+use std::ffi::{CString, c_char, c_int, c_void};
+use std::path::Path;
+
+use lossc::check::{Source, check};
+use lossc::graph::{Domain, Role};
+use lossc::library;
+use lossc::linked::{
+    AxisLength, Cpu, Default, Elements, FLAG_SUM, Field, Interface, Linked, Options, link,
+};
+use lossc::loops::Precision;
+use lossc::model::Model;
+use lossc::{Compiler, Element, Reduction};
+
+unsafe extern "C" {
+    fn dlopen(path: *const c_char, flags: c_int) -> *mut c_void;
+    fn dlsym(library: *mut c_void, symbol: *const c_char) -> *mut c_void;
+}
+
+/// A library in memory.
+pub(crate) struct Loaded(*mut c_void);
+
+impl Loaded {
+    /// Loads an object through the system's linker.
+    pub(crate) fn new(name: &str, objects: &[&[u8]]) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("linked");
+        std::fs::create_dir_all(&folder).unwrap();
+        let library = folder.join(format!("{name}.so"));
+        let mut gcc = std::process::Command::new("gcc");
+        gcc.args(["-shared", "-Wl,-z,text", "-Wl,--no-undefined", "-nostdlib", "-o"]).arg(&library);
+        for (at, object) in objects.iter().enumerate() {
+            let path = folder.join(format!("{name}.{at}.o"));
+            std::fs::write(&path, object).unwrap();
+            gcc.arg(path);
+        }
+        let out = gcc.output().unwrap();
+        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        let path = CString::new(library.to_str().unwrap()).unwrap();
+        // SAFETY: the library has no initializers.
+        let loaded = unsafe { dlopen(path.as_ptr(), 2) };
+        assert!(!loaded.is_null());
+        Self(loaded)
+    }
+
+    /// The address of a symbol.
+    pub(crate) fn symbol(&self, symbol: &str) -> *mut c_void {
+        let name = CString::new(symbol).unwrap();
+        // SAFETY: the library is never unloaded.
+        let address = unsafe { dlsym(self.0, name.as_ptr()) };
+        assert!(!address.is_null(), "{symbol}");
+        address
+    }
+}
+
+type Entry = unsafe extern "C" fn(*const u64, *mut Summary) -> i32;
+
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Default)]
+pub(crate) struct Summary {
+    pub(crate) sum: f64,
+    pub(crate) weight: f64,
+    pub(crate) argument: u64,
+    pub(crate) row: u64,
+    pub(crate) element: u64,
+}
+
+/// The inputs of a call, made up.
+struct World {
+    examples: usize,
+    extents: Vec<usize>,
+    /// The elements of each argument; none: it has its default.
+    elements: Vec<Option<Vec<f64>>>,
+    weights: Option<Vec<f64>>,
+}
+
+/// Numbers between 0 and 1 that look like chance.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self) -> f64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        f64::from(u32::try_from(self.0 >> 32).unwrap()) / f64::from(u32::MAX)
+    }
+}
+
+fn length(interface: &Interface, world: &World, axis: AxisLength) -> usize {
+    match axis {
+        AxisLength::Literal(length) => usize::try_from(length).unwrap(),
+        AxisLength::Named(place) => {
+            assert!(place < interface.extents.len());
+            world.extents[place]
+        }
+    }
+}
+
+fn row(interface: &Interface, world: &World, argument: usize) -> usize {
+    let axes = &interface.arguments[argument].axes;
+    axes.iter().map(|axis| length(interface, world, *axis)).product()
+}
+
+fn is_batched(role: Role) -> bool {
+    matches!(role, Role::Pred | Role::Target)
+}
+
+/// The world of a loss: every input inside of its domain.
+fn world(
+    model: &Model,
+    interface: &Interface,
+    examples: usize,
+    extents: usize,
+    (with_params, with_weights): (bool, bool),
+) -> World {
+    let mut dice = Dice(7);
+    let mut world = World {
+        examples,
+        extents: vec![extents; interface.extents.len()],
+        elements: Vec::new(),
+        weights: None,
+    };
+    for (place, argument) in interface.arguments.iter().enumerate() {
+        let rows = if is_batched(argument.role) { examples } else { 1 };
+        let row = row(interface, &world, place);
+        let count = rows * row;
+        let graph = &model.graph;
+        let id = graph.input_ids().find(|id| graph.input(*id).name == argument.name).unwrap();
+        let domain = &graph.input(id).domain;
+        let mut elements: Vec<f64> = (0..count).map(|_| dice.roll()).collect();
+        match (argument.elements, domain) {
+            (Elements::Switch, _) => elements.iter_mut().for_each(|it| *it = it.round()),
+            (Elements::Index { along, optional }, _) => {
+                let length = length(interface, &world, along) as f64;
+                for element in &mut elements {
+                    let missing = optional && *element < 0.1;
+                    *element =
+                        if missing { -1.0 } else { (*element * length).min(length - 1.0).floor() };
+                }
+            }
+            (Elements::Real, Some(Domain::Set(members))) => {
+                let members: Vec<f64> =
+                    members.iter().filter_map(|member| graph.as_number(*member)).collect();
+                for element in &mut elements {
+                    *element = members[usize::from(*element > 0.5) % members.len()];
+                }
+            }
+            (Elements::Real, Some(Domain::Simplex)) => {
+                for row in elements.chunks_mut(row.max(1)) {
+                    let sum: f64 = row.iter().sum();
+                    row.iter_mut().for_each(|it| *it /= sum);
+                }
+            }
+            (Elements::Real, None) => elements.iter_mut().for_each(|it| *it = *it * 8.0 - 4.0),
+            (Elements::Real, Some(_)) => elements.iter_mut().for_each(|it| *it = *it * 0.9 + 0.05),
+        }
+        let given = argument.default == Default::Required || with_params;
+        world.elements.push(given.then_some(elements));
+    }
+    world.weights =
+        with_weights.then(|| (0..examples).map(|_| (dice.roll() * 4.0).floor()).collect());
+    world
+}
+
+/// What a call gives: the status, the summary, the values and the gradients, as bits.
+#[derive(Debug, PartialEq)]
+struct Results {
+    status: i32,
+    sum: u64,
+    weight: u64,
+    values: Vec<u64>,
+    gradients: Vec<Vec<u64>>,
+}
+
+fn bits<T: Element>(elements: &[T]) -> Vec<u64> {
+    elements.iter().map(|element| element.to_f64().to_bits()).collect()
+}
+
+fn narrow<T: Element>(elements: &[f64]) -> Vec<T> {
+    elements.iter().map(|element| T::from_f64(*element)).collect()
+}
+
+/// The sizes of the gradients.
+fn gradient_lengths(interface: &Interface, world: &World) -> Vec<usize> {
+    let length = |place: &usize| {
+        let batched = is_batched(interface.arguments[*place].role);
+        row(interface, world, *place) * if batched { world.examples } else { 1 }
+    };
+    interface.gradients.iter().map(length).collect()
+}
+
+fn call_here<T: Element>(
+    loss: &lossc::Loss<T>,
+    interface: &Interface,
+    world: &World,
+    reduction: Reduction,
+) -> Results
+where
+    for<'a> lossc::call::Data<'a, T>: From<&'a [T]> + From<&'a [i64]> + From<&'a [bool]>,
+{
+    let reals: Vec<Vec<T>> = world.elements.iter().flatten().map(|it| narrow(it)).collect();
+    let labels: Vec<Vec<i64>> = world
+        .elements
+        .iter()
+        .flatten()
+        .map(|it| it.iter().map(|at| *at as i64).collect())
+        .collect();
+    let switches: Vec<Vec<bool>> = world
+        .elements
+        .iter()
+        .flatten()
+        .map(|it| it.iter().map(|at| *at == 1.0).collect())
+        .collect();
+    let weights: Option<Vec<T>> = world.weights.as_deref().map(narrow);
+    let mut values = vec![T::default(); world.examples];
+    let lengths = gradient_lengths(interface, world);
+    let mut gradients: Vec<Vec<T>> =
+        lengths.iter().map(|length| vec![T::default(); *length]).collect();
+    let mut call = loss.call().values(&mut values).upstream(0.75);
+    let mut at = 0;
+    for (argument, elements) in interface.arguments.iter().zip(&world.elements) {
+        if elements.is_none() {
+            continue;
+        }
+        let mut shape: Vec<usize> = Vec::new();
+        if is_batched(argument.role) {
+            shape.push(world.examples);
+        }
+        shape.extend(argument.axes.iter().map(|axis| length(interface, world, *axis)));
+        call = match argument.elements {
+            Elements::Real => call.bind(&argument.name, reals[at].as_slice(), &shape),
+            Elements::Switch => call.bind(&argument.name, switches[at].as_slice(), &shape),
+            Elements::Index { .. } => call.bind(&argument.name, labels[at].as_slice(), &shape),
+        };
+        at += 1;
+    }
+    if let Some(weights) = &weights {
+        call = call.sample_weights(weights);
+    }
+    for (place, gradient) in interface.gradients.iter().zip(&mut gradients) {
+        call = call.gradient(&interface.arguments[*place].name, gradient);
+    }
+    let summary = call.run(reduction).unwrap();
+    Results {
+        status: 0,
+        sum: summary.sum.to_bits(),
+        weight: summary.weight.to_bits(),
+        values: bits(&values),
+        gradients: gradients.iter().map(|gradient| bits(gradient)).collect(),
+    }
+}
+
+fn call_linked<T: Element>(
+    loaded: &Loaded,
+    interface: &Interface,
+    world: &World,
+    reduction: Reduction,
+) -> (Results, Summary) {
+    // SAFETY: the symbols have these signatures.
+    let (entry, workspace, cpu) = unsafe {
+        (
+            std::mem::transmute::<*mut c_void, Entry>(loaded.symbol(&interface.symbol)),
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const u64) -> u64>(
+                loaded.symbol(&interface.workspace_symbol()),
+            ),
+            std::mem::transmute::<*mut c_void, extern "C" fn() -> u64>(
+                loaded.symbol(&interface.cpu_symbol()),
+            ),
+        )
+    };
+    let weights: Option<Vec<T>> = world.weights.as_deref().map(narrow);
+    let mut memory: Vec<Vec<T>> = Vec::new();
+    let mut labels: Vec<Vec<i32>> = Vec::new();
+    let mut wide: Vec<Vec<i64>> = Vec::new();
+    let mut values = vec![T::default(); world.examples];
+    let lengths = gradient_lengths(interface, world);
+    let mut gradients: Vec<Vec<T>> =
+        lengths.iter().map(|length| vec![T::default(); *length]).collect();
+    let upstream = 0.75f64;
+    let mut fields: Vec<u64> = Vec::new();
+    for field in interface.fields() {
+        fields.push(match field {
+            Field::Cpu => cpu(),
+            Field::Flags => {
+                if reduction == Reduction::Mean {
+                    0
+                } else {
+                    FLAG_SUM
+                }
+            }
+            Field::Examples => world.examples as u64,
+            Field::Extent(place) => world.extents[place] as u64,
+            Field::Argument(place) => match &world.elements[place] {
+                None => 0,
+                Some(elements)
+                    if matches!(interface.arguments[place].elements, Elements::Index { .. }) =>
+                {
+                    if size_of::<T>() == 4 {
+                        labels.push(elements.iter().map(|at| *at as i32).collect());
+                        labels.last().unwrap().as_ptr() as u64
+                    } else {
+                        wide.push(elements.iter().map(|at| *at as i64).collect());
+                        wide.last().unwrap().as_ptr() as u64
+                    }
+                }
+                Some(elements) => {
+                    memory.push(narrow(elements));
+                    memory.last().unwrap().as_ptr() as u64
+                }
+            },
+            Field::SampleWeights => weights.as_ref().map_or(0, |weights| weights.as_ptr() as u64),
+            Field::Upstream => &raw const upstream as u64,
+            Field::Values => values.as_mut_ptr() as u64,
+            Field::Gradient(at) => gradients[at].as_mut_ptr() as u64,
+            Field::Workspace | Field::WorkspaceBytes => 0,
+        });
+    }
+    // SAFETY: the call is complete but for its workspace, which this function ignores.
+    let bytes = unsafe { workspace(fields.as_ptr()) };
+    assert!(bytes == 0 || interface.needs_workspace, "{}: {bytes} bytes", interface.name);
+    let mut scratch = vec![0xA5u8; usize::try_from(bytes).unwrap() + 1];
+    let last = fields.len() - 1;
+    // An odd address: the entry aligns it.
+    fields[last - 1] = scratch.as_mut_ptr() as u64;
+    fields[last] = bytes;
+    let mut summary = Summary::default();
+    // SAFETY: every field is as the interface says.
+    let status = unsafe { entry(fields.as_ptr(), &raw mut summary) };
+    assert_eq!(scratch.last(), Some(&0xA5), "{}: past the end", interface.name);
+    let results = Results {
+        status,
+        sum: summary.sum.to_bits(),
+        weight: summary.weight.to_bits(),
+        values: bits(&values),
+        gradients: gradients.iter().map(|gradient| bits(gradient)).collect(),
+    };
+    (results, summary)
+}
+
+fn options(precisions: &[Precision]) -> Options {
+    Options {
+        precisions: precisions.to_vec(),
+        prefix: "lossc".into(),
+        target: None,
+        cpu: Cpu::Any,
+        texts: false,
+    }
+}
+
+fn compare<T: Element>(model: &Model, linked: &Linked, loaded: &Loaded)
+where
+    for<'a> lossc::call::Data<'a, T>: From<&'a [T]> + From<&'a [i64]> + From<&'a [bool]>,
+{
+    let interface = linked.interfaces.iter().find(|it| it.precision == T::PRECISION).unwrap();
+    let loss = Compiler::new().model::<T>(model).unwrap();
+    for examples in [1, 5, 4099, 9000] {
+        for extents in [3, 17] {
+            for choice in [(false, false), (true, false), (false, true), (true, true)] {
+                for reduction in [Reduction::Mean, Reduction::Sum] {
+                    let world = world(model, interface, examples, extents, choice);
+                    let here = call_here(&loss, interface, &world, reduction);
+                    let (there, _) = call_linked::<T>(loaded, interface, &world, reduction);
+                    assert_eq!(
+                        here, there,
+                        "{} {examples} examples, axes of {extents}, {choice:?}, {reduction:?}",
+                        interface.symbol
+                    );
+                }
+            }
+        }
+    }
+}
+
+const BOTH: [Precision; 2] = [Precision::F32, Precision::F64];
+
+#[test]
+fn shipped_losses_give_the_same_bits_linked_and_compiled_here() {
+    for shipped in library::LOSSES {
+        let checked = check(&Source::Library(shipped.name.into())).unwrap();
+        for model in &checked.models {
+            let linked = link(&Compiler::new(), model, &options(&BOTH)).unwrap();
+            let loaded = Loaded::new(&model.name, &[&linked.object]);
+            compare::<f32>(model, &linked, &loaded);
+            compare::<f64>(model, &linked, &loaded);
+        }
+    }
+}
