@@ -149,9 +149,7 @@ impl ObjectWriter {
         let relocations: Vec<ModuleReloc> = relocations
             .map(|relocation| ModuleReloc::from_mach_reloc(relocation, &context.func, id))
             .collect();
-        self.module
-            .define_function_bytes(id, alignment, &bytes, &relocations)
-            .map_err(refused)?;
+        self.module.define_function_bytes(id, alignment, &bytes, &relocations).map_err(refused)?;
         self.functions.insert(id);
         if let (Some(texts), Some(clif)) = (&mut self.texts, clif) {
             let (symbol, machine) = (symbol.to_owned(), machine.to_string());
