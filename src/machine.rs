@@ -11,6 +11,7 @@ mod jit;
 mod lanes;
 mod object;
 mod operation;
+mod rounding;
 mod target;
 
 use std::fmt::{self, Display, Formatter};

@@ -12,6 +12,7 @@ use cranelift::codegen::isa::TargetIsa;
 
 use super::Options;
 use super::address::{Amount, Known, Pure};
+use super::target::has;
 use crate::loops::{Kind, Loop, LoopId, Operation, Precision, Program, Statement, Value};
 
 /// Writes the code of a program for a machine.
@@ -29,7 +30,8 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
     let mut writer = Writer {
         program,
         lanes: options.lanes,
-        blend: super::target::has(isa, "has_sse41"),
+        blend: has(isa, "has_sse41"),
+        rounds: isa.name() != "x64" || has(isa, "has_sse41"),
         negated_in_fma: super::operation::negated_in_fma(program),
         cursor: FuncCursor::new(&mut func).at_bottom(entry),
         scopes: vec![],
@@ -62,6 +64,8 @@ pub(super) struct Writer<'a> {
     pub(super) lanes: bool,
     /// Whether the machine selects by the top bit of a lane.
     pub(super) blend: bool,
+    /// Whether the machine rounds to whole numbers.
+    pub(super) rounds: bool,
     /// Values that are negations read only by fused multiply-adds, which negate for nothing.
     pub(super) negated_in_fma: Vec<bool>,
     /// The code, and where it goes on.

@@ -55,7 +55,7 @@ impl Writer<'_> {
         }
     }
 
-    fn real_constant(&mut self, value: f64) -> ir::Value {
+    pub(super) fn real_constant(&mut self, value: f64) -> ir::Value {
         match (self.real, self.width) {
             (types::F32, 1) => self.ins().f32const(nearest(value)),
             (types::F32, _) => {
@@ -142,14 +142,10 @@ impl Writer<'_> {
                 self.ins().bxor(a, sign)
             }
             Operation::Negate(_) => self.ins().fneg(a),
-            Operation::Absolute(_) if lanes => {
-                let sign = self.sign_bits();
-                self.ins().band_not(a, sign)
-            }
-            Operation::Absolute(_) => self.ins().fabs(a),
+            Operation::Absolute(_) => self.absolute(a),
             Operation::SquareRoot(_) => self.ins().sqrt(a),
-            Operation::Floor(_) => self.ins().floor(a),
-            Operation::Nearest(_) => self.ins().nearest(a),
+            Operation::Floor(_) => self.floor(a),
+            Operation::Nearest(_) => self.nearest(a),
             Operation::Not(_) if lanes => self.ins().bnot(a),
             Operation::Not(_) => self.ins().bxor_imm_u(a, 1),
             Operation::Bits(_) => self.cast(a, Kind::Integer),
@@ -198,7 +194,15 @@ impl Writer<'_> {
         self.ins().bitcast(of, flags, a)
     }
 
-    fn sign_bits(&mut self) -> ir::Value {
+    pub(super) fn absolute(&mut self, a: ir::Value) -> ir::Value {
+        if self.width == 1 {
+            return self.ins().fabs(a);
+        }
+        let sign = self.sign_bits();
+        self.ins().band_not(a, sign)
+    }
+
+    pub(super) fn sign_bits(&mut self) -> ir::Value {
         self.real_constant(-0.0)
     }
 

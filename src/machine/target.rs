@@ -17,7 +17,7 @@ use super::{MachineError, Options};
 use crate::loops::Program;
 
 /// Targets that code is made for, as messages list them; others of the same architectures and formats go too.
-pub const TARGETS: [&str; 9] = [
+pub const TARGETS: [&str; 10] = [
     "x86_64-unknown-linux-gnu",
     "x86_64-unknown-linux-musl",
     "x86_64-apple-darwin",
@@ -25,6 +25,7 @@ pub const TARGETS: [&str; 9] = [
     "x86_64-pc-windows-gnu",
     "aarch64-unknown-linux-gnu",
     "aarch64-apple-darwin",
+    "aarch64-pc-windows-msvc",
     "riscv64gc-unknown-linux-gnu",
     "s390x-unknown-linux-gnu",
 ];
@@ -76,7 +77,11 @@ impl Machine {
     /// # Errors
     /// Where no code is made for the target, by this build or at all, or it has no such level.
     pub fn new(target: &str, level: Level) -> Result<Self, MachineError> {
-        let triple = Triple::from_str(target).map_err(|error| unknown(target, &error))?;
+        let mut triple = Triple::from_str(target).map_err(|error| unknown(target, &error))?;
+        let bare = triple.operating_system == OperatingSystem::None_;
+        if bare && triple.binary_format == BinaryFormat::Unknown {
+            triple.binary_format = BinaryFormat::Elf;
+        }
         test(target, &triple)?;
         Self::build(triple, level)
     }

@@ -1,6 +1,8 @@
 //! Programs through the interpreter, the scalar machine and lanes: the same bits.
 
 mod memory;
+mod foreign;
+mod objects;
 mod operations;
 mod random;
 
@@ -15,7 +17,7 @@ use crate::loops::{
 const EXTENTS: [u64; 11] = [0, 1, 3, 4, 5, 15, 16, 17, 63, 64, 65];
 
 /// Numbers that have broken code before: zeros, ties, the least and the largest, what is no number.
-const REALS: [f64; 24] = [
+const REALS: [f64; 27] = [
     0.0,
     -0.0,
     1.0,
@@ -29,7 +31,10 @@ const REALS: [f64; 24] = [
     7.75,
     100.125,
     -1234.5,
+    -0.5,
+    8_388_607.5,
     8_388_609.0,
+    -4_503_599_627_370_495.5,
     1e30,
     -1e30,
     3e38,
@@ -101,6 +106,15 @@ impl Maker {
         assert!(self.bodies.is_empty(), "every loop is closed");
         assert_eq!(validate(&self.program), Ok(()), "{}", self.program);
         self.program
+    }
+}
+
+/// A stream of choices, always the same.
+fn choices() -> impl FnMut(usize) -> usize {
+    let mut seed = 0usize;
+    move |below: usize| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % below
     }
 }
 
