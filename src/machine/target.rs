@@ -31,8 +31,7 @@ pub const TARGETS: [&str; 10] = [
 ];
 
 /// What x86-64-v3 has above the baseline, in Cranelift's names.
-const V3: [&str; 12] = [
-    "has_cmpxchg16b",
+const V3: [&str; 11] = [
     "has_popcnt",
     "has_lzcnt",
     "has_sse3",

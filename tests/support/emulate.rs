@@ -89,23 +89,27 @@ pub(crate) fn run(
     Ok(output.stdout)
 }
 
-/// A program that needs nothing of this machine's libraries.
+/// A program that needs nothing of this machine's libraries; and, as a test that the objects may be
+/// loaded anywhere, a shared library of them.
 fn link(place: &Place, folder: &Path, objects: &[&[u8]], c_text: &str) -> PathBuf {
     let program = folder.join("program");
-    let mut command = Command::new(place.compiler);
-    command
-        .args(["-static", "-O1", "-Wall", "-Werror", "-Wl,--fatal-warnings", "-o"])
-        .arg(&program);
     let c_file = folder.join("main.c");
     fs::write(&c_file, c_text).expect("the temporary folder is writable");
-    command.arg(c_file);
-    for (at, object) in objects.iter().enumerate() {
+    let files = objects.iter().enumerate().map(|(at, object)| {
         let file = folder.join(format!("{at}.o"));
         fs::write(&file, object).expect("the temporary folder is writable");
-        command.arg(file);
-    }
-    let output = command.output().expect("the compiler starts");
-    assert!(output.status.success(), "{place:?}: {}", String::from_utf8_lossy(&output.stderr));
+        file
+    });
+    let files: Vec<PathBuf> = files.collect();
+    let run = |arguments: &[&str], output: &Path| {
+        let mut command = Command::new(place.compiler);
+        command.args(["-Wall", "-Werror", "-Wl,--fatal-warnings"]).args(arguments).args(&files);
+        let output = command.arg("-o").arg(output).output().expect("the compiler starts");
+        assert!(output.status.success(), "{place:?}: {}", String::from_utf8_lossy(&output.stderr));
+    };
+    let c_file = c_file.to_str().expect("the temporary folder has a name in UTF-8");
+    run(&["-static", "-O1", c_file], &program);
+    run(&["-shared", "-nostdlib", "-Wl,-z,text,-z,defs"], &folder.join("library.so"));
     program
 }
 

@@ -6,7 +6,7 @@ mod emulate;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use super::objects::{every_loss, write_all};
+use super::objects::{every_loss, write_all, write_mixed};
 use super::operations::every_operation;
 use super::*;
 use crate::machine::{Level, Linkage, Machine};
@@ -220,4 +220,30 @@ fn code_for_riscv64_gives_the_same_bits() {
 #[test]
 fn code_for_s390x_gives_the_same_bits() {
     run_everything(emulate::OTHERS[2], Level::Baseline);
+}
+
+/// What a linker must resolve, one function and a constant, and a stack that is deep.
+const MIXED: &str = r#"
+#include <stdint.h>
+#include <stdio.h>
+extern const uint32_t version;
+extern void caller(void *const *, const uint64_t *);
+int main(void) {
+    float in = 1.5f, out = 0;
+    void *arrays[] = { &in, &out };
+    caller(arrays, 0);
+    printf("%x %.2f", version, out);
+    return 0;
+}
+"#;
+
+#[test]
+fn local_functions_are_called_and_constants_read() {
+    for place in [emulate::HERE, emulate::OLDEST].into_iter().chain(emulate::OTHERS) {
+        let object = write_mixed(place.target);
+        match emulate::run(&place, &[&object.bytes], MIXED, &[]) {
+            Ok(output) => assert_eq!(String::from_utf8(output).unwrap(), "1020304 2.25"),
+            Err(skipped) => writeln!(std::io::stderr(), "{skipped}").unwrap(),
+        }
+    }
 }
