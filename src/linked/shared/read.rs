@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use object::elf;
-use object::read::elf::{FileHeader, Rela, SectionHeader, SectionTable, Sym, SymbolTable};
-use object::{Endianness, SectionIndex};
+use object::read::elf::{FileHeader, Rela, SectionHeader, SectionTable, Sym};
+use object::{Endianness, SectionIndex, SymbolIndex};
 
 use super::SharedError;
 
 type File = elf::FileHeader64<Endianness>;
 type RawSection = elf::SectionHeader64<Endianness>;
+type RawSymbol = elf::Sym64<Endianness>;
 
 /// What a machine is called in the header of a file; the same in all objects of a library.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,9 +161,16 @@ fn add(parts: &mut Parts, object: usize, file: &File, bytes: &[u8]) -> Result<()
     }
     let table = sections.symbols(endian, bytes, elf::SHT_SYMTAB).map_err(said)?;
     let first = parts.symbols.len();
-    for index in 0..table.len() {
-        let symbol = read_symbol(&table, object::SymbolIndex(index), &sections, &places, endian)?;
-        parts.symbols.push(symbol);
+    for (index, symbol) in table.symbols().iter().enumerate() {
+        let within = table.symbol_section(endian, symbol, SymbolIndex(index)).map_err(said)?;
+        let within = within.filter(|_| symbol.st_type() != elf::STT_FILE);
+        let place = match within {
+            Some(section) => place_symbol(symbol, section, &sections, &places, endian)?,
+            None => None,
+        };
+        let name = table.symbol_name(endian, symbol).map_err(said)?;
+        let name = String::from_utf8_lossy(name).into_owned();
+        parts.symbols.push(read_symbol(symbol, name, place, endian)?);
     }
     for (_, section) in sections.enumerate() {
         if section.rel(endian, bytes).map_err(said)?.is_some() {
@@ -223,15 +231,11 @@ fn append(region: &mut Region, data: &[u8], alignment: u64) -> Result<u64, Strin
 }
 
 fn read_symbol(
-    table: &SymbolTable<'_, File>,
-    index: object::SymbolIndex,
-    sections: &SectionTable<'_, File>,
-    places: &[Option<Place>],
+    symbol: &RawSymbol,
+    name: String,
+    place: Option<Place>,
     endian: Endianness,
 ) -> Result<Symbol, String> {
-    let symbol = table.symbol(index).map_err(said)?;
-    let name = table.symbol_name(endian, symbol).map_err(said)?;
-    let name = String::from_utf8_lossy(name).into_owned();
     let kind = symbol.st_type();
     if !matches!(
         kind,
@@ -239,42 +243,34 @@ fn read_symbol(
     ) {
         return Err(format!("has the symbol `{name}` of an unknown kind ({kind})"));
     }
+    if symbol.is_common(endian) {
+        return Err(format!("has the symbol `{name}` of data that can be written"));
+    }
     let scope = match (symbol.st_bind(), symbol.st_visibility()) {
         (elf::STB_LOCAL, _) => Scope::Object,
         (elf::STB_GLOBAL, elf::STV_HIDDEN | elf::STV_INTERNAL) => Scope::Library,
         (elf::STB_GLOBAL, _) => Scope::Exported,
         _ => return Err(format!("has the symbol `{name}`, which others may replace")),
     };
-    let bytes = symbol.st_size(endian);
-    let within = table.symbol_section(endian, symbol, index).map_err(said)?;
-    let place = match within {
-        Some(section) if kind != elf::STT_FILE => {
-            place_symbol(section, symbol.st_value(endian), bytes, sections, places, endian)
-                .ok_or_else(|| format!("has the symbol `{name}` outside of its section"))?
-        }
-        _ if symbol.is_common(endian) => {
-            return Err(format!("has the symbol `{name}` of data that can be written"));
-        }
-        _ => None,
-    };
-    Ok(Symbol { name, place, bytes, kind, scope })
+    Ok(Symbol { name, place, bytes: symbol.st_size(endian), kind, scope })
 }
 
-/// Where a symbol is, if its section is loaded; nothing where it is not in its section.
+/// Where a symbol is, if its section is loaded.
 fn place_symbol(
+    symbol: &RawSymbol,
     section: SectionIndex,
-    value: u64,
-    bytes: u64,
     sections: &SectionTable<'_, File>,
     places: &[Option<Place>],
     endian: Endianness,
-) -> Option<Option<Place>> {
-    let size = sections.section(section).ok()?.sh_size(endian);
-    if value.checked_add(bytes)? > size {
-        return None;
+) -> Result<Option<Place>, String> {
+    let size = sections.section(section).map_err(said)?.sh_size(endian);
+    let value = symbol.st_value(endian);
+    let end = value.checked_add(symbol.st_size(endian));
+    if end.is_none_or(|end| end > size) {
+        return Err("has a symbol outside of its section".into());
     }
-    let start = *places.get(section.0)?;
-    Some(start.map(|start| Place { offset: start.offset + value, ..start }))
+    let start = places.get(section.0).copied().flatten();
+    Ok(start.map(|start| Place { offset: start.offset + value, ..start }))
 }
 
 /// Lets references go to where symbols of other objects are.

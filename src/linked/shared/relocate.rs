@@ -14,6 +14,8 @@ use super::{Addresses, SharedError};
 enum Form {
     /// The distance, in 32 bits.
     Distance,
+    /// The distance to where the address stands, in a `mov` from there: it becomes a `lea` of the address.
+    Loaded,
     /// Half the distance, in 32 bits, the high byte first.
     HalfDistance,
     /// A quarter of the distance, in the 26 low bits of an instruction.
@@ -32,9 +34,10 @@ enum Form {
 }
 
 /// The references that are written here, by machine and number.
-const FORMS: [(u16, u32, Form); 11] = [
+const FORMS: [(u16, u32, Form); 12] = [
     (elf::EM_X86_64, elf::R_X86_64_PC32, Form::Distance),
     (elf::EM_X86_64, elf::R_X86_64_PLT32, Form::Distance),
+    (elf::EM_X86_64, elf::R_X86_64_GOTPCREL, Form::Loaded),
     (elf::EM_AARCH64, elf::R_AARCH64_CALL26, Form::Branch),
     (elf::EM_AARCH64, elf::R_AARCH64_ADR_PREL_PG_HI21, Form::Page),
     (elf::EM_AARCH64, elf::R_AARCH64_ADD_ABS_LO12_NC, Form::InPage),
@@ -103,13 +106,22 @@ fn form_of(machine: u16, kind: u32) -> Option<Form> {
 /// Writes a reference into the part that it is in.
 pub(super) fn apply(patch: &Patch, bytes: &mut [u8]) -> Result<(), String> {
     let start = usize::try_from(patch.place.offset).expect("the place is in memory");
-    let (target, rest) = bytes[start..].split_first_chunk_mut().expect("an instruction is there");
+    let (before, target) = bytes.split_at_mut(start);
+    let (target, rest) = target.split_first_chunk_mut().expect("an instruction is there");
     let old = u32::from_le_bytes(*target);
     let distance = patch.to - patch.from;
     // A low half of 12 bits has a sign: the high one makes up for it.
     let high = || bits((distance + 0x800) >> 12, 20).map(|high| high << 12);
     *target = match patch.form {
         Form::Distance => bits(distance, 32)?.to_le_bytes(),
+        Form::Loaded => {
+            // A prefix, `mov`, and operands of which one is a distance: 64 bits are loaded from there.
+            match before {
+                [.., 0x48 | 0x4c, code @ 0x8b, operands] if *operands & 0xc7 == 5 => *code = 0x8d,
+                _ => return Err("loads an address with another instruction than `mov`".into()),
+            }
+            bits(distance, 32)?.to_le_bytes()
+        }
         Form::HalfDistance => bits(divide(distance, 2)?, 32)?.to_be_bytes(),
         Form::Branch => put(old, 0x03ff_ffff, bits(divide(distance, 4)?, 26)?),
         Form::Page => {
