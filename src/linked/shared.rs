@@ -103,6 +103,5 @@ fn page_bytes(machine: u16) -> u64 {
     if machine == object::elf::EM_AARCH64 { 1 << 16 } else { 1 << 12 }
 }
 
-
 #[cfg(test)]
 mod tests;

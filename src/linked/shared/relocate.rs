@@ -1,8 +1,6 @@
-//! References written into code: in come a place and what it refers to, out come the bits of the instruction.
+//! Calls written into code: in come an instruction's place and what it calls, out come its bits.
 //!
-//! Distances only: nothing here depends on where the library is loaded.
-
-use std::collections::HashMap;
+//! They hold distances, so that nothing here depends on where the library is loaded.
 
 use object::elf;
 
@@ -12,39 +10,23 @@ use super::{Addresses, SharedError};
 /// How a reference is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Form {
-    /// The distance, in 32 bits.
+    /// The distance, in 32 bits, the low byte first.
     Distance,
-    /// The distance to where the address stands, in a `mov` from there: it becomes a `lea` of the address.
-    Loaded,
     /// Half the distance, in 32 bits, the high byte first.
     HalfDistance,
     /// A quarter of the distance, in the 26 low bits of an instruction.
     Branch,
-    /// The distance between pages of 4 KiB, in an `adrp`.
-    Page,
-    /// The place in its page of 4 KiB, in an `add`.
-    InPage,
     /// The distance, in an `auipc` and the `jalr` behind it.
     FarCall,
-    /// The high bits of the distance, in an `auipc`.
-    High,
-    /// The low bits of the distance from the `auipc` that the symbol stands at, in an instruction with
-    /// an immediate operand.
-    Low,
 }
 
-/// The references that are written here, by machine and number.
-const FORMS: [(u16, u32, Form); 12] = [
+/// The references that are written here, by machine and number. Code that reads no data of its object but
+/// what lies beside it has no others; data is found through a table that a loader fills in.
+const FORMS: [(u16, u32, Form); 6] = [
     (elf::EM_X86_64, elf::R_X86_64_PC32, Form::Distance),
     (elf::EM_X86_64, elf::R_X86_64_PLT32, Form::Distance),
-    (elf::EM_X86_64, elf::R_X86_64_GOTPCREL, Form::Loaded),
     (elf::EM_AARCH64, elf::R_AARCH64_CALL26, Form::Branch),
-    (elf::EM_AARCH64, elf::R_AARCH64_ADR_PREL_PG_HI21, Form::Page),
-    (elf::EM_AARCH64, elf::R_AARCH64_ADD_ABS_LO12_NC, Form::InPage),
-    (elf::EM_RISCV, elf::R_RISCV_CALL, Form::FarCall),
     (elf::EM_RISCV, elf::R_RISCV_CALL_PLT, Form::FarCall),
-    (elf::EM_RISCV, elf::R_RISCV_PCREL_HI20, Form::High),
-    (elf::EM_RISCV, elf::R_RISCV_PCREL_LO12_I, Form::Low),
     (elf::EM_S390, elf::R_390_PC32DBL, Form::HalfDistance),
     (elf::EM_S390, elf::R_390_PLT32DBL, Form::HalfDistance),
 ];
@@ -55,94 +37,51 @@ pub(super) struct Patch {
     pub(super) object: usize,
     pub(super) place: Place,
     form: Form,
-    /// From where distances count, and to where.
-    from: i128,
-    to: i128,
+    distance: i128,
 }
 
 /// What is to be written for each reference.
 pub(super) fn patches(parts: &Parts, addresses: Addresses) -> Result<Vec<Patch>, SharedError> {
     let machine = parts.header.machine;
-    let symbol_of = |reference: &Reference| {
-        let symbol = &parts.symbols[reference.symbol];
-        symbol.place.expect("symbols of references are resolved")
-    };
-    let ends = |reference: &Reference| {
-        let to = i128::from(addresses.of(symbol_of(reference))) + i128::from(reference.addend);
-        (i128::from(addresses.of(reference.place)), to)
-    };
-    // High halves, by where they are: low halves say only that.
-    let mut highs: HashMap<u64, (i128, i128)> = HashMap::new();
-    for reference in &parts.references {
-        if form_of(machine, reference.kind) == Some(Form::High) {
-            highs.insert(addresses.of(reference.place), ends(reference));
-        }
-    }
     let patch = |reference: &Reference| {
-        let (object, place) = (reference.object, reference.place);
-        let refused = |what| SharedError::Object { place: object, what };
-        let form = form_of(machine, reference.kind).ok_or_else(|| {
-            let name = &parts.symbols[reference.symbol].name;
-            refused(format!(
-                "refers to `{name}` in a way that is not written here (relocation {})",
-                reference.kind
-            ))
-        })?;
-        let (from, to) = if form == Form::Low {
-            let high = highs.get(&addresses.of(symbol_of(reference)));
-            *high.ok_or_else(|| refused("has a low half of an address without a high one".into()))?
-        } else {
-            ends(reference)
+        let Reference { object, place, kind, .. } = *reference;
+        let symbol = &parts.symbols[reference.symbol];
+        let known = FORMS.iter().find(|form| (form.0, form.1) == (machine, kind));
+        let Some((_, _, form)) = known.copied() else {
+            let name = &symbol.name;
+            let what = format!("refers to `{name}` otherwise than by a call (relocation {kind})");
+            return Err(SharedError::Object { place: object, what });
         };
-        Ok(Patch { object, place, form, from, to })
+        let target = symbol.place.expect("symbols of references are resolved");
+        let target = i128::from(addresses.of(target)) + i128::from(reference.addend);
+        Ok(Patch { object, place, form, distance: target - i128::from(addresses.of(place)) })
     };
     parts.references.iter().map(patch).collect()
-}
-
-fn form_of(machine: u16, kind: u32) -> Option<Form> {
-    FORMS.iter().find(|form| (form.0, form.1) == (machine, kind)).map(|form| form.2)
 }
 
 /// Writes a reference into the part that it is in.
 pub(super) fn apply(patch: &Patch, bytes: &mut [u8]) -> Result<(), String> {
     let start = usize::try_from(patch.place.offset).expect("the place is in memory");
-    let (before, target) = bytes.split_at_mut(start);
-    let (target, rest) = target.split_first_chunk_mut().expect("an instruction is there");
-    let old = u32::from_le_bytes(*target);
-    let distance = patch.to - patch.from;
-    // A low half of 12 bits has a sign: the high one makes up for it.
-    let high = || bits((distance + 0x800) >> 12, 20).map(|high| high << 12);
+    let (target, rest) = bytes[start..].split_first_chunk_mut().expect("an instruction is there");
+    let distance = patch.distance;
     *target = match patch.form {
         Form::Distance => bits(distance, 32)?.to_le_bytes(),
-        Form::Loaded => {
-            // A prefix, `mov`, and operands of which one is a distance: 64 bits are loaded from there.
-            match before {
-                [.., 0x48 | 0x4c, code @ 0x8b, operands] if *operands & 0xc7 == 5 => *code = 0x8d,
-                _ => return Err("loads an address with another instruction than `mov`".into()),
-            }
-            bits(distance, 32)?.to_le_bytes()
-        }
         Form::HalfDistance => bits(divide(distance, 2)?, 32)?.to_be_bytes(),
-        Form::Branch => put(old, 0x03ff_ffff, bits(divide(distance, 4)?, 26)?),
-        Form::Page => {
-            let pages = bits((patch.to >> 12) - (patch.from >> 12), 21)?;
-            put(old, 0x60ff_ffe0, (pages & 3) << 29 | (pages >> 2 & 0x7_ffff) << 5)
-        }
-        Form::InPage => put(old, 0x003f_fc00, low_bits(patch.to) << 10),
-        Form::High => put(old, 0xffff_f000, high()?),
-        Form::Low => put(old, 0xfff0_0000, low_bits(distance) << 20),
+        Form::Branch => put(*target, 0x03ff_ffff, bits(divide(distance, 4)?, 26)?),
         Form::FarCall => {
             let jump = rest.first_chunk_mut().ok_or("ends in the middle of a call")?;
-            *jump = put(u32::from_le_bytes(*jump), 0xfff0_0000, low_bits(distance) << 20);
-            put(old, 0xffff_f000, high()?)
+            // The low 12 bits have a sign: the high ones make up for it.
+            let high = (distance + 0x800) >> 12;
+            *jump = put(*jump, 0xfff0_0000, bits(distance - (high << 12), 12)? << 20);
+            put(*target, 0xffff_f000, bits(high, 20)? << 12)
         }
     };
     Ok(())
 }
 
 /// An instruction with other bits where the mask has ones.
-fn put(instruction: u32, mask: u32, bits: u32) -> [u8; 4] {
-    (instruction & !mask | bits & mask).to_le_bytes()
+fn put(instruction: [u8; 4], mask: u32, bits: u32) -> [u8; 4] {
+    (u32::from_le_bytes(instruction) & !mask | bits & mask).to_le_bytes()
 }
 
 fn divide(distance: i128, unit: i128) -> Result<i128, String> {
@@ -160,9 +99,4 @@ fn bits(number: i128, width: u32) -> Result<u32, String> {
     }
     let low = number & i128::from(u32::MAX);
     Ok(u32::try_from(low).expect("32 bits were left"))
-}
-
-/// The low 12 bits of a number.
-fn low_bits(number: i128) -> u32 {
-    u32::try_from(number & 0xfff).expect("12 bits were left")
 }

@@ -7,9 +7,7 @@
 
 use object::elf;
 use object::write::StringId;
-use object::write::elf::{
-    FileHeader, ProgramHeader, SectionHeader, SectionIndex, Sym, Writer,
-};
+use object::write::elf::{FileHeader, ProgramHeader, SectionHeader, SectionIndex, Sym, Writer};
 
 use super::read::{Part, Parts, Region, Scope, Symbol};
 use super::{Addresses, page_bytes};
@@ -303,13 +301,7 @@ fn is_told(symbol: &Symbol) -> bool {
     stands && symbol.place.is_some() && symbol.scope != Scope::Exported
 }
 
-fn entry(
-    symbol: &Symbol,
-    name: StringId,
-    binding: u8,
-    sections: Sections,
-    layout: &Layout,
-) -> Sym {
+fn entry(symbol: &Symbol, name: StringId, binding: u8, sections: Sections, layout: &Layout) -> Sym {
     let place = symbol.place.expect("only symbols with a place are written");
     Sym {
         name: Some(name),
