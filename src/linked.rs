@@ -14,6 +14,7 @@ mod frame;
 mod inputs;
 mod interface;
 mod pen;
+mod shared;
 mod sum;
 mod validate;
 
@@ -21,6 +22,7 @@ pub use interface::{
     ABI_VERSION, Argument, AxisLength, Default, Elements, FLAG_CHECKED, FLAG_SUM, Field, Interface,
     NamedExtent, STATUSES, Status,
 };
+pub use shared::{SharedError, shared_library};
 
 use crate::compile::{Chosen, CompileError, Compiler};
 use crate::loops::Precision;
