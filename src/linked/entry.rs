@@ -10,7 +10,7 @@ use super::execute::{Context, can_need_scratch, execute, lay_out, write_shared};
 use super::frame::{ALIGNMENT, Frame, Scratch};
 use super::inputs::{find_inputs, is_mixed_possible, lay_out_defaults};
 use super::interface::{FLAG_SUM, Field, Status};
-use super::pen::{Pen, signature, write_function};
+use super::pen::{Pen, write_function};
 use super::sum;
 use super::validate::{test_domains, test_given, test_labels, test_lengths};
 use crate::batch::{Extra, is_batched};
@@ -180,8 +180,6 @@ fn prepare<'c>(
         u32::try_from(8 * most.max(1)).expect("a few arrays")
     };
     let tables = [most(|pass| pass.plan.arrays.len()), most(|pass| pass.plan.extents.len())];
-    let signature = signature(pen.object, 2, None);
-    let signature = pen.builder.import_signature(signature);
     let described = &frame.anatomy.described;
     let block = u32::try_from(BLOCK).expect("a few thousand examples");
     let alone = described.gradients().into_iter().filter(|id| {
@@ -195,7 +193,6 @@ fn prepare<'c>(
         values: pen.stack(block * pen.size()),
         sum: pen.stack(sum::STATE),
         tables: tables.map(|bytes| pen.stack(bytes)),
-        signature,
         add,
         scale: pen.stack(8),
         center: pen.stack(8),
@@ -290,9 +287,8 @@ fn write_scalars(
 /// Sums the numbers of all examples.
 fn sum_all(pen: &mut Pen, context: &Context, numbers: Value) -> Value {
     sum::clear(pen, context.sum);
-    let add = pen.refer(context.add);
     let examples = context.frame.field(Field::Examples);
-    pen.builder.ins().call(add, &[context.sum, numbers, examples]);
+    pen.call(context.add, &[context.sum, numbers, examples]);
     sum::finish(pen, context.sum)
 }
 
@@ -310,8 +306,7 @@ fn run_either(
     let sum = pen.variable(types::F64, nothing);
     let run = |pen: &mut Pen, pass: &Pass| {
         let layout = lay_out(pen, context.frame, pass, scratch);
-        let code = choose_code(pen, context.frame, pass);
-        let found = execute(pen, context, pass, code, &layout, scale.is_some());
+        let found = execute(pen, context, pass, &layout, scale.is_some());
         if let Some(scale) = scale {
             write_shared(pen, context, pass, &layout, scale);
         }
@@ -320,31 +315,4 @@ fn run_either(
     let [without, with] = passes;
     pen.choose(weighted, |pen| run(pen, with), |pen| run(pen, without));
     pen.get(sum)
-}
-
-/// The address of the best code of a pass that the CPU of the call can run.
-fn choose_code(pen: &mut Pen, frame: &Frame, pass: &Pass) -> Value {
-    let mut chosen: Option<Value> = None;
-    for (level, code) in frame.anatomy.levels.iter().zip(&pass.code) {
-        let mut address = address_of(pen, code.full);
-        if let (Some(uniform), Some(is_uniform)) = (code.uniform, frame.is_uniform) {
-            let uniform = address_of(pen, uniform);
-            address = pen.select(is_uniform, uniform, address);
-        }
-        chosen = Some(match chosen {
-            None => address,
-            Some(lower) => {
-                let level = pen.count(*level);
-                let cpu = frame.field(Field::Cpu);
-                let can = pen.compare(IntCC::UnsignedGreaterThanOrEqual, cpu, level);
-                pen.select(can, address, lower)
-            }
-        });
-    }
-    chosen.expect("there is code for at least one level")
-}
-
-fn address_of(pen: &mut Pen, function: FuncId) -> Value {
-    let function = pen.refer(function);
-    pen.builder.ins().func_addr(types::I64, function)
 }

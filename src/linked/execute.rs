@@ -4,10 +4,10 @@
 //! Chunks are as long as those of [`crate::call`], and sums are built in the same order.
 
 use cranelift::codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift::codegen::ir::{InstBuilder, SigRef, Value, types};
+use cranelift::codegen::ir::{InstBuilder, Value, types};
 use cranelift_module::FuncId;
 
-use super::anatomy::{Anatomy, Pass};
+use super::anatomy::{Anatomy, Code, Pass};
 use super::frame::{Frame, Scratch};
 use super::inputs::Input;
 use super::interface::Field;
@@ -30,8 +30,6 @@ pub(super) struct Context<'c> {
     pub(super) sum: Value,
     /// Addresses of arrays, and lengths of extents.
     pub(super) tables: [Value; 2],
-    /// The signature of the code of a pass.
-    pub(super) signature: SigRef,
     /// The local function that adds values to a state.
     pub(super) add: FuncId,
     /// Where the scale and the center of the gradients are.
@@ -164,6 +162,26 @@ fn chunk_length(pen: &mut Pen, frame: &Frame, pass: &Pass) -> Value {
     pen.builder.ins().ishl(one, power)
 }
 
+/// Calls the best code of a pass that the CPU of the call can run.
+fn call_code(pen: &mut Pen, frame: &Frame, code: &[Code], arguments: &[Value]) {
+    let (best, lower) = code.split_last().expect("there is code for at least one level");
+    let call_best = |pen: &mut Pen| match (best.uniform, frame.is_uniform) {
+        (Some(uniform), Some(is_uniform)) => pen.choose(
+            is_uniform,
+            |pen| pen.call(uniform, arguments),
+            |pen| pen.call(best.full, arguments),
+        ),
+        _ => pen.call(best.full, arguments),
+    };
+    if lower.is_empty() {
+        call_best(pen);
+        return;
+    }
+    let level = pen.count(frame.anatomy.levels[lower.len()]);
+    let can = pen.compare(IntCC::UnsignedGreaterThanOrEqual, frame.field(Field::Cpu), level);
+    pen.choose(can, call_best, |pen| call_code(pen, frame, lower, arguments));
+}
+
 /// Where an array of a pass is, and how many bytes an example takes there; none: it is the same for all.
 struct Place {
     address: Value,
@@ -176,7 +194,6 @@ pub(super) fn execute(
     pen: &mut Pen,
     context: &Context,
     pass: &Pass,
-    code: Value,
     layout: &Layout,
     is_last: bool,
 ) -> Value {
@@ -212,7 +229,7 @@ pub(super) fn execute(
                     pen.store(rows, extents, offset);
                 }
             }
-            pen.builder.ins().call_indirect(context.signature, code, &[arrays, extents]);
+            call_code(pen, frame, &pass.code, &[arrays, extents]);
             take_sums(pen, context, pass, layout, rows, begun);
             for (offset, place) in (0i32..).step_by(8).zip(&places) {
                 if let Some(stride) = place.stride {
@@ -309,8 +326,7 @@ fn take_sums(
         match array.source {
             Source::Output(Part::Values | Part::Weights) => {
                 let values = pen.load(types::I64, arrays, offset);
-                let add = pen.refer(context.add);
-                pen.builder.ins().call(add, &[context.sum, values, rows]);
+                pen.call(context.add, &[context.sum, values, rows]);
             }
             Source::Output(Part::Gradient(id)) if is_shared(context.frame, id) => {
                 let part = pen.load(types::I64, arrays, offset);

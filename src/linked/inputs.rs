@@ -1,7 +1,7 @@
 //! Finds every input of a call: where the caller has it, or in memory of the call's own where it is null
 //! and has a default.
 
-use cranelift::codegen::ir::{InstBuilder, Value, types};
+use cranelift::codegen::ir::{Value, types};
 
 use super::anatomy::{Anatomy, Computed, Filling, Number};
 use super::frame::{Frame, Scratch};
@@ -159,8 +159,7 @@ fn compute(pen: &mut Pen, frame: &Frame, inputs: &[Input], computed: &Computed, 
         let length = frame.extent(pen, *extent);
         pen.store(length, extents, offset);
     }
-    let function = pen.refer(computed.function);
-    pen.builder.ins().call(function, &[arrays, extents]);
+    pen.call(computed.function, &[arrays, extents]);
 }
 
 /// Writes the number at one address to so many elements at another.

@@ -182,6 +182,12 @@ impl Pen<'_> {
         self.object.refer(function, self.builder.func)
     }
 
+    /// Calls a function of the object that gives nothing.
+    pub(super) fn call(&mut self, function: FuncId, arguments: &[Value]) {
+        let function = self.refer(function);
+        self.builder.ins().call(function, arguments);
+    }
+
     /// An `f64` rounded to a number of the loss.
     pub(super) fn narrow(&mut self, value: Value) -> Value {
         if self.real == types::F64 { value } else { self.builder.ins().fdemote(self.real, value) }

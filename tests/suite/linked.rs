@@ -1,5 +1,7 @@
 //! Linked losses against the same losses compiled in this process: the same bits, for every shipped loss.
 
+mod calls;
+
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::path::Path;
 
@@ -8,6 +10,7 @@ use lossc::graph::{Domain, Role};
 use lossc::library;
 use lossc::linked::{
     AxisLength, Cpu, Default, Elements, FLAG_SUM, Field, Interface, Linked, Options, link,
+    shared_library,
 };
 use lossc::loops::Precision;
 use lossc::model::Model;
@@ -22,20 +25,12 @@ unsafe extern "C" {
 pub(crate) struct Loaded(*mut c_void);
 
 impl Loaded {
-    /// Loads an object through the system's linker.
+    /// Loads objects as a shared library.
     pub(crate) fn new(name: &str, objects: &[&[u8]]) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("linked");
         std::fs::create_dir_all(&folder).unwrap();
         let library = folder.join(format!("{name}.so"));
-        let mut gcc = std::process::Command::new("gcc");
-        gcc.args(["-shared", "-Wl,-z,text", "-Wl,--no-undefined", "-nostdlib", "-o"]).arg(&library);
-        for (at, object) in objects.iter().enumerate() {
-            let path = folder.join(format!("{name}.{at}.o"));
-            std::fs::write(&path, object).unwrap();
-            gcc.arg(path);
-        }
-        let out = gcc.output().unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        std::fs::write(&library, shared_library(name, objects).unwrap()).unwrap();
         let path = CString::new(library.to_str().unwrap()).unwrap();
         // SAFETY: the library has no initializers.
         let loaded = unsafe { dlopen(path.as_ptr(), 2) };
@@ -50,6 +45,13 @@ impl Loaded {
         let address = unsafe { dlsym(self.0, name.as_ptr()) };
         assert!(!address.is_null(), "{symbol}");
         address
+    }
+
+    /// Which code this machine can run.
+    fn cpu(&self, interface: &Interface) -> u64 {
+        let address = self.symbol(&interface.cpu_symbol());
+        // SAFETY: the symbol has this signature.
+        unsafe { std::mem::transmute::<*mut c_void, extern "C" fn() -> u64>(address)() }
     }
 }
 
@@ -249,91 +251,142 @@ where
     }
 }
 
+/// A call of linked code, with everything that it points at.
+struct Prepared<T> {
+    interface: Interface,
+    fields: Vec<u64>,
+    values: Vec<T>,
+    gradients: Vec<Vec<T>>,
+    upstream: Box<f64>,
+    scratch: Vec<u8>,
+    /// Keeps the inputs.
+    _memory: (Vec<Vec<T>>, Vec<Vec<i32>>, Vec<Vec<i64>>),
+}
+
+/// What outputs hold before anything is written.
+const UNWRITTEN: f64 = -77.0;
+
+impl<T: Element> Prepared<T> {
+    fn new(loaded: &Loaded, interface: &Interface, world: &World, reduction: Reduction) -> Self {
+        let mut values = vec![T::from_f64(UNWRITTEN); world.examples];
+        let lengths = gradient_lengths(interface, world);
+        let mut gradients: Vec<Vec<T>> =
+            lengths.iter().map(|length| vec![T::from_f64(UNWRITTEN); *length]).collect();
+        let upstream = Box::new(0.75f64);
+        let (mut reals, mut narrows, mut wides) = (Vec::<Vec<T>>::new(), Vec::new(), Vec::new());
+        let mut keep = |elements: Vec<T>| {
+            reals.push(elements);
+            reals.last().unwrap().as_ptr() as u64
+        };
+        let mut fields: Vec<u64> = Vec::new();
+        for field in interface.fields() {
+            fields.push(match field {
+                Field::Cpu => loaded.cpu(interface),
+                Field::Flags if reduction == Reduction::Mean => 0,
+                Field::Flags => FLAG_SUM,
+                Field::Examples => world.examples as u64,
+                Field::Extent(place) => world.extents[place] as u64,
+                Field::Argument(place) => {
+                    let is_label =
+                        matches!(interface.arguments[place].elements, Elements::Index { .. });
+                    match &world.elements[place] {
+                        None => 0,
+                        Some(elements) if is_label && size_of::<T>() == 4 => {
+                            narrows.push(elements.iter().map(|at| *at as i32).collect::<Vec<_>>());
+                            narrows.last().unwrap().as_ptr() as u64
+                        }
+                        Some(elements) if is_label => {
+                            wides.push(elements.iter().map(|at| *at as i64).collect::<Vec<_>>());
+                            wides.last().unwrap().as_ptr() as u64
+                        }
+                        Some(elements) => keep(narrow(elements)),
+                    }
+                }
+                Field::SampleWeights => {
+                    world.weights.as_ref().map_or(0, |weights| keep(narrow(weights)))
+                }
+                Field::Upstream => &raw const *upstream as u64,
+                Field::Values => values.as_mut_ptr() as u64,
+                Field::Gradient(at) => gradients[at].as_mut_ptr() as u64,
+                Field::Workspace | Field::WorkspaceBytes => 0,
+            });
+        }
+        let _memory = (reals, narrows, wides);
+        let mut prepared = Self {
+            interface: interface.clone(),
+            fields,
+            values,
+            gradients,
+            upstream,
+            scratch: Vec::new(),
+            _memory,
+        };
+        prepared.give_workspace(loaded);
+        prepared
+    }
+
+    /// How many bytes of workspace the call needs.
+    fn workspace(&self, loaded: &Loaded) -> u64 {
+        let address = loaded.symbol(&self.interface.workspace_symbol());
+        // SAFETY: the symbol has this signature; the call is complete but for what it ignores.
+        unsafe {
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const u64) -> u64>(address)(
+                self.fields.as_ptr(),
+            )
+        }
+    }
+
+    fn give_workspace(&mut self, loaded: &Loaded) {
+        let bytes = self.workspace(loaded);
+        self.scratch = vec![0xA5u8; usize::try_from(bytes).unwrap() + 2];
+        // An odd address: the entry aligns it.
+        let start = self.scratch.as_mut_ptr() as u64;
+        self.set(Field::Workspace, start + u64::from(start % 2 == 0));
+        self.set(Field::WorkspaceBytes, bytes);
+    }
+
+    fn set(&mut self, field: Field, value: u64) {
+        let at = self.interface.fields().iter().position(|known| *known == field).unwrap();
+        self.fields[at] = value;
+    }
+
+    fn run(&mut self, loaded: &Loaded) -> (i32, Summary) {
+        let address = loaded.symbol(&self.interface.symbol);
+        let mut summary = Summary::default();
+        // SAFETY: the symbol has this signature, and every field is as the interface says.
+        let status = unsafe {
+            std::mem::transmute::<*mut c_void, Entry>(address)(
+                self.fields.as_ptr(),
+                &raw mut summary,
+            )
+        };
+        assert_eq!(self.scratch.last(), Some(&0xA5), "{}: past the end", self.interface.name);
+        assert_eq!(*self.upstream, 0.75);
+        (status, summary)
+    }
+
+    fn results(&self, (status, summary): (i32, Summary)) -> Results {
+        Results {
+            status,
+            sum: summary.sum.to_bits(),
+            weight: summary.weight.to_bits(),
+            values: bits(&self.values),
+            gradients: self.gradients.iter().map(|gradient| bits(gradient)).collect(),
+        }
+    }
+}
+
 fn call_linked<T: Element>(
     loaded: &Loaded,
     interface: &Interface,
     world: &World,
     reduction: Reduction,
-) -> (Results, Summary) {
-    // SAFETY: the symbols have these signatures.
-    let (entry, workspace, cpu) = unsafe {
-        (
-            std::mem::transmute::<*mut c_void, Entry>(loaded.symbol(&interface.symbol)),
-            std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*const u64) -> u64>(
-                loaded.symbol(&interface.workspace_symbol()),
-            ),
-            std::mem::transmute::<*mut c_void, extern "C" fn() -> u64>(
-                loaded.symbol(&interface.cpu_symbol()),
-            ),
-        )
-    };
-    let weights: Option<Vec<T>> = world.weights.as_deref().map(narrow);
-    let mut memory: Vec<Vec<T>> = Vec::new();
-    let mut labels: Vec<Vec<i32>> = Vec::new();
-    let mut wide: Vec<Vec<i64>> = Vec::new();
-    let mut values = vec![T::default(); world.examples];
-    let lengths = gradient_lengths(interface, world);
-    let mut gradients: Vec<Vec<T>> =
-        lengths.iter().map(|length| vec![T::default(); *length]).collect();
-    let upstream = 0.75f64;
-    let mut fields: Vec<u64> = Vec::new();
-    for field in interface.fields() {
-        fields.push(match field {
-            Field::Cpu => cpu(),
-            Field::Flags => {
-                if reduction == Reduction::Mean {
-                    0
-                } else {
-                    FLAG_SUM
-                }
-            }
-            Field::Examples => world.examples as u64,
-            Field::Extent(place) => world.extents[place] as u64,
-            Field::Argument(place) => match &world.elements[place] {
-                None => 0,
-                Some(elements)
-                    if matches!(interface.arguments[place].elements, Elements::Index { .. }) =>
-                {
-                    if size_of::<T>() == 4 {
-                        labels.push(elements.iter().map(|at| *at as i32).collect());
-                        labels.last().unwrap().as_ptr() as u64
-                    } else {
-                        wide.push(elements.iter().map(|at| *at as i64).collect());
-                        wide.last().unwrap().as_ptr() as u64
-                    }
-                }
-                Some(elements) => {
-                    memory.push(narrow(elements));
-                    memory.last().unwrap().as_ptr() as u64
-                }
-            },
-            Field::SampleWeights => weights.as_ref().map_or(0, |weights| weights.as_ptr() as u64),
-            Field::Upstream => &raw const upstream as u64,
-            Field::Values => values.as_mut_ptr() as u64,
-            Field::Gradient(at) => gradients[at].as_mut_ptr() as u64,
-            Field::Workspace | Field::WorkspaceBytes => 0,
-        });
-    }
-    // SAFETY: the call is complete but for its workspace, which this function ignores.
-    let bytes = unsafe { workspace(fields.as_ptr()) };
-    assert!(bytes == 0 || interface.needs_workspace, "{}: {bytes} bytes", interface.name);
-    let mut scratch = vec![0xA5u8; usize::try_from(bytes).unwrap() + 1];
-    let last = fields.len() - 1;
-    // An odd address: the entry aligns it.
-    fields[last - 1] = scratch.as_mut_ptr() as u64;
-    fields[last] = bytes;
-    let mut summary = Summary::default();
-    // SAFETY: every field is as the interface says.
-    let status = unsafe { entry(fields.as_ptr(), &raw mut summary) };
-    assert_eq!(scratch.last(), Some(&0xA5), "{}: past the end", interface.name);
-    let results = Results {
-        status,
-        sum: summary.sum.to_bits(),
-        weight: summary.weight.to_bits(),
-        values: bits(&values),
-        gradients: gradients.iter().map(|gradient| bits(gradient)).collect(),
-    };
-    (results, summary)
+) -> Results {
+    let mut call = Prepared::<T>::new(loaded, interface, world, reduction);
+    let needed = call.workspace(loaded);
+    assert!(needed == 0 || interface.needs_workspace, "{}: {needed} bytes", interface.name);
+    let outcome = call.run(loaded);
+    call.results(outcome)
 }
 
 fn options(precisions: &[Precision]) -> Options {
@@ -358,7 +411,7 @@ where
                 for reduction in [Reduction::Mean, Reduction::Sum] {
                     let world = world(model, interface, examples, extents, choice);
                     let here = call_here(&loss, interface, &world, reduction);
-                    let (there, _) = call_linked::<T>(loaded, interface, &world, reduction);
+                    let there = call_linked::<T>(loaded, interface, &world, reduction);
                     assert_eq!(
                         here, there,
                         "{} {examples} examples, axes of {extents}, {choice:?}, {reduction:?}",
