@@ -8,6 +8,7 @@ use lossc::graph::{Domain, Role};
 use lossc::library;
 use lossc::linked::{
     AxisLength, Cpu, Default, Elements, FLAG_SUM, Field, Interface, Linked, Options, link,
+    shared_library,
 };
 use lossc::loops::Precision;
 use lossc::model::Model;
@@ -22,20 +23,12 @@ unsafe extern "C" {
 pub(crate) struct Loaded(*mut c_void);
 
 impl Loaded {
-    /// Loads an object through the system's linker.
+    /// Loads objects, linked here.
     pub(crate) fn new(name: &str, objects: &[&[u8]]) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("linked");
         std::fs::create_dir_all(&folder).unwrap();
         let library = folder.join(format!("{name}.so"));
-        let mut gcc = std::process::Command::new("gcc");
-        gcc.args(["-shared", "-Wl,-z,text", "-Wl,--no-undefined", "-nostdlib", "-o"]).arg(&library);
-        for (at, object) in objects.iter().enumerate() {
-            let path = folder.join(format!("{name}.{at}.o"));
-            std::fs::write(&path, object).unwrap();
-            gcc.arg(path);
-        }
-        let out = gcc.output().unwrap();
-        assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+        std::fs::write(&library, shared_library(name, objects).unwrap()).unwrap();
         let path = CString::new(library.to_str().unwrap()).unwrap();
         // SAFETY: the library has no initializers.
         let loaded = unsafe { dlopen(path.as_ptr(), 2) };
