@@ -61,6 +61,7 @@ pub mod machine;
 pub mod call;
 pub mod compile;
 pub mod linked;
+pub mod bind;
 
 pub use call::{Call, CallError, Element, Loss, Reduction, Summary};
 pub use compile::{CompileError, Compiler, Target};

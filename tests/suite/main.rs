@@ -1,6 +1,7 @@
 //! The one integration test binary.
 
 mod bad;
+mod bind;
 mod call;
 mod cli;
 mod diagnostics;
