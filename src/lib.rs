@@ -62,6 +62,7 @@ pub mod call;
 pub mod compile;
 pub mod linked;
 pub mod bind;
+pub mod build;
 
 pub use call::{Call, CallError, Element, Loss, Reduction, Summary};
 pub use compile::{CompileError, Compiler, Target};

@@ -6,54 +6,71 @@ use lossc::Compiler;
 use lossc::bind::{header, rust_module};
 use lossc::check::{Source, check};
 use lossc::library::LOSSES;
-use lossc::linked::{Cpu, Field, Interface, Options, interfaces};
+use lossc::linked::{Cpu, Field, Interface, Linked, Options, link};
 use lossc::loops::Precision;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 const BOTH: [Precision; 2] = [Precision::F32, Precision::F64];
 
-fn interfaces_of(source: &Source, compiler: &Compiler, precisions: &[Precision]) -> Vec<Interface> {
+/// The losses of a source as objects.
+fn link_all(source: &Source, compiler: &Compiler, precisions: &[Precision]) -> Vec<Linked> {
     let options = Options {
         precisions: precisions.to_vec(),
         prefix: "lossc".to_owned(),
         target: None,
         cpu: Cpu::Any,
+        texts: false,
     };
     let checked = check(source).unwrap_or_else(|failure| panic!("{failure}"));
-    let link = |model| interfaces(compiler, model, &options).expect("it can be linked");
-    checked.models.iter().flat_map(link).collect()
+    let link = |model| link(compiler, model, &options).unwrap_or_else(|error| panic!("{error}"));
+    checked.models.iter().map(link).collect()
 }
 
-fn library(precisions: &[Precision]) -> Vec<Interface> {
-    let of =
-        |name: &str| interfaces_of(&Source::Library(name.to_owned()), &Compiler::new(), precisions);
-    LOSSES.iter().flat_map(|shipped| of(shipped.name)).collect()
+fn library(name: &str, precisions: &[Precision]) -> Vec<Linked> {
+    link_all(&Source::Library(name.to_owned()), &Compiler::new(), precisions)
 }
 
-fn nasty(precisions: &[Precision]) -> Vec<Interface> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bind/nasty.loss");
-    interfaces_of(&Source::Path(path), &Compiler::new(), precisions)
+fn nasty(precisions: &[Precision]) -> Vec<Linked> {
+    link_all(&Source::Path(nasty_path()), &Compiler::new(), precisions)
+}
+
+fn nasty_path() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bind/nasty.loss")
+}
+
+fn interfaces(linked: &[Linked]) -> Vec<Interface> {
+    linked.iter().flat_map(|linked| linked.interfaces.clone()).collect()
+}
+
+fn text(text: &str, compiler: &Compiler, precisions: &[Precision]) -> Vec<Linked> {
+    let source = Source::Text { name: "chosen.loss".to_owned(), text: text.to_owned() };
+    link_all(&source, compiler, precisions)
 }
 
 /// Interfaces of every kind: what is shipped, what is nasty, with a workspace, with chosen gradients.
 fn everything() -> Vec<Interface> {
-    let mut all = library(&BOTH);
-    all.extend(nasty(&[Precision::F32]));
-    let mut with_workspaces = nasty(&[Precision::F64]);
-    for interface in &mut with_workspaces {
-        interface.needs_workspace = true;
-    }
-    all.extend(with_workspaces);
-    let text = "/// Chosen.\nloss chosen(pred x[K], target y, param a = 1, b = 2, c[K] = 1) = sum(x * c) * a + y * b";
-    let source = Source::Text { name: "chosen.loss".to_owned(), text: text.to_owned() };
-    let chosen = Compiler::new().freeze("b", 2.5).wrt(["a", "c", "y"]);
-    all.extend(interfaces_of(&source, &chosen, &BOTH));
-    let text = "/// None.\nloss none(pred x[K], target y) = sum(x) - y";
-    let source = Source::Text { name: "none.loss".to_owned(), text: text.to_owned() };
-    all.extend(interfaces_of(&source, &Compiler::new().wrt([""; 0]), &[Precision::F32]));
-    all
+    static ALL: OnceLock<Vec<Interface>> = OnceLock::new();
+    let all = ALL.get_or_init(|| {
+        let mut all: Vec<Linked> =
+            LOSSES.iter().flat_map(|shipped| library(shipped.name, &BOTH)).collect();
+        all.extend(nasty(&[Precision::F32]));
+        let chosen = Compiler::new().freeze("b", 2.5).wrt(["a", "c", "y"]);
+        let losses = "/// Chosen.\nloss chosen(pred x[K], target y, param a = 1, b = 2, c[K] = 1) = sum(x * c) * a + y * b";
+        all.extend(text(losses, &chosen, &BOTH));
+        let none = Compiler::new().wrt([""; 0]);
+        all.extend(text("loss none(pred x[K], target y) = sum(x) - y", &none, &BOTH));
+        let mut all = interfaces(&all);
+        let mut with_workspaces = interfaces(&nasty(&[Precision::F64]));
+        for interface in &mut with_workspaces {
+            interface.needs_workspace = true;
+        }
+        all.extend(with_workspaces);
+        all
+    });
+    all.clone()
 }
 
 fn scratch(name: &str) -> PathBuf {
@@ -102,7 +119,7 @@ fn c_and_cpp_read_the_header() {
     let folder = scratch("header");
     fs::write(folder.join("all.h"), header("all.h", &everything())).unwrap();
     // Of another build, with a loss in common.
-    let mut other = library(&[Precision::F32]);
+    let mut other = everything();
     other.truncate(4);
     let common = other[3].clone();
     for interface in &mut other {
@@ -253,8 +270,7 @@ fn texts_are_as_they_were() {
     let bless = std::env::var_os("BLESS").is_some();
     let mut wrong = Vec::new();
     for name in ["focal", "ridge"] {
-        let source = Source::Library(name.to_owned());
-        let interfaces = interfaces_of(&source, &Compiler::new(), &[Precision::F32]);
+        let interfaces = interfaces(&library(name, &[Precision::F32]));
         for (ending, text) in
             [("h", header(&format!("{name}.h"), &interfaces)), ("rs", rust_module(&interfaces))]
         {
@@ -267,4 +283,74 @@ fn texts_are_as_they_were() {
         }
     }
     assert!(wrong.is_empty(), "not as under tests/bind:\n{}", wrong.join("\n"));
+}
+
+/// What `tests/bind/user.rs` prints of calls that do not fit.
+const TOLD: [(&str, &str); 24] = [
+    ("no whole rows", "`logits` has 5 elements, which is no whole number of examples of 3 each"),
+    ("labels", "`label` has 3 elements, but there are 2 examples"),
+    ("param", "`weight` has 4 elements instead of 3"),
+    ("gradient", "`gradients.logits` has 5 elements, but there are 2 examples of 3 each"),
+    ("values", "`values` has 5 elements, but there are 2 examples"),
+    ("weights", "`sample_weights` has 1 elements, but there are 2 examples"),
+    ("no examples", "the batch is empty: there is no example"),
+    ("many classes", "`label` has 2 elements, but there are 0 examples"),
+    ("long axis", "the batch is empty: there is no example"),
+    (
+        "label",
+        "`label` in row 1 is 3, outside of axis K, which goes from 0 to 2 (negative: missing)",
+    ),
+    ("domain", "`gamma` is -1, outside of its domain [0, inf)"),
+    ("domain of an array", "`weight` at element 2 is -0.5, outside of its domain [0, inf)"),
+    ("short axis", "axis K is 2 long, but the loss names position 2 of it"),
+    (
+        "simplex",
+        "`truth` in row 0 at element 0 is 0.5, outside of its domain simplex: numbers from 0 that sum to 1",
+    ),
+    ("simplex unchecked", "done"),
+    ("computed", "`computed` is -1, outside of its domain [0, inf)"),
+    ("a default outside", "`plain` is -1, outside of its domain (0, inf)"),
+    ("label of four", "`one` in row 1 is 4, outside of axis 4, which goes from 0 to 3"),
+    (
+        "label in an array",
+        "`labels` in row 1 at element 0 is 2, outside of axis K, which goes from 0 to 1 (negative: missing)",
+    ),
+    ("workspace", "the workspace is too small: this call needs 1 words of 8 bytes"),
+    ("scales", "`scales` has 3 elements instead of 4"),
+    ("shared", "Ok(26.0)"),
+    ("only params", "Ok(9.0)"),
+    ("only scalars", "Ok(9.0) 6"),
+];
+
+#[test]
+fn a_program_calls_linked_losses() {
+    if !have(&rustc()) || !have("cc") {
+        return;
+    }
+    let mut linked = nasty(&[Precision::F32]);
+    linked.extend(library("focal", &[Precision::F32]));
+    linked.extend(library("soft_cross_entropy", &[Precision::F32]));
+    let loss = "loss with_workspace(learned w[F], target x[F]) = sum((w - x)^2)";
+    linked.extend(text(loss, &Compiler::new(), &[Precision::F32]));
+    let folder = scratch("user");
+    fs::write(folder.join("losses.rs"), rust_module(&interfaces(&linked))).unwrap();
+    let user = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/bind/user.rs");
+    fs::copy(user, folder.join("user.rs")).unwrap();
+    let mut command = Command::new(rustc());
+    command.current_dir(&folder).args(["--edition", "2021", "user.rs"]);
+    for (at, linked) in linked.iter().enumerate() {
+        fs::write(folder.join(format!("{at}.o")), &linked.object).unwrap();
+        command.arg(format!("-Clink-arg={at}.o"));
+    }
+    succeed(&mut command);
+    let output = Command::new(folder.join("user")).output().expect("the program runs");
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{told}{}", String::from_utf8_lossy(&output.stderr));
+    let mut wrong = Vec::new();
+    for (what, expected) in TOLD {
+        if !told.lines().any(|line| line == format!("{what}: {expected}")) {
+            wrong.push(format!("{what}: {expected}"));
+        }
+    }
+    assert!(wrong.is_empty(), "missing:\n{}\nin:\n{told}", wrong.join("\n"));
 }

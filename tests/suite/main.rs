@@ -2,6 +2,7 @@
 
 mod bad;
 mod bind;
+mod build;
 mod call;
 mod cli;
 mod diagnostics;

@@ -144,7 +144,16 @@ fn escaped(text: &str) -> String {
         }
         let at_line_start = written.is_empty() || written.trim_end_matches(' ').ends_with('\n');
         let is_double_blank = next == ' ' && !at_line_start && written.ends_with(' ');
-        if matches!(next, '\\' | '[' | ']' | '<' | '>' | '|' | '~' | '&') {
+        let after = rest[next.len_utf8()..].chars().next();
+        let is_inside_word = |side: Option<char>| side.is_some_and(char::is_alphanumeric);
+        let is_special = match next {
+            '\\' | '[' | ']' | '<' | '>' | '|' | '~' | '&' => true,
+            // At the start of a line a star is that of a list.
+            '*' => !(at_line_start && after == Some(' ')),
+            '_' => !(is_inside_word(written.chars().next_back()) && is_inside_word(after)),
+            _ => false,
+        };
+        if is_special {
             written.push('\\');
         }
         if !is_double_blank {
@@ -194,7 +203,8 @@ mod tests {
         for (text, expected) in [
             ("`a[i]` is [i] of <a>", "`a[i]` is \\[i\\] of \\<a\\>"),
             ("an ` alone, ``a`b`` not", "an \\` alone, ``a`b`` not"),
-            ("*most* of a_b", "*most* of a_b"),
+            ("x*y*z of a_b, _c_", "x\\*y\\*z of a_b, \\_c\\_"),
+            ("* a", "* a"),
             ("see https://a.b/c_(d).", "see <https://a.b/c_(d>)."),
             ("\\frac{a}{b} | c", "\\\\frac{a}{b} \\| c"),
             ("-     let x = 1;", "- let x = 1;"),
