@@ -130,7 +130,9 @@ impl<'p> Call<'p> {
         for array in &self.arrays {
             let (size, elements) = elements(array);
             push(8, (size * elements.len()) as u64);
-            elements.into_iter().for_each(|element| push(size, element));
+            for element in elements {
+                push(size, element);
+            }
         }
         push(8, self.extents.len() as u64);
         self.extents.iter().for_each(|extent| push(8, *extent));
