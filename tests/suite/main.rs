@@ -12,4 +12,8 @@ mod oracle;
 mod parse;
 mod print;
 mod random;
+#[cfg(target_os = "linux")]
+mod shared;
+#[cfg(target_os = "linux")]
+mod symbols;
 mod syntax_tree;
