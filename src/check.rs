@@ -55,6 +55,8 @@ pub struct Checked {
     pub warnings: Vec<Diagnostic>,
     /// The texts that spans point into.
     pub sources: Sources,
+    /// Where the files on the disk lie that were read: those that it uses, then itself.
+    pub paths: Vec<PathBuf>,
 }
 
 /// Checks a file, with everything that it uses.
@@ -84,12 +86,12 @@ fn check_here(source: &Source) -> Result<Checked, Failure> {
         doc.clone_from(&files.ast(root).doc);
         check_items(&files, root, &mut models, &mut diagnostics);
     }
-    let sources = files.into_sources();
+    let (sources, paths) = files.into_parts();
     tidy(&mut diagnostics);
     if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         return Err(Failure { diagnostics, sources });
     }
-    Ok(Checked { doc, models, warnings: diagnostics, sources })
+    Ok(Checked { doc, models, warnings: diagnostics, sources, paths })
 }
 
 /// In the order of the text, each mistake once however often its place was inlined.
@@ -212,6 +214,7 @@ fn check_loss(
     let missing = checker.missing();
     Some(Model {
         name: loss.name.text.clone(),
+        span: loss.name.span,
         doc: loss.doc.clone(),
         graph: checker.graph,
         value,

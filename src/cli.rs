@@ -4,6 +4,7 @@
 //! is done, 1 when a file or the data are wrong, 2 for usage and for what cannot be read or written.
 
 mod bind;
+mod build;
 mod check;
 mod data;
 mod failure;
@@ -34,6 +35,7 @@ Examples:
   lossc grad cross_entropy
   lossc run cross_entropy --data digits.csv --grad
   lossc check my.loss
+  lossc build my.loss -o target/losses
 
 Exit status: 0 done, 1 the file or the data are wrong, 2 usage, or something cannot be read or written."
 )]
@@ -53,6 +55,7 @@ enum Command {
     Check(check::Arguments),
     Grad(grad::Arguments),
     Run(run::Arguments),
+    Build(build::Arguments),
     List(list::ListArguments),
     Show(list::ShowArguments),
 }
@@ -65,6 +68,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Check(arguments) => check::check(&terminal, arguments),
         Command::Grad(arguments) => grad::grad(&terminal, arguments),
         Command::Run(arguments) => run::run(&terminal, arguments),
+        Command::Build(arguments) => build::build(&terminal, arguments),
         Command::List(arguments) => list::list(&terminal, arguments),
         Command::Show(arguments) => list::show(arguments),
     };

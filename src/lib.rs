@@ -61,6 +61,8 @@ pub mod machine;
 pub mod call;
 pub mod compile;
 pub mod linked;
+pub mod bind;
+pub mod build;
 
 pub use call::{Call, CallError, Element, Loss, Reduction, Summary};
 pub use compile::{CompileError, Compiler, Target};

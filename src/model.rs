@@ -1,5 +1,6 @@
 //! A checked loss: what the checker hands to mathematics and machines.
 
+use crate::diagnostic::Span;
 use crate::graph::{ExtentId, Graph, InputId, NodeId};
 
 /// One loss whose names, axes, types and domains have been found right.
@@ -7,6 +8,8 @@ use crate::graph::{ExtentId, Graph, InputId, NodeId};
 pub struct Model {
     /// Its name.
     pub name: String,
+    /// Where the file names it.
+    pub span: Span,
     /// Its doc text.
     pub doc: String,
     /// Its expressions and inputs.
@@ -34,7 +37,7 @@ pub struct Example {
     /// The gradients, likewise.
     pub gradients: Vec<(InputId, Tensor, Option<f64>)>,
     /// The whole item.
-    pub span: crate::diagnostic::Span,
+    pub span: Span,
 }
 
 /// A dense row-major array of constants.

@@ -57,8 +57,13 @@ impl Files {
         &self.list[file.0].ast
     }
 
-    pub(super) fn into_sources(self) -> Sources {
-        self.sources
+    /// The texts, and where those lie that came from the disk.
+    pub(super) fn into_parts(self) -> (Sources, Vec<PathBuf>) {
+        let paths = self.list.into_iter().filter_map(|file| match file.origin {
+            Origin::Disk(path) => Some(path),
+            Origin::Text | Origin::Library(_) => None,
+        });
+        (self.sources, paths.collect())
     }
 
     /// The item of a name: in the file, then in what it uses, then in the prelude.

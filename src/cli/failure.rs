@@ -90,6 +90,13 @@ impl Failure {
         Self { kind: Kind::File, message: message.into(), place: None, help: None }
     }
 
+    /// Says what to do about it.
+    #[must_use]
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
     /// Diagnostics have been printed, and nothing is left to say: exit status 1.
     pub(crate) fn told() -> Self {
         Self { kind: Kind::Told, message: String::new(), place: None, help: None }

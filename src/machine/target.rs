@@ -257,10 +257,7 @@ fn test(target: &str, triple: &Triple) -> Result<(), MachineError> {
     if known && wide && !target.contains("softfloat") {
         return Ok(());
     }
-    Err(unknown(
-        target,
-        &"it is none of the architectures, formats and widths that there is code for",
-    ))
+    Err(unknown(target, &"code is for 64 bits, and needs vector registers or those of floats"))
 }
 
 fn unknown(target: &str, why: &dyn Display) -> MachineError {

@@ -473,6 +473,7 @@ fn help_has_examples() {
         &["check", "--help"],
         &["grad", "--help"],
         &["run", "--help"],
+        &["build", "--help"],
         &["list", "--help"],
         &["show", "--help"],
     ] {

@@ -99,13 +99,15 @@ fn every_module_uses_only_those_above_it() {
 fn the_command_line_is_a_user_of_the_crate() {
     for source in sources() {
         let is_binary = source.path == "main.rs" || source.module() == "cli";
+        // To Cargo, what a build script prints and how it ends is the interface.
+        let speaks = is_binary || source.path == "build/cargo.rs";
         let names_crate = source.code().iter().any(|line| line.contains("lossc::"));
         assert!(is_binary || !names_crate, "{} names its own crate", source.path);
         let prints = |line: &&str| {
             ["println!", "eprintln!", "process::exit"].iter().any(|word| line.contains(word))
         };
         let printing = source.code().into_iter().find(prints);
-        assert!(is_binary || printing.is_none(), "{} prints: {printing:?}", source.path);
+        assert!(speaks || printing.is_none(), "{} prints: {printing:?}", source.path);
     }
 }
 

@@ -1,6 +1,7 @@
 //! Linked losses against the same losses compiled in this process: the same bits, for every shipped loss.
 
 mod calls;
+mod machines;
 
 use std::ffi::{CString, c_char, c_int, c_void};
 use std::path::Path;

@@ -1,6 +1,8 @@
 //! The one integration test binary.
 
 mod bad;
+mod bind;
+mod build;
 mod call;
 mod cli;
 mod diagnostics;
