@@ -190,7 +190,7 @@ impl<'t> File<'t> {
         write_region(writer, &parts.code, layout.code);
         writer.write_align_dynamic();
         let room = "numbers of 64 bits have room";
-        writer.write_dynamic_string(elf::DT_SONAME.into(), self.name).expect(room);
+        writer.write_dynamic_string(elf::DT_SONAME, self.name).expect(room);
         for (tag, value) in [
             (elf::DT_GNU_HASH, layout.hash),
             (elf::DT_STRTAB, layout.strings.address),
@@ -199,7 +199,7 @@ impl<'t> File<'t> {
             (elf::DT_SYMENT, size_of::<elf::Sym64<object::Endianness>>() as u64),
             (elf::DT_NULL, 0),
         ] {
-            writer.write_dynamic(tag.into(), value).expect(room);
+            writer.write_dynamic(tag, value).expect(room);
         }
     }
 
