@@ -294,6 +294,7 @@ fn one_element_each(plan: &Plan, inputs: &[InputId]) -> Option<Program> {
     Some(program)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "what `map_err` hands over")]
 fn told(error: MachineError) -> String {
     error.to_string()
 }

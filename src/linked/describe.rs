@@ -113,14 +113,12 @@ fn default(graph: &Graph, input: &crate::graph::Input, node: NodeId) -> Default 
     if reads_arrays(graph, node) {
         return Default::Required;
     }
-    match constant(graph, node) {
-        Some(number) => Default::Number(number),
-        None => {
-            let text = declaration(graph, input);
-            let words = text.split_once(" = ").map_or(text.as_str(), |(_, words)| words);
-            Default::Computed(words.to_owned())
-        }
+    if let Some(number) = constant(graph, node) {
+        return Default::Number(number);
     }
+    let text = declaration(graph, input);
+    let words = text.split_once(" = ").map_or(text.as_str(), |(_, words)| words);
+    Default::Computed(words.to_owned())
 }
 
 /// Whether elements of arrays take part in an expression.

@@ -90,8 +90,9 @@ pub(super) fn lay_out(pen: &mut Pen, frame: &Frame, pass: &Pass, mut scratch: Sc
 
 /// Whether a gradient that nobody wants is written to scratch memory; one without axes is to the stack.
 fn has_scratch(frame: &Frame, array: &Array, id: InputId) -> bool {
-    let alone = frame.anatomy.described.interface.gradients.len() == 1;
-    !alone && !(is_shared(frame, id) && array.lengths.is_empty())
+    let is_alone = frame.anatomy.described.interface.gradients.len() == 1;
+    let is_number = is_shared(frame, id) && array.lengths.is_empty();
+    !is_alone && !is_number
 }
 
 /// Whether the pass can need scratch memory where all gradients are wanted or none.
@@ -130,13 +131,12 @@ fn chunk_length(pen: &mut Pen, frame: &Frame, pass: &Pass) -> Value {
         };
         let mut one = array.lengths.iter().map(literal);
         let product = one.try_fold(1u64, |all, length| Some(all.saturating_mul(length?)));
-        match product {
-            Some(elements) => known = known.saturating_add(elements),
-            None => {
-                let one = pen.integer(1);
-                let elements = frame.elements(pen, &array.lengths, one);
-                unknown = Some(unknown.map_or(elements, |sum| pen.add(sum, elements)));
-            }
+        if let Some(elements) = product {
+            known = known.saturating_add(elements);
+        } else {
+            let one = pen.integer(1);
+            let elements = frame.elements(pen, &array.lengths, one);
+            unknown = Some(unknown.map_or(elements, |sum| pen.add(sum, elements)));
         }
     }
     let size = u64::from(pen.size());
@@ -363,16 +363,12 @@ fn sums_of(
 ) -> (Value, Value) {
     let known = layout.sums.iter().find(|(known, _)| *known == id);
     let one = pen.integer(1);
-    match known {
-        Some((_, offset)) => {
-            let count = context.frame.elements(pen, &array.lengths, one);
-            (pen.add(context.workspace, *offset), count)
-        }
-        None => {
-            let known = context.scalar_sums.iter().find(|(known, _)| *known == id);
-            (known.expect("every shared gradient has room for its sum").1, one)
-        }
+    if let Some((_, offset)) = known {
+        let count = context.frame.elements(pen, &array.lengths, one);
+        return (pen.add(context.workspace, *offset), count);
     }
+    let known = context.scalar_sums.iter().find(|(known, _)| *known == id);
+    (known.expect("every shared gradient has room for its sum").1, one)
 }
 
 /// Writes the gradients of the inputs that all examples share, once their sums are complete.

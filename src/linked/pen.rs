@@ -4,7 +4,7 @@
 use cranelift::codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift::codegen::ir::{
     AbiParam, Block, BlockArg, Endianness, FuncRef, Function, InstBuilder, MemFlagsData, Signature,
-    StackSlotData, StackSlotKind, Type, Value, types,
+    StackSlotData, StackSlotKind, Type, UserFuncName, Value, types,
 };
 use cranelift::prelude::{FunctionBuilder, FunctionBuilderContext, Variable};
 
@@ -35,7 +35,7 @@ pub(super) fn write_function(
     body: impl FnOnce(&mut Pen, &[Value]) -> Option<Value>,
 ) -> Function {
     let signature = signature(object, parameters, result);
-    let mut function = Function::with_name_signature(Default::default(), signature);
+    let mut function = Function::with_name_signature(UserFuncName::default(), signature);
     let mut context = FunctionBuilderContext::new();
     let mut builder = FunctionBuilder::new(&mut function, &mut context);
     let entry = builder.create_block();

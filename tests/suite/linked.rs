@@ -1,5 +1,11 @@
 //! Linked losses against the same losses compiled in this process: the same bits, for every shipped loss.
 
+#![expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "small numbers, made up here"
+)]
+
 mod calls;
 mod machines;
 
@@ -150,7 +156,9 @@ fn world(
             (Elements::Real, Some(Domain::Simplex)) => {
                 for row in elements.chunks_mut(row.max(1)) {
                     let sum: f64 = row.iter().sum();
-                    row.iter_mut().for_each(|it| *it /= sum);
+                    for element in row {
+                        *element /= sum;
+                    }
                 }
             }
             (Elements::Real, None) => elements.iter_mut().for_each(|it| *it = *it * 8.0 - 4.0),
@@ -260,8 +268,15 @@ struct Prepared<T> {
     gradients: Vec<Vec<T>>,
     upstream: Box<f64>,
     scratch: Vec<u8>,
-    /// Keeps the inputs.
-    _memory: (Vec<Vec<T>>, Vec<Vec<i32>>, Vec<Vec<i64>>),
+    /// What the fields point at.
+    inputs: Memory<T>,
+}
+
+/// Arrays of numbers and of labels.
+struct Memory<T> {
+    reals: Vec<Vec<T>>,
+    narrow: Vec<Vec<i32>>,
+    wide: Vec<Vec<i64>>,
 }
 
 /// What outputs hold before anything is written.
@@ -312,7 +327,7 @@ impl<T: Element> Prepared<T> {
                 Field::Workspace | Field::WorkspaceBytes => 0,
             });
         }
-        let _memory = (reals, narrows, wides);
+        let inputs = Memory { reals, narrow: narrows, wide: wides };
         let mut prepared = Self {
             interface: interface.clone(),
             fields,
@@ -320,7 +335,7 @@ impl<T: Element> Prepared<T> {
             gradients,
             upstream,
             scratch: Vec::new(),
-            _memory,
+            inputs,
         };
         prepared.give_workspace(loaded);
         prepared
@@ -342,7 +357,7 @@ impl<T: Element> Prepared<T> {
         self.scratch = vec![0xA5u8; usize::try_from(bytes).unwrap() + 2];
         // An odd address: the entry aligns it.
         let start = self.scratch.as_mut_ptr() as u64;
-        self.set(Field::Workspace, start + u64::from(start % 2 == 0));
+        self.set(Field::Workspace, start + u64::from(start.is_multiple_of(2)));
         self.set(Field::WorkspaceBytes, bytes);
     }
 
@@ -363,6 +378,8 @@ impl<T: Element> Prepared<T> {
         };
         assert_eq!(self.scratch.last(), Some(&0xA5), "{}: past the end", self.interface.name);
         assert_eq!(*self.upstream, 0.75);
+        let Memory { reals, narrow, wide } = &self.inputs;
+        assert!(reals.len() + narrow.len() + wide.len() > 0);
         (status, summary)
     }
 

@@ -60,7 +60,7 @@ where
                     if name == "times" {
                         world.elements[place] = Some(vec![3.0]);
                     }
-                    if given.rotate_left(at as u32 % 5) & 1 == 0 {
+                    if given & 1 << (at % 5) == 0 {
                         world.elements[place] = None;
                     }
                 }
