@@ -141,8 +141,9 @@ impl Products {
         }
         let objects: Vec<&[u8]> =
             self.losses.iter().map(|it| it.linked.object.as_slice()).collect();
-        shared_library(&format!("lib{}.so", self.settings.library()), &objects)
-            .map_err(|why| BuildError::loss(why.to_string(), "link the objects with a linker"))
+        shared_library(&format!("lib{}.so", self.settings.library()), &objects).map_err(|why| {
+            BuildError::loss(why.to_string(), "emit `obj` or `staticlib` instead of `shared`")
+        })
     }
 }
 

@@ -18,7 +18,10 @@ use crate::call::BLOCK;
 use crate::machine::ObjectWriter;
 use crate::plan::Source;
 
-/// The function `workspace(call) -> bytes`.
+/// Calls that need no more scratch memory than so many bytes take it from the stack.
+const STACK: u32 = 1 << 15;
+
+/// The function `workspace(call) -> bytes`: 0 where the stack will do.
 pub(super) fn write_workspace(object: &mut ObjectWriter, anatomy: &Anatomy) -> Function {
     write_function(object, anatomy.precision, 1, Some(types::I64), |pen, arguments| {
         let frame = Frame::read(pen, anatomy, arguments[0]);
@@ -46,8 +49,10 @@ pub(super) fn write_workspace(object: &mut ObjectWriter, anatomy: &Anatomy) -> F
             }
         }
         let aligned = pen.builder.ins().iadd_imm_s(most, ALIGNMENT - 1);
-        let none = pen.is_null(most);
-        let bytes = pen.select(none, most, aligned);
+        let stack = pen.count(u64::from(STACK));
+        let few = pen.compare(IntCC::UnsignedLessThanOrEqual, most, stack);
+        let none = pen.integer(0);
+        let bytes = pen.select(few, none, aligned);
         let overflow = pen.get(frame.overflow);
         let beyond = pen.integer(-1);
         Some(pen.select(overflow, beyond, bytes))
@@ -148,21 +153,24 @@ fn test_level(pen: &mut Pen, frame: &Frame) {
     }
 }
 
-/// Makes sure that the workspace is large enough, and gives its aligned start.
+/// Makes sure that there is scratch memory enough, and gives its aligned start.
 fn test_workspace(pen: &mut Pen, frame: &Frame, workspace: FuncId, call: Value) -> Value {
     let anatomy = frame.anatomy;
     let ever = needs_workspace(anatomy)
         || is_mixed_possible(anatomy)
         || anatomy.described.interface.gradients.len() > 1;
-    let start = frame.field(Field::Workspace);
-    if ever {
-        let workspace = pen.refer(workspace);
-        let result = pen.builder.ins().call(workspace, &[call]);
-        let needed = pen.builder.inst_results(result)[0];
-        let bytes = frame.field(Field::WorkspaceBytes);
-        let short = pen.compare(IntCC::UnsignedLessThan, bytes, needed);
-        pen.fail_argument_if(short, Status::Workspace, 0);
+    if !ever {
+        return pen.integer(0);
     }
+    let workspace = pen.refer(workspace);
+    let result = pen.builder.ins().call(workspace, &[call]);
+    let needed = pen.builder.inst_results(result)[0];
+    let bytes = frame.field(Field::WorkspaceBytes);
+    let short = pen.compare(IntCC::UnsignedLessThan, bytes, needed);
+    pen.fail_argument_if(short, Status::Workspace, 0);
+    let own = pen.stack(STACK + u32::try_from(ALIGNMENT).expect("a few bytes"));
+    let on_stack = pen.is_null(needed);
+    let start = pen.select(on_stack, own, frame.field(Field::Workspace));
     let aligned = pen.builder.ins().iadd_imm_s(start, ALIGNMENT - 1);
     pen.builder.ins().band_imm_s(aligned, -ALIGNMENT)
 }

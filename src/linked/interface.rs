@@ -38,7 +38,7 @@ pub struct Interface {
     /// Inputs that were made constants, with their values, for documentation.
     pub frozen: Vec<(String, f64)>,
     /// Whether a call that asks for all gradients or none, and gives all array params or none, can
-    /// need a workspace.
+    /// need a workspace: where its axes are long, since the first 32 KiB come from the stack.
     pub needs_workspace: bool,
 }
 

@@ -82,7 +82,7 @@ impl Machine {
             triple.binary_format = BinaryFormat::Elf;
         }
         test(target, &triple)?;
-        Self::build(triple, level)
+        Self::build(&triple, level)
     }
 
     /// The CPUs of a level of this machine's own target.
@@ -92,7 +92,7 @@ impl Machine {
     pub fn host(level: Level) -> Result<Self, MachineError> {
         let triple = Triple::host();
         test(&triple.to_string(), &triple)?;
-        Self::build(triple, level)
+        Self::build(&triple, level)
     }
 
     /// A machine for each level of a target, the baseline first.
@@ -102,13 +102,13 @@ impl Machine {
     pub fn levels(target: &str) -> Result<Vec<Self>, MachineError> {
         let baseline = Self::new(target, Level::Baseline)?;
         let triple = baseline.triple().clone();
-        let best = levels(&triple).iter().skip(1).map(|level| Self::build(triple.clone(), *level));
+        let best = levels(&triple).iter().skip(1).map(|level| Self::build(&triple, *level));
         let best: Vec<Self> = best.collect::<Result<_, _>>()?;
         Ok([baseline].into_iter().chain(best).collect())
     }
 
-    fn build(triple: Triple, level: Level) -> Result<Self, MachineError> {
-        if !levels(&triple).contains(&level) {
+    fn build(triple: &Triple, level: Level) -> Result<Self, MachineError> {
+        if !levels(triple).contains(&level) {
             let only = format!("{level} is a level of x86_64 only, there is one of `{triple}`");
             return Err(MachineError::Target(only));
         }
@@ -249,8 +249,9 @@ fn test(target: &str, triple: &Triple) -> Result<(), MachineError> {
         Architecture::Aarch64(Aarch64Architecture::Aarch64) => {
             matches!(triple.binary_format, Elf | Macho | Coff)
         }
-        Architecture::Riscv64(Riscv64Architecture::Riscv64gc) => triple.binary_format == Elf,
-        Architecture::S390x => triple.binary_format == Elf,
+        Architecture::Riscv64(Riscv64Architecture::Riscv64gc) | Architecture::S390x => {
+            triple.binary_format == Elf
+        }
         _ => false,
     };
     let wide = triple.pointer_width() == Ok(PointerWidth::U64);

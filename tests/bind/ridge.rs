@@ -408,42 +408,71 @@ pub mod ridge {
 
     /// The mean of the batch.
     ///
+    /// [`workspace_len`] says how long the workspace must be.
+    ///
     /// # Errors
     /// What does not fit; nothing has been written then.
-    pub fn value(inputs: &Inputs<'_>, params: &Params) -> Result<f64, super::Error> {
-        let options = super::Options::default();
+    pub fn value(inputs: &Inputs<'_>, params: &Params, workspace: &mut [::core::mem::MaybeUninit<u64>]) -> Result<f64, super::Error> {
+        let options = super::Options { workspace, ..super::Options::default() };
         let outputs = Outputs::default();
         run(inputs, params, options, outputs).map(|summary| summary.mean())
     }
 
     /// The mean of the batch and its gradient.
     ///
+    /// [`workspace_len`] says how long the workspace must be.
+    ///
     /// # Errors
     /// What does not fit; nothing has been written then.
-    pub fn value_and_gradient(inputs: &Inputs<'_>, params: &Params, gradients: Gradients<'_>) -> Result<f64, super::Error> {
-        let options = super::Options::default();
+    pub fn value_and_gradient(inputs: &Inputs<'_>, params: &Params, gradients: Gradients<'_>, workspace: &mut [::core::mem::MaybeUninit<u64>]) -> Result<f64, super::Error> {
+        let options = super::Options { workspace, ..super::Options::default() };
         let outputs = Outputs { w: Some(gradients.w), bias: Some(gradients.bias), ..Outputs::default() };
         run(inputs, params, options, outputs).map(|summary| summary.mean())
     }
 
     /// The value of each example.
     ///
+    /// [`workspace_len`] says how long the workspace must be.
+    ///
     /// # Errors
     /// What does not fit; nothing has been written then.
-    pub fn values(inputs: &Inputs<'_>, params: &Params, values: &mut [f32]) -> Result<super::Summary, super::Error> {
-        let options = super::Options::default();
+    pub fn values(inputs: &Inputs<'_>, params: &Params, values: &mut [f32], workspace: &mut [::core::mem::MaybeUninit<u64>]) -> Result<super::Summary, super::Error> {
+        let options = super::Options { workspace, ..super::Options::default() };
         let outputs = Outputs { values: Some(values), ..Outputs::default() };
         run(inputs, params, options, outputs)
     }
 
     /// The value of each example and the gradient of each one's own value; of what all share, that of their sum.
     ///
+    /// [`workspace_len`] says how long the workspace must be.
+    ///
     /// # Errors
     /// What does not fit; nothing has been written then.
-    pub fn values_and_gradients(inputs: &Inputs<'_>, params: &Params, values: &mut [f32], gradients: Gradients<'_>) -> Result<super::Summary, super::Error> {
-        let options = super::Options { reduction: super::Reduction::Sum, ..super::Options::default() };
+    pub fn values_and_gradients(inputs: &Inputs<'_>, params: &Params, values: &mut [f32], gradients: Gradients<'_>, workspace: &mut [::core::mem::MaybeUninit<u64>]) -> Result<super::Summary, super::Error> {
+        let options = super::Options { reduction: super::Reduction::Sum, workspace, ..super::Options::default() };
         let outputs = Outputs { values: Some(values), w: Some(gradients.w), bias: Some(gradients.bias) };
         run(inputs, params, options, outputs)
+    }
+
+    /// How many words of workspace the functions above need.
+    ///
+    /// # Errors
+    /// If the inputs do not fit, or more words are needed than can be addressed.
+    pub fn workspace_len(inputs: &Inputs<'_>, params: &Params) -> Result<usize, super::Error> {
+        let mut options = super::Options::<'_, f32>::default();
+        let mut call = prepare(inputs, params, &mut options, &mut Outputs::default())?;
+        let alone = words(&call)?;
+        // The object looks at which pointers are null, not behind them.
+        {
+            call.values = ::core::ptr::NonNull::dangling().as_ptr();
+        }
+        let with_values = words(&call)?;
+        {
+            call.gradient_w = ::core::ptr::NonNull::dangling().as_ptr();
+            call.gradient_bias = ::core::ptr::NonNull::dangling().as_ptr();
+        }
+        let with_gradients = words(&call)?;
+        Ok(alone.max(with_values).max(with_gradients))
     }
 
     /// Computes what is wanted, as the options say.

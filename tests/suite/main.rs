@@ -5,6 +5,7 @@ mod bind;
 mod build;
 mod call;
 mod cli;
+mod crates;
 mod diagnostics;
 mod examples;
 mod house;

@@ -4,6 +4,7 @@
 //! installed, that is said, and which.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -62,8 +63,10 @@ pub(crate) fn run(
     if place.emulator.is_none() && !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
         return Err(format!("SKIPPED: this machine is not {}", place.target));
     }
-    let emulator = place.emulator.map(|(emulator, _)| (emulator, "qemu-user"));
-    for (tool, package) in [(place.compiler, place.compiler)].into_iter().chain(emulator) {
+    let prefix = place.compiler.strip_suffix("-gcc");
+    let package = prefix.map_or_else(|| "gcc".to_owned(), |prefix| format!("gcc-{prefix}"));
+    let emulator = place.emulator.map(|(emulator, _)| (emulator, "qemu-user".to_owned()));
+    for (tool, package) in [(place.compiler, package)].into_iter().chain(emulator) {
         if !is_there(tool) {
             return Err(format!(
                 "SKIPPED: {} is not run, for want of `{tool}` (Debian: apt-get install {package})",
@@ -87,6 +90,12 @@ pub(crate) fn run(
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{place:?}: {}\n{errors}", output.status);
     Ok(output.stdout)
+}
+
+/// Says that a test was skipped. Tests that pass are silent, but for what goes past their writer.
+#[expect(clippy::explicit_write, reason = "`eprintln!` is what tests that pass are silent with")]
+pub(crate) fn tell(skipped: &str) {
+    writeln!(std::io::stderr(), "{skipped}").expect("errors can be written");
 }
 
 /// A program that needs nothing of this machine's libraries; and, as a test that the objects may be

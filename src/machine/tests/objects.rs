@@ -115,7 +115,7 @@ fn nothing_is_undefined_in_any_program_on_any_machine() {
         let programs: Vec<&Program> = operations[fused].iter().chain(losses).collect();
         let object = write_all(&machine, programs.iter().copied(), Linkage::Local);
         let file = object::File::parse(&*object.bytes).unwrap();
-        let undefined = file.symbols().filter(|symbol| symbol.is_undefined());
+        let undefined = file.symbols().filter(object::ObjectSymbol::is_undefined);
         let undefined: Vec<_> = undefined.map(|symbol| symbol.name().unwrap()).collect();
         assert!(undefined.is_empty(), "{machine}: {undefined:?}");
         let local = file.symbols().filter(|symbol| symbol.name().unwrap().contains("kernel_"));

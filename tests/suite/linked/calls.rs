@@ -46,8 +46,11 @@ where
 {
     let interface = linked.interfaces.iter().find(|it| it.precision == T::PRECISION).unwrap();
     let loss = everything().model::<T>(model).unwrap();
-    for examples in [1, 7, 5000] {
-        for extents in [1, 4, 33] {
+    // The last needs more memory than there is on the stack.
+    for (all, extents) in
+        [(vec![1, 7, 5000], 1), (vec![1, 5000], 4), (vec![7, 5000], 33), (vec![3, 40], 3000)]
+    {
+        for examples in all {
             // Every choice of which inputs with a default are given.
             for given in 0..32u32 {
                 let mut world = world(model, interface, examples, extents, (true, given % 2 == 0));
@@ -213,7 +216,10 @@ fn lengths_that_cannot_be_counted_are_refused() {
 fn a_workspace_that_is_too_small_is_refused() {
     let (model, linked, loaded) = linked();
     let interface = &linked.interfaces[0];
-    let world = world(&model, interface, 6, 4, (false, false));
+    let few = world(&model, interface, 6, 4, (false, false));
+    let call = Prepared::<f32>::new(&loaded, interface, &few, Reduction::Mean);
+    assert_eq!(call.workspace(&loaded), 0);
+    let world = world(&model, interface, 6, 4000, (false, false));
     let mut call = Prepared::<f32>::new(&loaded, interface, &world, Reduction::Mean);
     let needed = call.workspace(&loaded);
     assert!(needed > 0 && interface.needs_workspace);

@@ -1,10 +1,11 @@
 //! Linked losses on other machines: the same bits there, through the same entries.
 
+#![expect(clippy::cast_possible_truncation, reason = "inputs are made of numbers that fit")]
+
 #[path = "../../support/emulate.rs"]
 mod emulate;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use super::*;
 use emulate::Place;
@@ -112,7 +113,9 @@ impl Input {
 
     fn array<T>(&mut self, elements: &[T], size: usize, bits: impl Fn(&T) -> u64) {
         self.field(Kind::Input, (elements.len() * size) as u64);
-        elements.iter().for_each(|element| self.push(size, bits(element)));
+        for element in elements {
+            self.push(size, bits(element));
+        }
     }
 
     fn reals(&mut self, elements: &[f64], precision: Precision) {
@@ -285,15 +288,10 @@ fn run(
             Some(results)
         }
         Err(skipped) => {
-            tell(&skipped);
+            emulate::tell(&skipped);
             None
         }
     }
-}
-
-/// Tests that pass are silent, but for what goes past their writer.
-fn tell(skipped: &str) {
-    writeln!(std::io::stderr(), "{skipped}").unwrap();
 }
 
 /// The cases on this machine, compiled in this process.
@@ -330,7 +328,7 @@ fn assert_same(losses: &[(Model, Linked)], cases: &[Case], [a, b]: [&[Results]; 
 #[test]
 fn losses_give_the_same_bits_on_other_machines() {
     if !host_fuses() {
-        tell("SKIPPED: this machine has no fused multiply-add to compare others with");
+        emulate::tell("SKIPPED: this machine has no fused multiply-add to compare others with");
         return;
     }
     for place in [emulate::HASWELL].into_iter().chain(emulate::OTHERS) {
