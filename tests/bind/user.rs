@@ -21,6 +21,11 @@ fn show<T>(what: &str, result: Result<T, Error>) {
     }
 }
 
+/// Room for any call here.
+fn room() -> Vec<MaybeUninit<u64>> {
+    vec![MaybeUninit::uninit(); 1 << 16]
+}
+
 fn bits(numbers: &[f32]) -> Vec<u32> {
     numbers.iter().map(|number| number.to_bits()).collect()
 }
@@ -29,15 +34,16 @@ fn values() {
     use losses::focal::{self, Gradients, Inputs, Outputs, Params};
     let inputs = Inputs { K: 3, logits: &LOGITS, label: &[1, 2] };
     let params = Params { gamma: 1.5, ..Params::default() };
-    let mean = focal::value(&inputs, &params).unwrap();
+    let mut workspace = vec![MaybeUninit::uninit(); focal::workspace_len(&inputs, &params).unwrap()];
+    let mean = focal::value(&inputs, &params, &mut workspace).unwrap();
     let (mut gradient, mut single, mut values) = ([0.0; 6], [0.0; 6], [0.0; 2]);
-    let again = focal::value_and_gradient(&inputs, &params, Gradients { logits: &mut gradient });
+    let again = focal::value_and_gradient(&inputs, &params, Gradients { logits: &mut gradient }, &mut workspace);
     assert_eq!(again, Ok(mean));
     println!("focal: {:x} {:?}", mean.to_bits(), bits(&gradient));
-    let summary = focal::values(&inputs, &params, &mut values).unwrap();
+    let summary = focal::values(&inputs, &params, &mut values, &mut workspace).unwrap();
     assert_eq!(summary.mean(), mean);
     let gradients = Gradients { logits: &mut single };
-    let of_each = focal::values_and_gradients(&inputs, &params, &mut values, gradients).unwrap();
+    let of_each = focal::values_and_gradients(&inputs, &params, &mut values, gradients, &mut workspace).unwrap();
     assert_eq!(of_each, summary);
     println!("focal of each: {:?} {:?}", bits(&values), bits(&single));
     let options = Options {
@@ -45,7 +51,7 @@ fn values() {
         upstream: 3.0,
         reduction: Reduction::Sum,
         checked: true,
-        ..Options::default()
+        workspace: &mut room(),
     };
     let outputs = Outputs { logits: Some(&mut gradient), ..Outputs::default() };
     let summary = focal::run(&inputs, &params, options, outputs).unwrap();
@@ -57,30 +63,30 @@ fn what_does_not_fit() {
     let fits = Inputs { K: 3, logits: &LOGITS, label: &[1, 2] };
     let params = Params::default();
     let inputs = Inputs { logits: &LOGITS[..5], ..fits };
-    show("no whole rows", focal::value(&inputs, &params));
+    show("no whole rows", focal::value(&inputs, &params, &mut room()));
     let inputs = Inputs { label: &[1, 2, 0], ..fits };
-    show("labels", focal::value(&inputs, &params));
-    show("param", focal::value(&fits, &Params { weight: Some(&[1.0; 4]), ..params }));
+    show("labels", focal::value(&inputs, &params, &mut room()));
+    show("param", focal::value(&fits, &Params { weight: Some(&[1.0; 4]), ..params }, &mut room()));
     let mut short = [9.0; 5];
-    show("gradient", focal::value_and_gradient(&fits, &params, Gradients { logits: &mut short }));
-    show("values", focal::values(&fits, &params, &mut short));
+    show("gradient", focal::value_and_gradient(&fits, &params, Gradients { logits: &mut short }, &mut room()));
+    show("values", focal::values(&fits, &params, &mut short, &mut room()));
     assert_eq!(short, [9.0; 5]);
     let options = Options { sample_weights: Some(&[1.0]), ..Options::default() };
     show("weights", focal::run(&fits, &params, options, Outputs::default()));
-    show("no examples", focal::value(&Inputs { logits: &[], label: &[], ..fits }, &params));
+    show("no examples", focal::value(&Inputs { logits: &[], label: &[], ..fits }, &params, &mut room()));
     let inputs = Inputs { K: usize::MAX, logits: &[], label: &[1, 2] };
-    show("many classes", focal::value(&inputs, &params));
+    show("many classes", focal::value(&inputs, &params, &mut room()));
     let inputs = Inputs { K: 1 << 40, logits: &[], label: &[] };
-    show("long axis", focal::value(&inputs, &params));
-    show("label", focal::value(&Inputs { label: &[1, 3], ..fits }, &params));
-    show("domain", focal::value(&fits, &Params { gamma: -1.0, ..params }));
+    show("long axis", focal::value(&inputs, &params, &mut room()));
+    show("label", focal::value(&Inputs { label: &[1, 3], ..fits }, &params, &mut room()));
+    show("domain", focal::value(&fits, &Params { gamma: -1.0, ..params }, &mut room()));
     let weight = Some(&[1.0, 2.0, -0.5][..]);
-    show("domain of an array", focal::value(&fits, &Params { weight, ..params }));
+    show("domain of an array", focal::value(&fits, &Params { weight, ..params }, &mut room()));
     let inputs = losses::third::Inputs { K: 2, x: &[1.0; 4], y: &[1.0; 2] };
     show("short axis", losses::third::value(&inputs));
     let inputs = losses::soft_cross_entropy::Inputs { K: 3, logits: &LOGITS, truth: &[0.5; 6] };
     let run = |checked| {
-        let options = Options { checked, ..Options::default() };
+        let options = Options { checked, workspace: &mut room(), ..Options::default() };
         losses::soft_cross_entropy::run(&inputs, options, Default::default())
     };
     show("simplex", run(true));
@@ -105,7 +111,7 @@ fn every_kind() {
     assert_eq!((params.plain, params.low, params.on, params.times), (0.1, f32::NEG_INFINITY, true, 3.0));
     assert!(params.computed.is_none() && params.each.is_none());
     let (mut z, mut rows, mut temperature, mut scales, mut start) = ([0.0; 24], [0.0; 2], 0.0, [0.0; 4], 0.0);
-    let mut gradients = || Gradients {
+    let gradients = Gradients {
         z: &mut z,
         rows: &mut rows,
         temperature: &mut temperature,
@@ -113,9 +119,7 @@ fn every_kind() {
         start: &mut start,
     };
     let run = |params: &Params<'_>| {
-        let words = 1024;
-        let mut workspace = vec![MaybeUninit::uninit(); words];
-        let options = Options { workspace: &mut workspace, ..Options::default() };
+        let options = Options { workspace: &mut room(), ..Options::default() };
         kinds::run(&inputs, params, options, Default::default()).map(|summary| summary.mean())
     };
     println!("kinds: {:?}", run(&params));
@@ -129,18 +133,18 @@ fn every_kind() {
         share: Some(&[0.25, 0.75]),
         ..params
     };
-    println!("other kinds: {:?}", kinds::value_and_gradient(&inputs, &other, gradients()));
+    println!("other kinds: {:?}", kinds::value_and_gradient(&inputs, &other, gradients, &mut room()));
     println!("gradients: {z:?} {rows:?} {temperature} {scales:?} {start}");
     show("computed", run(&Params { computed: Some(-1.0), ..params }));
     show("a default outside", run(&Params { plain: -1.0, ..params }));
-    show("label of four", kinds::value(&Inputs { one: &[3, 4], ..inputs }, &other));
-    show("label in an array", kinds::value(&Inputs { labels: &[-1, 0, 2, 1], ..inputs }, &other));
-    show("workspace", kinds::value(&inputs, &params));
-    show("scales", kinds::value(&Inputs { scales: &[1.0; 3], ..inputs }, &params));
+    show("label of four", kinds::value(&Inputs { one: &[3, 4], ..inputs }, &other, &mut room()));
+    show("label in an array", kinds::value(&Inputs { labels: &[-1, 0, 2, 1], ..inputs }, &other, &mut room()));
+    show("workspace", kinds::value(&inputs, &params, &mut []));
+    show("scales", kinds::value(&Inputs { scales: &[1.0; 3], ..inputs }, &params, &mut room()));
 }
 
 fn without_rows() {
-    println!("shared: {:?}", losses::shared::value(&losses::shared::Inputs { F: 2, w: &[3.0, 4.0], b: 1.0 }, &Default::default()));
+    println!("shared: {:?}", losses::shared::value(&losses::shared::Inputs { F: 2, w: &[3.0, 4.0], b: 1.0 }, &Default::default(), &mut room()));
     let params = losses::only_params::Params { a: 3.0, e: None };
     println!("only params: {:?}", losses::only_params::value(&losses::only_params::Inputs {}, &params));
     let mut gradient = 0.0;
@@ -166,7 +170,22 @@ fn with_workspace() {
     assert!(matches!(short, Err(Error::Workspace { words: 1.. })), "{short:?}");
 }
 
+/// How much workspace it takes: not more for more examples, once there are many.
+fn sizes() {
+    use losses::focal::{self, Inputs, Params};
+    let of = |examples: usize, classes: usize| {
+        let (logits, label) = (vec![0.0; examples * classes], vec![0; examples]);
+        let inputs = Inputs { K: classes, logits: &logits, label: &label };
+        focal::workspace_len(&inputs, &Params::default()).unwrap()
+    };
+    for (examples, classes) in [(1, 3), (1000, 3), (1_000_000, 3), (1, 1000), (1000, 1000)] {
+        println!("words for {examples} x {classes}: {}", of(examples, classes));
+    }
+    assert_eq!(of(100_000, 3), of(1_000_000, 3));
+}
+
 fn main() {
+    sizes();
     values();
     what_does_not_fit();
     every_kind();
