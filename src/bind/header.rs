@@ -35,7 +35,7 @@ pub fn header(name: &str, interfaces: &[Interface]) -> String {
 
 /// Writes what headers have in common.
 fn write_common(text: &mut String) {
-    let statuses: String = STATUSES
+    let statuses: Vec<String> = STATUSES
         .iter()
         .map(|(status, name, says)| {
             format!("    LOSSC_{name} = {}, /* {says} */\n", *status as i32)
@@ -45,7 +45,7 @@ fn write_common(text: &mut String) {
         .replace("{version}", &ABI_VERSION.to_string())
         .replace("{sum}", &FLAG_SUM.to_string())
         .replace("{checked}", &FLAG_CHECKED.to_string())
-        .replace("{statuses}", statuses.trim_end());
+        .replace("{statuses}", statuses.concat().trim_end());
     text.push_str(&common);
 }
 

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::WRITES;
 use super::names::Spelled;
 use crate::batch::is_batched;
-use crate::linked::{ABI_VERSION, Default, Elements, FLAG_CHECKED, FLAG_SUM, Field, Status};
+use crate::linked::{ABI_VERSION, Elements, FLAG_CHECKED, FLAG_SUM, Field, Status};
 
 /// The struct of a call, the functions of the object, and which code of theirs this CPU runs.
 pub(super) fn declarations(spelled: &Spelled) -> String {
@@ -133,12 +133,13 @@ pub(super) fn prepare(spelled: &Spelled) -> String {
     let mut lengths = String::new();
     for (at, argument) in interface.arguments.iter().enumerate() {
         let read = spelled.read(at);
-        let got = match &argument.default {
-            _ if !spelled.is_slice(at) => continue,
-            Default::Number(_) | Default::Computed(_) if super::names::is_param(argument) => {
-                format!("{read}.map(<[{}]>::len)", spelled.element(at))
-            }
-            _ => format!("Some({read}.len())"),
+        if !spelled.is_slice(at) {
+            continue;
+        }
+        let got = if spelled.is_optional(at) {
+            format!("{read}.map(<[{}]>::len)", spelled.element(at))
+        } else {
+            format!("Some({read}.len())")
         };
         length(
             &mut lengths,
@@ -166,6 +167,8 @@ pub(super) fn prepare(spelled: &Spelled) -> String {
         let value = if value == name { value } else { format!("{name}: {value}") };
         writeln!(fields, "        {value},").expect(WRITES);
     }
+    let has_switch = (0..interface.arguments.len()).any(|at| spelled.element(at) == "bool");
+    let switches = format!("static SWITCH: [{}; 2] = [0.0, 1.0];\n    ", spelled.real);
     // Without rows there is one example.
     let examples = if spelled.has_rows() { "None" } else { "Some(1)" };
     format!(
@@ -186,10 +189,7 @@ pub(super) fn prepare(spelled: &Spelled) -> String {
          }}",
         taken(spelled),
         real = spelled.real,
-        switches = match (0..interface.arguments.len()).any(|at| spelled.element(at) == "bool") {
-            true => format!("static SWITCH: [{}; 2] = [0.0, 1.0];\n    ", spelled.real),
-            false => String::new(),
-        },
+        switches = if has_switch { switches } else { String::new() },
     )
 }
 
@@ -242,35 +242,21 @@ fn of_output(spelled: &Spelled, field: &str, is_slice: bool) -> String {
 
 /// The pointer to an argument.
 fn pointer(spelled: &Spelled, at: usize) -> String {
-    let argument = spelled.argument(at);
     let read = spelled.read(at);
     let element = spelled.element(at);
-    let is_param = super::names::is_param(argument);
-    let is_slice = spelled.is_slice(at);
-    let is_switch = element == "bool";
+    let switch = |on: &str| format!("::core::ptr::from_ref(&SWITCH[usize::from({on})])");
+    if !spelled.is_optional(at) {
+        return match element {
+            _ if spelled.is_slice(at) => format!("{read}.as_ptr()"),
+            "bool" => switch(&read),
+            _ => format!("::core::ptr::from_ref(&{read})"),
+        };
+    }
     let null = "::core::ptr::null()";
-    match &argument.default {
-        Default::Computed(_) if is_param && is_slice => {
-            format!("{read}.map_or({null}, <[{element}]>::as_ptr)")
-        }
-        Default::Number(_) if is_param && is_slice => {
-            format!("{read}.map_or({null}, <[{element}]>::as_ptr)")
-        }
-        Default::Computed(_) if is_param && is_switch => {
-            format!("{read}.map_or({null}, |on| ::core::ptr::from_ref(&SWITCH[usize::from(on)]))")
-        }
-        Default::Computed(_) if is_param => {
-            format!("{read}.as_ref().map_or({null}, ::core::ptr::from_ref)")
-        }
-        Default::Required | Default::Number(_) | Default::Computed(_) if is_slice => {
-            format!("{read}.as_ptr()")
-        }
-        Default::Required | Default::Number(_) | Default::Computed(_) if is_switch => {
-            format!("::core::ptr::from_ref(&SWITCH[usize::from({read})])")
-        }
-        Default::Required | Default::Number(_) | Default::Computed(_) => {
-            format!("::core::ptr::from_ref(&{read})")
-        }
+    match element {
+        _ if spelled.is_slice(at) => format!("{read}.map_or({null}, <[{element}]>::as_ptr)"),
+        "bool" => format!("{read}.map_or({null}, |on| {})", switch("on")),
+        _ => format!("{read}.as_ref().map_or({null}, ::core::ptr::from_ref)"),
     }
 }
 
@@ -386,12 +372,8 @@ fn place(spelled: &Spelled, at: usize) -> String {
 
 /// The expression of the element that was found to be wrong, as an option.
 fn element(spelled: &Spelled, at: usize) -> String {
-    let argument = spelled.argument(at);
     let read = spelled.read(at);
-    let is_optional = super::names::is_param(argument)
-        && (matches!(argument.default, Default::Computed(_))
-            || spelled.is_slice(at) && argument.default != Default::Required);
-    match (spelled.is_slice(at), is_optional) {
+    match (spelled.is_slice(at), spelled.is_optional(at)) {
         (true, true) => format!("{read}.and_then(|all| all.get(found.at(rows[{at}])).copied())"),
         (true, false) => format!("{read}.get(found.at(rows[{at}])).copied()"),
         (false, true) => read,

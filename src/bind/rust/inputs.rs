@@ -57,7 +57,9 @@ pub(super) fn params(spelled: &Spelled) -> String {
         let field = &spelled.fields[at];
         if is_required(&at) { field.clone() } else { format!("{field}: {}", default(spelled, at)) }
     };
-    let values: String = params.iter().map(|at| format!("            {},\n", value(*at))).collect();
+    let values: Vec<String> =
+        params.iter().map(|at| format!("            {},\n", value(*at))).collect();
+    let values = values.concat();
     if required.is_empty() {
         let lifetime = if lifetime.is_empty() { "" } else { "<'_>" };
         text.push_str(&format!(
@@ -142,9 +144,8 @@ fn field(fields: &mut String, spelled: &Spelled, at: usize, type_: &str) {
         Role::Param => "Param",
     };
     let elements = match argument.elements {
-        Elements::Real => String::new(),
         Elements::Switch if spelled.is_slice(at) => ", 0 or 1".to_owned(),
-        Elements::Switch => String::new(),
+        Elements::Real | Elements::Switch => String::new(),
         Elements::Index { along, optional } => {
             let negative = if optional { "; a negative one is missing" } else { "" };
             format!(", positions along axis {} from 0{negative}", spelled.axis(along))
@@ -192,16 +193,9 @@ fn shape(spelled: &Spelled, at: usize) -> String {
 }
 
 fn type_of(spelled: &Spelled, at: usize) -> String {
-    let argument = spelled.argument(at);
     let element = spelled.element(at);
-    let is_optional = match argument.default {
-        _ if !is_param(argument) => false,
-        Default::Required => false,
-        Default::Number(_) => spelled.is_slice(at),
-        Default::Computed(_) => true,
-    };
     let own = if spelled.is_slice(at) { format!("&'a [{element}]") } else { element.to_owned() };
-    if is_optional { format!("Option<{own}>") } else { own }
+    if spelled.is_optional(at) { format!("Option<{own}>") } else { own }
 }
 
 /// The lifetime of a struct that has some arguments for fields.

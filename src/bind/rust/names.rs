@@ -3,7 +3,7 @@
 use crate::batch::is_batched;
 use crate::bind::names::{Names, rust};
 use crate::graph::Role;
-use crate::linked::{Argument, AxisLength, Elements, Interface};
+use crate::linked::{Argument, AxisLength, Default, Elements, Interface};
 use crate::loops::Precision;
 
 /// An interface and what its parts are called.
@@ -94,6 +94,17 @@ impl<'i> Spelled<'i> {
     pub(super) fn is_slice(&self, at: usize) -> bool {
         let argument = self.argument(at);
         is_batched(argument.role) || !argument.axes.is_empty()
+    }
+
+    /// Whether an argument is given as an option: a param whose default no literal says.
+    pub(super) fn is_optional(&self, at: usize) -> bool {
+        let argument = self.argument(at);
+        is_param(argument)
+            && match argument.default {
+                Default::Required => false,
+                Default::Number(_) => self.is_slice(at),
+                Default::Computed(_) => true,
+            }
     }
 
     /// The type of an argument's elements.
