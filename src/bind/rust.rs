@@ -27,7 +27,11 @@ pub fn rust_module(interfaces: &[Interface]) -> String {
         "// Written by lossc. What is changed here is lost when the losses are compiled again.\n"
             .to_owned();
     text.push('\n');
-    text.push_str(&SHARED.replace("ALLOW\n", ALLOW));
+    text.push_str("/// What all losses share.\n");
+    text.push_str(&module("mod lossc_shared", SHARED));
+    text.push_str(
+        "\n#[allow(unused_imports, unreachable_pub)]\npub use self::lossc_shared::{Error, Options, Place, Reduction, Summary};\n",
+    );
     for (interface, name) in interfaces.iter().zip(names::modules(interfaces)) {
         text.push('\n');
         text.push_str(&loss_module(interface, &name));
@@ -66,11 +70,16 @@ fn loss_module(interface: &Interface, name: &str) -> String {
     for line in module_docs(interface) {
         writeln!(text, "{}", format!("/// {line}").trim_end()).expect(WRITES);
     }
-    text.push_str(ALLOW);
-    writeln!(text, "pub mod {name} {{").expect(WRITES);
     let body: Vec<&str> =
         body.iter().map(|item| item.trim_end()).filter(|item| !item.is_empty()).collect();
-    for line in body.join("\n\n").lines() {
+    text.push_str(&module(&format!("pub mod {name}"), &body.join("\n\n")));
+    text
+}
+
+/// A module of items, at which no lint takes offence.
+fn module(head: &str, items: &str) -> String {
+    let mut text = format!("{ALLOW}{head} {{\n");
+    for line in items.lines() {
         writeln!(text, "{}", format!("    {line}").trim_end()).expect(WRITES);
     }
     text.push_str("}\n");

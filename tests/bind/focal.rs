@@ -1,339 +1,306 @@
 // Written by lossc. What is changed here is lost when the losses are compiled again.
 
-/// Why a loss was not computed. Nothing has been written then.
+/// What all losses share.
 #[rustfmt::skip]
 #[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
 #[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-#[derive(Clone, Copy, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum Error {
-    /// The elements that say how many examples there are come to no whole number of them.
-    Rows {
-        /// What has the elements: an input, named as in the file.
-        what: &'static str,
-        /// How many elements one example has.
-        row: usize,
-        /// How many elements there are.
-        got: usize,
-    },
-    /// A slice does not have as many elements as the examples and extents say.
-    Length {
-        /// Which: an input, named as in the file, `gradients.` and such a name, `values` or `sample_weights`.
-        what: &'static str,
-        /// How many examples there are; none: the slice is shared by all.
-        examples: Option<usize>,
-        /// How many elements one example has, or all share.
-        row: usize,
-        /// How many elements there are.
-        got: usize,
-    },
-    /// There are no examples.
-    Empty,
-    /// An axis is shorter than the positions that the loss names.
-    Axis {
-        /// The axis, named as in the file.
-        axis: &'static str,
-        /// How long it is.
-        got: usize,
-        /// How long it must be at least.
-        least: usize,
-    },
-    /// An axis is longer, or an array larger, than can be counted.
-    TooLarge {
-        /// Which axis or input, named as in the file.
-        what: &'static str,
-    },
-    /// A label lies outside of its axis.
-    Index {
-        /// The input, named as in the file.
-        input: &'static str,
-        /// Where in the input.
-        place: Place,
-        /// The label.
-        value: i64,
-        /// The axis, named as in the file.
-        axis: &'static str,
-        /// How long the axis is.
-        length: usize,
-        /// Whether a negative label says that it is missing.
-        optional: bool,
-    },
-    /// An element lies outside of its domain.
-    Domain {
-        /// The input, named as in the file.
-        input: &'static str,
-        /// Where in the input.
-        place: Place,
-        /// The element; none: it is the default.
-        value: Option<f64>,
-        /// The domain, as the file says it.
-        domain: &'static str,
-    },
-    /// The workspace is too small.
-    Workspace {
-        /// How many words it must have.
-        words: usize,
-    },
-    /// The object holds no code for this CPU.
-    Cpu,
-    /// The object is of another version of lossc than this file.
-    Version {
-        /// The version of the interface in this file.
-        expected: u32,
-        /// That of the object.
-        got: u32,
-    },
-    /// The object gave a status that this file does not know.
-    Status {
-        /// The status.
-        status: i32,
-    },
-}
+mod lossc_shared {
+    /// Why a loss was not computed. Nothing has been written then.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    #[non_exhaustive]
+    pub enum Error {
+        /// The elements that say how many examples there are come to no whole number of them.
+        Rows {
+            /// What has the elements: an input, named as in the file.
+            what: &'static str,
+            /// How many elements one example has.
+            row: usize,
+            /// How many elements there are.
+            got: usize,
+        },
+        /// A slice does not have as many elements as the examples and extents say.
+        Length {
+            /// Which: an input, named as in the file, `gradients.` and such a name, `values` or `sample_weights`.
+            what: &'static str,
+            /// How many examples there are; none: the slice is shared by all.
+            examples: Option<usize>,
+            /// How many elements one example has, or all share.
+            row: usize,
+            /// How many elements there are.
+            got: usize,
+        },
+        /// There are no examples.
+        Empty,
+        /// An axis is shorter than the positions that the loss names.
+        Axis {
+            /// The axis, named as in the file.
+            axis: &'static str,
+            /// How long it is.
+            got: usize,
+            /// How long it must be at least.
+            least: usize,
+        },
+        /// An axis is longer, or an array larger, than can be counted.
+        TooLarge {
+            /// Which axis or input, named as in the file.
+            what: &'static str,
+        },
+        /// A label lies outside of its axis.
+        Index {
+            /// The input, named as in the file.
+            input: &'static str,
+            /// Where in the input.
+            place: Place,
+            /// The label.
+            value: i64,
+            /// The axis, named as in the file.
+            axis: &'static str,
+            /// How long the axis is.
+            length: usize,
+            /// Whether a negative label says that it is missing.
+            optional: bool,
+        },
+        /// An element lies outside of its domain.
+        Domain {
+            /// The input, named as in the file.
+            input: &'static str,
+            /// Where in the input.
+            place: Place,
+            /// The element; none: it is the default.
+            value: Option<f64>,
+            /// The domain, as the file says it.
+            domain: &'static str,
+        },
+        /// The workspace is too small.
+        Workspace {
+            /// How many words it must have.
+            words: usize,
+        },
+        /// The object holds no code for this CPU.
+        Cpu,
+        /// The object is of another version of lossc than this file.
+        Version {
+            /// The version of the interface in this file.
+            expected: u32,
+            /// That of the object.
+            got: u32,
+        },
+        /// The object gave a status that this file does not know.
+        Status {
+            /// The status.
+            status: i32,
+        },
+    }
 
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-impl ::core::error::Error for Error {}
+    impl ::core::error::Error for Error {}
 
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-impl ::core::fmt::Display for Error {
-    fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        use ::core::write;
-        match *self {
-            Self::Rows { what, row, got } => {
-                write!(formatter, "`{what}` has {got} elements, which is no whole number of examples of {row} each")
-            }
-            Self::Length { what, examples: Some(examples), row: 1, got } => {
-                write!(formatter, "`{what}` has {got} elements, but there are {examples} examples")
-            }
-            Self::Length { what, examples: Some(examples), row, got } => {
-                write!(formatter, "`{what}` has {got} elements, but there are {examples} examples of {row} each")
-            }
-            Self::Length { what, examples: None, row, got } => {
-                write!(formatter, "`{what}` has {got} elements instead of {row}")
-            }
-            Self::Empty => formatter.write_str("the batch is empty: there is no example"),
-            Self::Axis { axis, got, least } => write!(
-                formatter,
-                "axis {axis} is {got} long, but the loss names position {} of it",
-                least.saturating_sub(1)
-            ),
-            Self::TooLarge { what } => write!(formatter, "`{what}` is larger than can be counted"),
-            Self::Index { input, place, value, axis, length, optional } => {
-                write!(formatter, "`{input}`{place} is {value}, ")?;
-                match length.checked_sub(1) {
-                    None => return write!(formatter, "but axis {axis} is empty"),
-                    Some(last) => write!(formatter, "outside of axis {axis}, which goes from 0 to {last}")?,
+    impl ::core::fmt::Display for Error {
+        fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            use ::core::write;
+            match *self {
+                Self::Rows { what, row, got } => {
+                    write!(formatter, "`{what}` has {got} elements, which is no whole number of examples of {row} each")
                 }
-                formatter.write_str(if optional { " (negative: missing)" } else { "" })
-            }
-            Self::Domain { input, place, value, domain } => {
-                match value {
-                    Some(value) => write!(formatter, "`{input}`{place} is {value}, ")?,
-                    None => write!(formatter, "the default of `{input}`{place} is ")?,
+                Self::Length { what, examples: Some(examples), row: 1, got } => {
+                    write!(formatter, "`{what}` has {got} elements, but there are {examples} examples")
                 }
-                write!(formatter, "outside of its domain {domain}")?;
-                let is_simplex = domain == "simplex";
-                formatter.write_str(if is_simplex { ": numbers from 0 that sum to 1" } else { "" })
+                Self::Length { what, examples: Some(examples), row, got } => {
+                    write!(formatter, "`{what}` has {got} elements, but there are {examples} examples of {row} each")
+                }
+                Self::Length { what, examples: None, row, got } => {
+                    write!(formatter, "`{what}` has {got} elements instead of {row}")
+                }
+                Self::Empty => formatter.write_str("the batch is empty: there is no example"),
+                Self::Axis { axis, got, least } => write!(
+                    formatter,
+                    "axis {axis} is {got} long, but the loss names position {} of it",
+                    least.saturating_sub(1)
+                ),
+                Self::TooLarge { what } => write!(formatter, "`{what}` is larger than can be counted"),
+                Self::Index { input, place, value, axis, length, optional } => {
+                    write!(formatter, "`{input}`{place} is {value}, ")?;
+                    match length.checked_sub(1) {
+                        None => return write!(formatter, "but axis {axis} is empty"),
+                        Some(last) => write!(formatter, "outside of axis {axis}, which goes from 0 to {last}")?,
+                    }
+                    formatter.write_str(if optional { " (negative: missing)" } else { "" })
+                }
+                Self::Domain { input, place, value, domain } => {
+                    match value {
+                        Some(value) => write!(formatter, "`{input}`{place} is {value}, ")?,
+                        None => write!(formatter, "the default of `{input}`{place} is ")?,
+                    }
+                    write!(formatter, "outside of its domain {domain}")?;
+                    let is_simplex = domain == "simplex";
+                    formatter.write_str(if is_simplex { ": numbers from 0 that sum to 1" } else { "" })
+                }
+                Self::Workspace { words } => {
+                    write!(formatter, "the workspace is too small: this call needs {words} words of 8 bytes")
+                }
+                Self::Cpu => formatter.write_str("the loss was compiled for a CPU that can do more than this one"),
+                Self::Version { expected, got } => write!(
+                    formatter,
+                    "the linked object has version {got} of the interface, this module is made for version {expected}: build both anew"
+                ),
+                Self::Status { status } => write!(formatter, "the loss gave the unknown status {status}"),
             }
-            Self::Workspace { words } => {
-                write!(formatter, "the workspace is too small: this call needs {words} words of 8 bytes")
-            }
-            Self::Cpu => formatter.write_str("the loss was compiled for a CPU that can do more than this one"),
-            Self::Version { expected, got } => write!(
-                formatter,
-                "the linked object has version {got} of the interface, this module is made for version {expected}: build both anew"
-            ),
-            Self::Status { status } => write!(formatter, "the loss gave the unknown status {status}"),
         }
     }
-}
 
-/// A place in the elements of an input.
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The example, from 0; none: all share the input.
-    pub row: Option<usize>,
-    /// The place among the row's own elements, from 0; none: it has one.
-    pub element: Option<usize>,
-}
-
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-impl ::core::fmt::Display for Place {
-    fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
-        if let Some(row) = self.row {
-            ::core::write!(formatter, " in row {row}")?;
-        }
-        if let Some(element) = self.element {
-            ::core::write!(formatter, " at element {element}")?;
-        }
-        ::core::result::Result::Ok(())
+    /// A place in the elements of an input.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct Place {
+        /// The example, from 0; none: all share the input.
+        pub row: Option<usize>,
+        /// The place among the row's own elements, from 0; none: it has one.
+        pub element: Option<usize>,
     }
-}
 
-/// What gradients are taken of.
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Reduction {
-    /// The mean of the batch.
-    #[default]
-    Mean,
-    /// The sum of the batch: each example's gradient is that of its own value.
-    Sum,
-}
+    impl ::core::fmt::Display for Place {
+        fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+            if let Some(row) = self.row {
+                ::core::write!(formatter, " in row {row}")?;
+            }
+            if let Some(element) = self.element {
+                ::core::write!(formatter, " at element {element}")?;
+            }
+            ::core::result::Result::Ok(())
+        }
+    }
 
-/// How a loss is computed; the default is the plain mean over all examples.
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-#[derive(Debug)]
-pub struct Options<'a, T> {
-    /// A weight for each example, `examples` elements; without them 1 each.
-    pub sample_weights: Option<&'a [T]>,
-    /// What every gradient is multiplied by.
-    pub upstream: f64,
     /// What gradients are taken of.
-    pub reduction: Reduction,
-    /// Whether preds, targets and learned inputs are tested against their domains. Params and labels always are.
-    pub checked: bool,
-    /// Memory for what is computed on the way. Most calls need none; those that do fail with
-    /// [`Error::Workspace`], which says how much.
-    pub workspace: &'a mut [::core::mem::MaybeUninit<u64>],
-}
-
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-impl<T> Default for Options<'_, T> {
-    fn default() -> Self {
-        Self {
-            sample_weights: None,
-            upstream: 1.0,
-            reduction: Reduction::Mean,
-            checked: false,
-            workspace: &mut [],
-        }
-    }
-}
-
-/// What a batch comes to.
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Summary {
-    /// The sum of the values, each times its sample weight.
-    pub sum: f64,
-    /// What the examples count for together. 0 where each of them is missing or has weight 0; the mean is NaN then.
-    pub weight: f64,
-}
-
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-impl Summary {
-    /// The sum of the values divided by what the examples count for.
-    #[must_use]
-    pub fn mean(&self) -> f64 {
-        self.sum / self.weight
-    }
-}
-
-/// What the object says of a call.
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-#[repr(C)]
-struct LosscSummary {
-    sum: f64,
-    weight: f64,
-    argument: u64,
-    row: u64,
-    element: u64,
-}
-
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-impl LosscSummary {
-    const NONE: Self = Self { sum: 0.0, weight: 0.0, argument: 0, row: 0, element: 0 };
-
-    fn argument(&self) -> usize {
-        usize::try_from(self.argument).unwrap_or(usize::MAX)
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub enum Reduction {
+        /// The mean of the batch.
+        #[default]
+        Mean,
+        /// The sum of the batch: each example's gradient is that of its own value.
+        Sum,
     }
 
-    /// The place in an input that has so many elements of its own, and whether each example has them.
-    fn place(&self, is_batched: bool, is_array: bool) -> Place {
-        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        Place {
-            row: is_batched.then_some(number(self.row)),
-            element: is_array.then_some(number(self.element)),
+    /// How a loss is computed; the default is the plain mean over all examples.
+    #[derive(Debug)]
+    pub struct Options<'a, T> {
+        /// A weight for each example, `examples` elements; without them 1 each.
+        pub sample_weights: Option<&'a [T]>,
+        /// What every gradient is multiplied by.
+        pub upstream: f64,
+        /// What gradients are taken of.
+        pub reduction: Reduction,
+        /// Whether preds, targets and learned inputs are tested against their domains. Params and labels always are.
+        pub checked: bool,
+        /// Memory for what is computed on the way. Most calls need none; those that do fail with
+        /// [`Error::Workspace`], which says how much.
+        pub workspace: &'a mut [::core::mem::MaybeUninit<u64>],
+    }
+
+    impl<T> Default for Options<'_, T> {
+        fn default() -> Self {
+            Self {
+                sample_weights: None,
+                upstream: 1.0,
+                reduction: Reduction::Mean,
+                checked: false,
+                workspace: &mut [],
+            }
         }
     }
 
-    /// Where that place is among all elements of the input.
-    fn at(&self, row: usize) -> usize {
-        let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        number(self.row).saturating_mul(row).saturating_add(number(self.element))
-    }
-}
-
-/// A slice whose length is tested before the object sees it.
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-struct LosscLength {
-    what: &'static str,
-    /// How many elements it has; none: it is not given.
-    got: Option<usize>,
-    /// Whether each example has elements of its own there.
-    is_batched: bool,
-    /// How many elements one example has, or all share.
-    row: usize,
-}
-
-#[rustfmt::skip]
-#[allow(dead_code, unreachable_pub, unused_qualifications, unused_variables, non_snake_case, unsafe_code)]
-#[allow(clippy::all, clippy::pedantic, clippy::nursery, clippy::restriction)]
-impl LosscLength {
-    /// How many elements axes have together.
-    fn count(what: &'static str, axes: &[usize]) -> Result<usize, Error> {
-        let product = axes.iter().try_fold(1_usize, |all, length| all.checked_mul(*length));
-        product.ok_or(Error::TooLarge { what })
+    /// What a batch comes to.
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    pub struct Summary {
+        /// The sum of the values, each times its sample weight.
+        pub sum: f64,
+        /// What the examples count for together. 0 where each of them is missing or has weight 0; the mean is NaN then.
+        pub weight: f64,
     }
 
-    /// The number of examples, which the first slice says that can, once every slice has been found to be as long as
-    /// that says.
-    fn test(lengths: &[Self], examples: Option<usize>) -> Result<usize, Error> {
-        let mut examples = examples;
-        for length in lengths {
-            if let (None, Some(got), true, 1..) = (examples, length.got, length.is_batched, length.row) {
-                if got % length.row != 0 {
-                    return Err(Error::Rows { what: length.what, row: length.row, got });
+    impl Summary {
+        /// The sum of the values divided by what the examples count for.
+        #[must_use]
+        pub fn mean(&self) -> f64 {
+            self.sum / self.weight
+        }
+    }
+
+    /// What the object says of a call.
+    #[repr(C)]
+    pub struct LosscSummary {
+        pub sum: f64,
+        pub weight: f64,
+        pub argument: u64,
+        pub row: u64,
+        pub element: u64,
+    }
+
+    impl LosscSummary {
+        pub const NONE: Self = Self { sum: 0.0, weight: 0.0, argument: 0, row: 0, element: 0 };
+
+        pub fn argument(&self) -> usize {
+            usize::try_from(self.argument).unwrap_or(usize::MAX)
+        }
+
+        /// The place in an input that has so many elements of its own, and whether each example has them.
+        pub fn place(&self, is_batched: bool, is_array: bool) -> Place {
+            let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+            Place {
+                row: is_batched.then_some(number(self.row)),
+                element: is_array.then_some(number(self.element)),
+            }
+        }
+
+        /// Where that place is among all elements of the input.
+        pub fn at(&self, row: usize) -> usize {
+            let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+            number(self.row).saturating_mul(row).saturating_add(number(self.element))
+        }
+    }
+
+    /// A slice whose length is tested before the object sees it.
+    pub struct LosscLength {
+        pub what: &'static str,
+        /// How many elements it has; none: it is not given.
+        pub got: Option<usize>,
+        /// Whether each example has elements of its own there.
+        pub is_batched: bool,
+        /// How many elements one example has, or all share.
+        pub row: usize,
+    }
+
+    impl LosscLength {
+        /// How many elements axes have together.
+        pub fn count(what: &'static str, axes: &[usize]) -> Result<usize, Error> {
+            let product = axes.iter().try_fold(1_usize, |all, length| all.checked_mul(*length));
+            product.ok_or(Error::TooLarge { what })
+        }
+
+        /// The number of examples, which the first slice says that can, once every slice has been found to be as long as
+        /// that says.
+        pub fn test(lengths: &[Self], examples: Option<usize>) -> Result<usize, Error> {
+            let mut examples = examples;
+            for length in lengths {
+                if let (None, Some(got), true, 1..) = (examples, length.got, length.is_batched, length.row) {
+                    if got % length.row != 0 {
+                        return Err(Error::Rows { what: length.what, row: length.row, got });
+                    }
+                    examples = Some(got / length.row);
                 }
-                examples = Some(got / length.row);
             }
-        }
-        let examples = examples.unwrap_or(0);
-        for &Self { what, got, is_batched, row } in lengths {
-            let expected = if is_batched { examples.checked_mul(row) } else { Some(row) };
-            let expected = expected.ok_or(Error::TooLarge { what })?;
-            if let Some(got) = got.filter(|got| *got != expected) {
-                return Err(Error::Length { what, examples: is_batched.then_some(examples), row, got });
+            let examples = examples.unwrap_or(0);
+            for &Self { what, got, is_batched, row } in lengths {
+                let expected = if is_batched { examples.checked_mul(row) } else { Some(row) };
+                let expected = expected.ok_or(Error::TooLarge { what })?;
+                if let Some(got) = got.filter(|got| *got != expected) {
+                    return Err(Error::Length { what, examples: is_batched.then_some(examples), row, got });
+                }
             }
+            Ok(examples)
         }
-        Ok(examples)
     }
 }
+
+#[allow(unused_imports, unreachable_pub)]
+pub use self::lossc_shared::{Error, Options, Place, Reduction, Summary};
 
 /// Focal loss over K classes: softmax cross-entropy in which what is already right counts less.
 ///
@@ -399,53 +366,57 @@ pub mod focal {
 
     /// The mean of the batch.
     ///
-    /// [`workspace_len`] says how long the workspace must be.
+    /// Memory for what is computed on the way comes from the stack, at most 32 KiB. Where axes are so long that
+    /// more is needed it fails with [`Error::Workspace`](super::Error::Workspace): use [`run`] with a workspace then.
     ///
     /// # Errors
     /// What does not fit; nothing has been written then.
-    pub fn value(inputs: &Inputs<'_>, params: &Params<'_>, workspace: &mut [::core::mem::MaybeUninit<u64>]) -> Result<f64, super::Error> {
-        let options = super::Options { workspace, ..super::Options::default() };
+    pub fn value(inputs: &Inputs<'_>, params: &Params<'_>) -> Result<f64, super::Error> {
+        let options = super::Options::default();
         let outputs = Outputs::default();
         run(inputs, params, options, outputs).map(|summary| summary.mean())
     }
 
     /// The mean of the batch and its gradient.
     ///
-    /// [`workspace_len`] says how long the workspace must be.
+    /// Memory for what is computed on the way comes from the stack, at most 32 KiB. Where axes are so long that
+    /// more is needed it fails with [`Error::Workspace`](super::Error::Workspace): use [`run`] with a workspace then.
     ///
     /// # Errors
     /// What does not fit; nothing has been written then.
-    pub fn value_and_gradient(inputs: &Inputs<'_>, params: &Params<'_>, gradients: Gradients<'_>, workspace: &mut [::core::mem::MaybeUninit<u64>]) -> Result<f64, super::Error> {
-        let options = super::Options { workspace, ..super::Options::default() };
+    pub fn value_and_gradient(inputs: &Inputs<'_>, params: &Params<'_>, gradients: Gradients<'_>) -> Result<f64, super::Error> {
+        let options = super::Options::default();
         let outputs = Outputs { logits: Some(gradients.logits), ..Outputs::default() };
         run(inputs, params, options, outputs).map(|summary| summary.mean())
     }
 
     /// The value of each example.
     ///
-    /// [`workspace_len`] says how long the workspace must be.
+    /// Memory for what is computed on the way comes from the stack, at most 32 KiB. Where axes are so long that
+    /// more is needed it fails with [`Error::Workspace`](super::Error::Workspace): use [`run`] with a workspace then.
     ///
     /// # Errors
     /// What does not fit; nothing has been written then.
-    pub fn values(inputs: &Inputs<'_>, params: &Params<'_>, values: &mut [f32], workspace: &mut [::core::mem::MaybeUninit<u64>]) -> Result<super::Summary, super::Error> {
-        let options = super::Options { workspace, ..super::Options::default() };
+    pub fn values(inputs: &Inputs<'_>, params: &Params<'_>, values: &mut [f32]) -> Result<super::Summary, super::Error> {
+        let options = super::Options::default();
         let outputs = Outputs { values: Some(values), ..Outputs::default() };
         run(inputs, params, options, outputs)
     }
 
     /// The value of each example and the gradient of each one's own value; of what all share, that of their sum.
     ///
-    /// [`workspace_len`] says how long the workspace must be.
+    /// Memory for what is computed on the way comes from the stack, at most 32 KiB. Where axes are so long that
+    /// more is needed it fails with [`Error::Workspace`](super::Error::Workspace): use [`run`] with a workspace then.
     ///
     /// # Errors
     /// What does not fit; nothing has been written then.
-    pub fn values_and_gradients(inputs: &Inputs<'_>, params: &Params<'_>, values: &mut [f32], gradients: Gradients<'_>, workspace: &mut [::core::mem::MaybeUninit<u64>]) -> Result<super::Summary, super::Error> {
-        let options = super::Options { reduction: super::Reduction::Sum, workspace, ..super::Options::default() };
+    pub fn values_and_gradients(inputs: &Inputs<'_>, params: &Params<'_>, values: &mut [f32], gradients: Gradients<'_>) -> Result<super::Summary, super::Error> {
+        let options = super::Options { reduction: super::Reduction::Sum, ..super::Options::default() };
         let outputs = Outputs { values: Some(values), logits: Some(gradients.logits) };
         run(inputs, params, options, outputs)
     }
 
-    /// How many words of workspace the functions above need.
+    /// How many words of workspace [`run`] needs for all outputs: 0 where axes are short.
     ///
     /// # Errors
     /// If the inputs do not fit, or more words are needed than can be addressed.
@@ -471,7 +442,7 @@ pub mod focal {
     /// What does not fit; nothing has been written then.
     pub fn run(inputs: &Inputs<'_>, params: &Params<'_>, mut options: super::Options<'_, f32>, mut outputs: Outputs<'_>) -> Result<super::Summary, super::Error> {
         let call = prepare(inputs, params, &mut options, &mut outputs)?;
-        let mut found = super::LosscSummary::NONE;
+        let mut found = super::lossc_shared::LosscSummary::NONE;
         // SAFETY: the object is of the version that `Call` is declared for, and the field `cpu` is what it gave for
         // this CPU. `prepare` found each slice to be as long as the call's numbers say, and no pointer to be null
         // that must not be. What is written is borrowed mutably until the end of this function, so nothing
@@ -504,7 +475,7 @@ pub mod focal {
     }
 
     unsafe extern "C" {
-        fn lossc_focal_f32(call: *const Call, summary: *mut super::LosscSummary) -> i32;
+        fn lossc_focal_f32(call: *const Call, summary: *mut super::lossc_shared::LosscSummary) -> i32;
         fn lossc_focal_f32_workspace(call: *const Call) -> u64;
         fn lossc_focal_f32_cpu() -> u64;
         static lossc_focal_f32_abi: u32;
@@ -543,14 +514,14 @@ pub mod focal {
     fn prepare(inputs: &Inputs<'_>, params: &Params<'_>, options: &mut super::Options<'_, f32>, outputs: &mut Outputs<'_>) -> Result<Call, super::Error> {
         let rows = rows(inputs)?;
         let lengths = [
-            super::LosscLength { what: "logits", got: Some(inputs.logits.len()), is_batched: true, row: rows[0] },
-            super::LosscLength { what: "label", got: Some(inputs.label.len()), is_batched: true, row: rows[1] },
-            super::LosscLength { what: "weight", got: params.weight.map(<[f32]>::len), is_batched: false, row: rows[3] },
-            super::LosscLength { what: "sample_weights", got: options.sample_weights.map(<[f32]>::len), is_batched: true, row: 1 },
-            super::LosscLength { what: "values", got: outputs.values.as_deref().map(<[f32]>::len), is_batched: true, row: 1 },
-            super::LosscLength { what: "gradients.logits", got: outputs.logits.as_deref().map(<[f32]>::len), is_batched: true, row: rows[0] },
+            super::lossc_shared::LosscLength { what: "logits", got: Some(inputs.logits.len()), is_batched: true, row: rows[0] },
+            super::lossc_shared::LosscLength { what: "label", got: Some(inputs.label.len()), is_batched: true, row: rows[1] },
+            super::lossc_shared::LosscLength { what: "weight", got: params.weight.map(<[f32]>::len), is_batched: false, row: rows[3] },
+            super::lossc_shared::LosscLength { what: "sample_weights", got: options.sample_weights.map(<[f32]>::len), is_batched: true, row: 1 },
+            super::lossc_shared::LosscLength { what: "values", got: outputs.values.as_deref().map(<[f32]>::len), is_batched: true, row: 1 },
+            super::lossc_shared::LosscLength { what: "gradients.logits", got: outputs.logits.as_deref().map(<[f32]>::len), is_batched: true, row: rows[0] },
         ];
-        let examples = super::LosscLength::test(&lengths, None)?;
+        let examples = super::lossc_shared::LosscLength::test(&lengths, None)?;
         let mut flags = 0;
         if options.reduction == super::Reduction::Sum {
             flags |= 1;
@@ -577,7 +548,7 @@ pub mod focal {
     }
 
     /// What a status other than 0 means.
-    fn failure(status: i32, found: &super::LosscSummary, call: &Call, inputs: &Inputs<'_>, params: &Params<'_>) -> super::Error {
+    fn failure(status: i32, found: &super::lossc_shared::LosscSummary, call: &Call, inputs: &Inputs<'_>, params: &Params<'_>) -> super::Error {
         let Ok(rows) = rows(inputs) else { return super::Error::Status { status } };
         match status {
             1 => super::Error::Cpu,

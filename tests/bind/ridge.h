@@ -13,7 +13,8 @@
  * workspace may lie anywhere. No array that is written overlaps another one.
  *
  * Functions are re-entrant: they allocate nothing and keep nothing, so threads may call them at the same time with
- * outputs and workspaces of their own. Where the status is not LOSSC_OK nothing has been written but the summary.
+ * outputs and workspaces of their own. They take up to 96 KiB of stack. Where the status is not LOSSC_OK nothing has
+ * been written but the summary.
  */
 
 /* Flags of a call. */

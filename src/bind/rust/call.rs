@@ -27,7 +27,7 @@ pub(super) fn declarations(spelled: &Spelled) -> String {
          #[repr(C)]\n\
          struct Call {{\n{fields}}}\n\n\
          unsafe extern \"C\" {{\n    \
-             fn {symbol}(call: *const Call, summary: *mut super::LosscSummary) -> i32;\n    \
+             fn {symbol}(call: *const Call, summary: *mut super::lossc_shared::LosscSummary) -> i32;\n    \
              fn {workspace}(call: *const Call) -> u64;\n    \
              fn {cpu}() -> u64;\n    \
              static {abi}: u32;\n\
@@ -92,7 +92,11 @@ pub(super) fn sizes(spelled: &Spelled) -> String {
             [] => "1".to_owned(),
             [length] => length.clone(),
             axes => {
-                format!("super::LosscLength::count({:?}, &[{}])?", argument.name, axes.join(", "))
+                format!(
+                    "super::lossc_shared::LosscLength::count({:?}, &[{}])?",
+                    argument.name,
+                    axes.join(", ")
+                )
             }
         };
         writeln!(rows, "        {row},").expect(WRITES);
@@ -176,7 +180,7 @@ pub(super) fn prepare(spelled: &Spelled) -> String {
          fn prepare({}, options: &mut super::Options<'_, {real}>, outputs: &mut Outputs<'_>) -> Result<Call, super::Error> {{\n    \
              let rows = rows(inputs)?;\n    \
              let lengths = [\n{lengths}    ];\n    \
-             let examples = super::LosscLength::test(&lengths, {examples})?;\n    \
+             let examples = super::lossc_shared::LosscLength::test(&lengths, {examples})?;\n    \
              let mut flags = 0;\n    \
              if options.reduction == super::Reduction::Sum {{\n        \
                  flags |= {FLAG_SUM};\n    \
@@ -197,7 +201,7 @@ pub(super) fn prepare(spelled: &Spelled) -> String {
 fn length(text: &mut String, what: &str, got: &str, is_batched: bool, row: &str) {
     writeln!(
         text,
-        "        super::LosscLength {{ what: {what:?}, got: {got}, is_batched: {is_batched}, row: {row} }},"
+        "        super::lossc_shared::LosscLength {{ what: {what:?}, got: {got}, is_batched: {is_batched}, row: {row} }},"
     )
     .expect(WRITES);
 }
@@ -300,7 +304,7 @@ pub(super) fn failure(spelled: &Spelled) -> String {
     };
     format!(
         "/// What a status other than 0 means.\n\
-         fn failure(status: i32, found: &super::LosscSummary, call: &Call, {}) -> super::Error {{\n    \
+         fn failure(status: i32, found: &super::lossc_shared::LosscSummary, call: &Call, {}) -> super::Error {{\n    \
              let Ok(rows) = rows(inputs) else {{ return super::Error::Status {{ status }} }};\n    \
              match status {{\n        \
                  {} => super::Error::Cpu,\n        \

@@ -38,6 +38,12 @@ pub(super) fn short(spelled: &Spelled) -> String {
     text
 }
 
+/// What the short functions say where axes may be too long for them.
+const LONG_AXES: &str = "
+///
+/// Memory for what is computed on the way comes from the stack, at most 32 KiB. Where axes are so long that
+/// more is needed it fails with [`Error::Workspace`](super::Error::Workspace): use [`run`] with a workspace then.";
+
 struct Short {
     name: &'static str,
     says: &'static str,
@@ -47,7 +53,6 @@ struct Short {
 
 impl Short {
     fn write(&self, spelled: &Spelled) -> String {
-        let needs_workspace = spelled.interface.needs_workspace;
         let mut arguments = vec![taken(spelled)];
         let mut outputs = Vec::new();
         if self.values {
@@ -64,10 +69,8 @@ impl Short {
             options.push("reduction: super::Reduction::Sum");
         }
         let mut says = self.says.to_owned();
-        if needs_workspace {
-            arguments.push("workspace: &mut [::core::mem::MaybeUninit<u64>]".to_owned());
-            options.push("workspace");
-            says.push_str("\n///\n/// [`workspace_len`] says how long the workspace must be.");
+        if spelled.interface.needs_workspace {
+            says.push_str(LONG_AXES);
         }
         let rest = |given: usize| {
             if given == 1 + spelled.interface.gradients.len() { "" } else { "..Outputs::default()" }
@@ -116,7 +119,7 @@ pub(super) fn run(spelled: &Spelled) -> String {
          /// What does not fit; nothing has been written then.\n\
          pub fn run({}, mut options: super::Options<'_, {}>, mut outputs: Outputs<'_>) -> Result<super::Summary, super::Error> {{\n    \
              let call = prepare({}, &mut options, &mut outputs)?;\n    \
-             let mut found = super::LosscSummary::NONE;\n    \
+             let mut found = super::lossc_shared::LosscSummary::NONE;\n    \
              // SAFETY: the object is of the version that `Call` is declared for, and the field `cpu` is what it gave for\n    \
              // this CPU. `prepare` found each slice to be as long as the call's numbers say, and no pointer to be null\n    \
              // that must not be. What is written is borrowed mutably until the end of this function, so nothing\n    \
@@ -136,7 +139,7 @@ pub(super) fn run(spelled: &Spelled) -> String {
     )
 }
 
-/// The function that says how long the workspace of the short functions is.
+/// The function that says how long the workspace of a call is.
 fn workspace_len(spelled: &Spelled) -> String {
     let real = spelled.real;
     let field =
@@ -154,7 +157,7 @@ fn workspace_len(spelled: &Spelled) -> String {
         "    let with_gradients = 0;\n".to_owned()
     };
     format!(
-        "/// How many words of workspace the functions above need.\n\
+        "/// How many words of workspace [`run`] needs for all outputs: 0 where axes are short.\n\
          ///\n\
          /// # Errors\n\
          /// If the inputs do not fit, or more words are needed than can be addressed.\n\

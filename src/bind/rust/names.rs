@@ -20,14 +20,13 @@ pub(super) struct Spelled<'i> {
 }
 
 /// What the text shared by all losses defines, or means something else by than a module.
-const SHARED: [&str; 22] = [
+const SHARED: [&str; 21] = [
     "Error",
     "Place",
     "Options",
     "Reduction",
     "Summary",
-    "LosscSummary",
-    "LosscLength",
+    "lossc_shared",
     "Option",
     "Result",
     "Default",
