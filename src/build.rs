@@ -3,10 +3,8 @@
 //! A build script says what it wants with a [`Config`]:
 //!
 //! ```no_run
-//! // build.rs; `lossc` is a build dependency, with `default-features = false`.
-//! fn main() {
-//!     lossc::build::Config::new().compile(["losses/*.loss"]);
-//! }
+//! // In `main` of build.rs; `lossc` is a build dependency, with `default-features = false`.
+//! lossc::build::Config::new().compile(["losses/*.loss"]);
 //! ```
 //!
 //! and the crate takes the module in, which needs nothing of lossc:
@@ -180,7 +178,7 @@ impl Config {
         cargo::claim(&folder, &products)?;
         let mut paths = Vec::new();
         for mut artifact in products.artifacts()? {
-            if artifact.name.ends_with(".rs") {
+            if artifact.kind == Emit::Rust {
                 artifact.bytes.extend(cargo::link_attribute(settings.library()).into_bytes());
             }
             paths.push(write(&folder, &artifact)?);

@@ -34,6 +34,8 @@ pub enum Emit {
 /// A file that has not been written yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Artifact {
+    /// What kind of file it is.
+    pub kind: Emit,
     /// Its name, without a folder.
     pub name: String,
     /// What it holds.
@@ -61,9 +63,10 @@ impl Products {
     }
 
     fn of_kind(&self, kind: Emit) -> Result<Vec<Artifact>, BuildError> {
-        let one = |name: String, bytes: Vec<u8>| Ok(vec![Artifact { name, bytes }]);
+        let one = |name: String, bytes: Vec<u8>| Ok(vec![Artifact { kind, name, bytes }]);
         let each = |ending: &str, text: &dyn Fn(&Product) -> Vec<u8>| {
             let file = |loss: &Product| Artifact {
+                kind,
                 name: format!("{}.{ending}", loss.name),
                 bytes: text(loss),
             };

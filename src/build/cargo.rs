@@ -72,9 +72,12 @@ fn holds(searched: &Path, folder: &Path) -> bool {
 
 /// Says something to Cargo.
 pub(super) fn tell(instructions: &[String]) -> Result<(), BuildError> {
-    let text: String = instructions.iter().map(|line| format!("{line}\n")).collect();
     let mut output = std::io::stdout().lock();
-    output.write_all(text.as_bytes()).and_then(|()| output.flush()).map_err(|why| {
+    let mut write = || {
+        instructions.iter().try_for_each(|line| writeln!(output, "{line}"))?;
+        output.flush()
+    };
+    write().map_err(|why| {
         BuildError::usage(format!("cannot write to standard output: {why}"), "let Cargo read it")
     })
 }

@@ -188,6 +188,11 @@ own 4 [2.0, 2.0], old 1, new 6
 frozen 0.4375, free 0.4375
 ";
     assert_eq!(run(&root), expected);
+    let (went_well, _, errors) = cargo(&root, &["build", "--package", "program"]);
+    assert!(
+        went_well && !errors.contains("Compiling"),
+        "what has not changed is left alone\n{errors}"
+    );
 
     // What a loss takes from another file is watched, and so is the folder for new files.
     replace(root.join("new/leaf/losses/helpers/gain.loss"), "fn gain(x) = 5 * x\n");
