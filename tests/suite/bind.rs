@@ -297,7 +297,7 @@ const TOLD: [(&str, &str); 28] = [
     ("words for 100 x 100000", "50008"),
     ("other kinds", "Ok(43.3"),
     ("gradients", "[0.5, 0.5"),
-    ("with workspace", "1.5 [-1.0, -1.0]"),
+    ("with workspace", "2250 [-1.0, -1.0]"),
     ("no whole rows", "`logits` has 5 elements, which is no whole number of examples of 3 each"),
     ("labels", "`label` has 3 elements, but there are 2 examples"),
     ("param", "`weight` has 4 elements instead of 3"),
