@@ -222,7 +222,8 @@ const DENIED: [&str; 14] = [
 fn rust_reads_the_module_without_a_word() {
     let folder = scratch("rust");
     fs::write(folder.join("losses.rs"), rust_module(&everything())).unwrap();
-    let denied: String = DENIED.iter().map(|lint| format!("#![deny({lint})]\n")).collect();
+    let denied: Vec<String> = DENIED.iter().map(|lint| format!("#![deny({lint})]\n")).collect();
+    let denied = denied.concat();
     if !have(&rustc()) {
         return;
     }
