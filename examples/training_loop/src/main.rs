@@ -4,7 +4,6 @@
 //! Shows `value_and_gradient` in the loop and `values` to find the examples that the model finds hardest.
 //! Ends with exit code 1 where the two trainings or their gradients differ, or too few digits are read right.
 
-use std::mem::MaybeUninit;
 use std::process::ExitCode;
 
 use example_support::{
@@ -28,19 +27,12 @@ const ACCURACY: f64 = 0.93;
 /// A loss with its gradient: logits and labels in, the mean out.
 type Loss<'a> = &'a mut dyn FnMut(&[f32], &[i32], &mut [f32]) -> f64;
 
-/// The linked loss as the loop calls it. What it computes on the way goes into memory that is kept from call to
-/// call: nothing is allocated once it has seen the largest batch.
-fn linked() -> impl FnMut(&[f32], &[i32], &mut [f32]) -> f64 {
-    let mut workspace = Vec::new();
-    move |logits, label, gradient| {
-        let inputs = smoothed::Inputs { K: CLASSES, logits, label };
-        let params = smoothed::Params { smoothing: SMOOTHING };
-        let words = smoothed::workspace_len(&inputs, &params).expect("as many labels as rows");
-        workspace.resize(words, MaybeUninit::uninit());
-        let gradients = smoothed::Gradients { logits: gradient };
-        smoothed::value_and_gradient(&inputs, &params, gradients, &mut workspace)
-            .expect("labels are digits or missing")
-    }
+/// The linked loss as the loop calls it: it allocates nothing.
+fn linked(logits: &[f32], label: &[i32], gradient: &mut [f32]) -> f64 {
+    let inputs = smoothed::Inputs { K: CLASSES, logits, label };
+    let params = smoothed::Params { smoothing: SMOOTHING };
+    let gradients = smoothed::Gradients { logits: gradient };
+    smoothed::value_and_gradient(&inputs, &params, gradients).expect("labels are digits or missing")
 }
 
 /// The same by hand.
@@ -53,7 +45,7 @@ fn main() -> ExitCode {
     data.train.labels.iter_mut().step_by(10).for_each(|label| *label = -1);
 
     let (mut outcomes, mut gradients, mut models) = (Vec::new(), Vec::new(), Vec::new());
-    for (who, loss) in [("lossc, linked", &mut linked() as Loss), ("by hand", &mut by_hand)] {
+    for (who, loss) in [("lossc, linked", &mut linked as Loss), ("by hand", &mut by_hand)] {
         let mut model = first_weights(CLASSES * data.train.width, 0.01);
         let mut gradient = vec![0.0; CLASSES * data.train.rows()];
         loss(&forward(&model, &data.train), &data.train.labels, &mut gradient);
@@ -119,9 +111,7 @@ fn print_hardest(model: &[f32], data: &Table) {
     let inputs = smoothed::Inputs { K: CLASSES, logits: &logits, label: &data.labels };
     let mut values = vec![0.0; data.rows()];
     let params = smoothed::Params { smoothing: 0.0 };
-    let words = smoothed::workspace_len(&inputs, &params).expect("as many labels as rows");
-    let mut workspace = vec![MaybeUninit::uninit(); words];
-    smoothed::values(&inputs, &params, &mut values, &mut workspace).expect("labels are digits");
+    smoothed::values(&inputs, &params, &mut values).expect("labels are digits");
     let mut rows: Vec<usize> = (0..values.len()).collect();
     rows.sort_by(|i, j| values[*j].total_cmp(&values[*i]));
     for row in &rows[..3] {
