@@ -227,6 +227,7 @@ impl Builder {
         let id = known.unwrap_or_else(|| {
             let id = self.graph.add_input(Input {
                 name: name.into(),
+                doc: String::new(),
                 role: if batched { Role::Target } else { Role::Param },
                 kind: InputKind::Real,
                 axes: if batched { vec![self.axis] } else { Vec::new() },

@@ -102,7 +102,13 @@ fn write_loss(text: &mut String, interface: &Interface) {
     writeln!(text, "typedef struct {symbol}_call {{").expect(WRITES);
     let fields = fields(interface);
     let widest = fields.iter().map(|(declaration, _)| declaration.len()).max().unwrap_or(0);
-    for (declaration, says) in &fields {
+    for ((declaration, says), field) in fields.iter().zip(interface.fields()) {
+        if let Field::Argument(place) = field
+            && let lines = comment(&interface.arguments[place].doc)
+            && !lines.is_empty()
+        {
+            block(text, "    ", &lines);
+        }
         let says = comment(says).join(" ");
         writeln!(text, "    {declaration:widest$} /* {says} */").expect(WRITES);
     }

@@ -58,6 +58,7 @@ impl Checker<'_> {
         let subscripts = axes.iter().map(|axis| self.graph.intern(Node::Index(*axis))).collect();
         let input = self.graph.add_input(Input {
             name: parameter.name.text.clone(),
+            doc: String::new(),
             role: Role::Param,
             kind: InputKind::Real,
             axes: axes.clone(),

@@ -86,6 +86,7 @@ impl Checker<'_> {
         }
         let input = self.graph.add_input(Input {
             name: declaration.name.text.clone(),
+            doc: declaration.doc.clone(),
             role: declaration.role,
             kind,
             axes: axes.clone(),

@@ -271,6 +271,8 @@ impl AxisSet {
 pub struct Input {
     /// Its name.
     pub name: String,
+    /// Its doc text.
+    pub doc: String,
     /// The part it plays.
     pub role: Role,
     /// What its elements are.

@@ -11,6 +11,7 @@ fn two_vectors() -> (Graph, AxisId, [InputId; 2]) {
     let mut input = |name: &str| {
         graph.add_input(Input {
             name: name.into(),
+            doc: String::new(),
             role: Role::Pred,
             kind: InputKind::Real,
             axes: vec![axis],

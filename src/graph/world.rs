@@ -26,7 +26,9 @@ impl World {
     ) -> InputId {
         let span = Span { file: FileId(0), start: 0, end: 0 };
         let name = name.into();
-        self.graph.add_input(Input { name, role, kind, axes, domain: None, default: None, span })
+        let doc = String::new();
+        let input = Input { name, doc, role, kind, axes, domain: None, default: None, span };
+        self.graph.add_input(input)
     }
 
     /// A scalar input and its node.

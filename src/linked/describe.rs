@@ -94,6 +94,7 @@ fn argument(graph: &Graph, id: InputId, extents: &[ExtentId]) -> Argument {
     };
     Argument {
         name: input.name.clone(),
+        doc: input.doc.clone(),
         declaration: declaration(graph, input),
         role: input.role,
         elements: match input.kind {

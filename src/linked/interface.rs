@@ -56,6 +56,8 @@ pub struct NamedExtent {
 pub struct Argument {
     /// Its name.
     pub name: String,
+    /// Its doc text.
+    pub doc: String,
     /// How the file declares it, in essence: `weight[K] in [0, inf) = 1`.
     pub declaration: String,
     /// The part it plays. Preds and targets have the examples as outermost axis.

@@ -119,6 +119,8 @@ pub enum Role {
 /// An input of a loss.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InputDeclaration {
+    /// Its doc text: the `///` lines above it, if it is the first of its line.
+    pub doc: String,
     /// The role word that holds here, perhaps written at an earlier input.
     pub role: Role,
     /// Its name.

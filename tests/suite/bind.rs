@@ -154,7 +154,9 @@ fn fields_in(header: &str, name: &str) -> Vec<String> {
         let declaration = line.split(';').next().expect("a declaration");
         declaration.rsplit([' ', '*']).next().expect("a name").to_owned()
     };
-    lines.map(field).collect()
+    // Not the doc text in front of some.
+    let is_field = |line: &&str| line.contains("; ") && !line.trim_start().starts_with('*');
+    lines.filter(is_field).map(field).collect()
 }
 
 #[test]
@@ -263,6 +265,18 @@ fn rustdoc_reads_the_docs_without_a_word_and_finds_no_tests() {
     let output = command.output().expect("rustdoc can be started");
     let told = String::from_utf8_lossy(&output.stdout);
     assert!(told.contains("running 0 tests"), "{told}");
+}
+
+#[test]
+fn the_docs_of_an_input_reach_its_field() {
+    let linked = nasty(&[Precision::F32]);
+    let all = interfaces(&linked);
+    let words = all.iter().find(|interface| interface.name == "words").unwrap();
+    assert!(words.arguments[0].doc.starts_with("What the model says"));
+    assert!(words.arguments[1..].iter().all(|argument| argument.doc.is_empty()));
+    let alone = std::slice::from_ref(words);
+    assert!(rust_module(alone).contains("/// What the model says"));
+    assert!(header("words", alone).contains("     * What the model says * / [of itself].\n"));
 }
 
 #[test]

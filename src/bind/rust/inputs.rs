@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::WRITES;
+use super::markdown;
 use super::names::{Spelled, is_param};
 use crate::batch::is_batched;
 use crate::graph::Role;
@@ -165,6 +166,12 @@ fn field(fields: &mut String, spelled: &Spelled, at: usize, type_: &str) {
         Default::Number(number) => format!(" Default: {number}{each}."),
         Default::Computed(words) => format!(" Default: `{words}`."),
     };
+    for line in markdown(&argument.doc) {
+        writeln!(fields, "{}", format!("    /// {line}").trim_end()).expect(WRITES);
+    }
+    if !argument.doc.is_empty() {
+        fields.push_str("    ///\n");
+    }
     write!(
         fields,
         "    /// {role} `{}`: {}{elements}.{default}\n    pub {}: {type_},\n",

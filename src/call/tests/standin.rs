@@ -35,6 +35,7 @@ pub(super) fn add_input(
 ) -> (InputId, NodeId) {
     let id = graph.add_input(Input {
         name: name.into(),
+        doc: String::new(),
         role,
         kind: InputKind::Real,
         axes: axes.to_vec(),
@@ -109,6 +110,7 @@ pub(super) fn cross_entropy() -> Sketch {
     let (logits_id, logits) = add_input(g, "logits", Role::Pred, &[axis], None, None);
     let label_id = g.add_input(Input {
         name: "label".into(),
+        doc: String::new(),
         role: Role::Target,
         kind: InputKind::Index { extent, optional: true },
         axes: Vec::new(),

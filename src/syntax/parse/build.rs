@@ -137,11 +137,12 @@ impl Builder<'_> {
         let mut role = None;
         let mut inputs = Vec::new();
         for part in children(pair) {
+            let doc = item_doc(self.text.all, self.base + part.as_span().start());
             let mut parts = children(part).peekable();
             role = next_if(&mut parts, Rule::role).map(|word| role_of(word.as_str())).or(role);
             let name = self.name(&next(&mut parts));
             let Some(role) = role else { return Err(no_role(&name)) };
-            inputs.push(self.input(role, name, &mut parts)?);
+            inputs.push(InputDeclaration { doc, ..self.input(role, name, &mut parts)? });
         }
         Ok(inputs)
     }
@@ -164,7 +165,7 @@ impl Builder<'_> {
         let default = parts.next().map(|value| self.expr(value)).transpose()?;
         let last = default.as_ref().map(|value| value.span);
         span = last.or(domain.as_ref().map(|domain| domain.span)).map_or(span, |end| span.to(end));
-        Ok(InputDeclaration { role, name, axes, domain, default, span })
+        Ok(InputDeclaration { doc: String::new(), role, name, axes, domain, default, span })
     }
 
     fn example<'a>(
