@@ -176,13 +176,11 @@ impl Config {
         }
         let products = produce(&inputs, &settings)?;
         cargo::claim(&folder, &products)?;
-        let mut paths = Vec::new();
-        for mut artifact in products.artifacts()? {
-            if artifact.kind == Emit::Rust {
-                artifact.bytes.extend(cargo::link_attribute(settings.library()).into_bytes());
-            }
-            paths.push(write(&folder, &artifact)?);
+        let mut artifacts = products.artifacts()?;
+        for artifact in artifacts.iter_mut().filter(|artifact| artifact.kind == Emit::Rust) {
+            artifact.bytes.extend(cargo::link_attribute(settings.library()).into_bytes());
         }
+        let paths = write(&folder, &artifacts)?;
         let built = Built {
             losses: products.names().map(str::to_owned).collect(),
             library: paths[0].clone(),

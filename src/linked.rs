@@ -124,6 +124,7 @@ fn define(
     let (workspace, cpu, abi) =
         (interface.workspace_symbol(), interface.cpu_symbol(), interface.abi_symbol());
     anatomy.described.interface.needs_workspace = entry::needs_workspace(&anatomy);
+    anatomy.described.interface.least_cpu = anatomy.levels[0];
     let mut define = || -> Result<(), MachineError> {
         let machine = &object.machine().clone();
         let add = sum::write_add(object, precision);

@@ -108,7 +108,22 @@ pub(crate) fn plan(
     let outputs = outputs(&batched);
     let lowered = lower(&mut batched.graph, &outputs, precision, fused);
     within_limits(&batched.graph)?;
+    countable(&batched.graph, precision)?;
     Ok(name_arrays(&batched, lowered))
+}
+
+/// Makes sure that code in a precision, whose integers are as wide, can count along every axis.
+fn countable(graph: &Graph, precision: Precision) -> Result<(), String> {
+    let is_too_long = |extent: &Extent| match extent {
+        Extent::Literal(length) => precision == Precision::F32 && i32::try_from(*length).is_err(),
+        Extent::Named(_) => false,
+    };
+    match graph.extent_ids().map(|id| graph.extent(id)).find(|extent| is_too_long(extent)) {
+        Some(extent) => {
+            Err(format!("an axis of {extent} elements is longer than f32 code can count: use f64"))
+        }
+        None => Ok(()),
+    }
 }
 
 /// The value and its derivatives as roots of one graph.

@@ -34,7 +34,7 @@ impl Names {
     }
 }
 
-/// The identifier of a name in Rust of any edition.
+/// The identifier of a name in Rust from edition 2021 on.
 pub(super) fn rust(name: &str) -> String {
     if RUST_KEYWORDS.contains(&name) { format!("r#{name}") } else { name.to_owned() }
 }
@@ -46,7 +46,9 @@ fn is_c_word(name: &str) -> bool {
         .any(|kind| name.starts_with(kind))
         && ["_MAX", "_MIN", "_C", "_WIDTH"].iter().any(|end| name.ends_with(end));
     let is_type = name.starts_with(['i', 'u']) && name.contains("int") && name.ends_with("_t");
-    let is_ours = name.starts_with("LOSSC_") || name.starts_with("lossc_");
+    // Macros of our headers; `_` at their end frees them.
+    let is_ours = ["LOSSC_ABI", "LOSSC_MEAN", "LOSSC_SUM", "LOSSC_CHECKED"].contains(&name)
+        || (name.starts_with("lossc_") && name.ends_with("_DECLARED"));
     is_limit || is_type || is_ours || C_WORDS.contains(&name)
 }
 

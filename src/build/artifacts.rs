@@ -1,6 +1,6 @@
 //! What was built as files: in come linked losses, out come names and bytes, and files that are whole or not there.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use target_lexicon::BinaryFormat;
@@ -162,27 +162,42 @@ fn texts(loss: &Product, text: impl Fn(&FunctionText) -> &String) -> Vec<u8> {
     all.into_bytes()
 }
 
-/// Writes a file into a folder, which is made where there is none. Whoever reads meanwhile sees the old file or
-/// the new one; a file that holds the same already is left as it is.
+/// Writes files into a folder, which is made where there is none, and gives their paths: all of them or, where
+/// one cannot be written, none. Whoever reads meanwhile sees old files or new ones; a file that holds the same
+/// already is left as it is.
 ///
 /// # Errors
-/// Where the folder or the file cannot be written.
-pub fn write(folder: &Path, artifact: &Artifact) -> Result<PathBuf, BuildError> {
+/// Where the folder or a file cannot be written.
+pub fn write(folder: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, BuildError> {
     std::fs::create_dir_all(folder).map_err(|why| BuildError::unwritable(folder, &why))?;
-    let path = folder.join(&artifact.name);
-    if std::fs::read(&path).is_ok_and(|known| known == artifact.bytes) {
-        return Ok(path);
-    }
-    let unfinished = folder.join(format!(".{}.{}", artifact.name, std::process::id()));
-    let written = std::fs::File::create(&unfinished)
-        .and_then(|mut file| file.write_all(&artifact.bytes))
-        .and_then(|()| std::fs::rename(&unfinished, &path));
-    written.map_err(|why| {
-        // What is left of it is of no use; the first mistake is the one to tell.
-        let _ = std::fs::remove_file(&unfinished);
-        BuildError::unwritable(&path, &why)
+    let paths: Vec<PathBuf> = artifacts.iter().map(|it| folder.join(&it.name)).collect();
+    let mut finished: Vec<(PathBuf, &PathBuf)> = Vec::new();
+    let staged = artifacts.iter().zip(&paths).try_for_each(|(artifact, path)| {
+        if std::fs::read(path).is_ok_and(|known| known == artifact.bytes) {
+            return Ok(());
+        }
+        let unfinished = folder.join(format!(".{}.{}", artifact.name, std::process::id()));
+        finished.push((unfinished.clone(), path));
+        if path.is_dir() {
+            return Err(BuildError::unwritable(path, &ErrorKind::IsADirectory.into()));
+        }
+        let written =
+            std::fs::File::create(&unfinished).and_then(|mut file| file.write_all(&artifact.bytes));
+        written.map_err(|why| BuildError::unwritable(path, &why))
+    });
+    let renamed = staged.and_then(|()| {
+        finished.iter().try_for_each(|(from, to)| {
+            std::fs::rename(from, to).map_err(|why| BuildError::unwritable(to, &why))
+        })
+    });
+    renamed.map_err(|error| {
+        for (unfinished, _) in &finished {
+            // What is left of it is of no use; the first mistake is the one to tell.
+            let _ = std::fs::remove_file(unfinished);
+        }
+        error
     })?;
-    Ok(path)
+    Ok(paths)
 }
 
 fn two_of_a_name(first: &str, second: &str) -> BuildError {

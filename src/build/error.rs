@@ -57,9 +57,10 @@ impl BuildError {
             CompileError::Freeze(why) => {
                 Self::loss(message(&why), "freeze it at another value, or leave it to the caller")
             }
-            CompileError::Code(what) => {
-                Self::loss(message(&what), "make the loss smaller, or build it for another target")
-            }
+            CompileError::Code(what) => Self::loss(
+                message(&what),
+                "change the loss or what is asked of it, or compile it in process with `lossc::Compiler`",
+            ),
         }
     }
 

@@ -33,9 +33,10 @@ pub(super) fn find(names: &[PathBuf]) -> Result<Found, BuildError> {
     let mut found = Found::default();
     for name in names {
         let text = name.to_str().unwrap_or("");
-        if name.is_dir() {
+        // A folder does not hide a shipped loss of its name.
+        if name.is_dir() && library::find(text).is_none() {
             return Err(folder(name));
-        } else if name.exists() {
+        } else if name.exists() && !name.is_dir() {
             found.add_path(name.clone());
         } else if text.contains(['*', '?', '[']) {
             found.add_pattern(text)?;

@@ -46,7 +46,10 @@ impl Checker<'_> {
                 let mut high = high.as_ref().map(|high| self.bound(scope, high)).transpose()?;
                 if !inclusive && let Some(end) = high {
                     let one = self.graph.number(1.0);
-                    high = Some(self.graph.map(Function::Subtract, &[end, one]));
+                    high = Some(match self.constant_number(end) {
+                        Some(end) => self.graph.number(end - 1.0),
+                        None => self.graph.map(Function::Subtract, &[end, one]),
+                    });
                 }
                 let least = self.constant_number(low);
                 let most = high.and_then(|high| self.constant_number(high));

@@ -151,8 +151,9 @@ pub(crate) fn build(terminal: &Terminal, arguments: &Arguments) -> Result<(), Fa
     let settings = settings(arguments)?;
     let explain = |error| explain(terminal, error);
     let products = build::produce(&inputs, &settings).map_err(explain)?;
-    for artifact in products.artifacts().map_err(explain)? {
-        let path = write(&arguments.out_dir, &artifact).map_err(explain)?;
+    let artifacts = products.artifacts().map_err(explain)?;
+    let paths = write(&arguments.out_dir, &artifacts).map_err(explain)?;
+    for (path, artifact) in paths.iter().zip(&artifacts) {
         terminal.note(&format!("wrote {} ({} bytes)", path.display(), artifact.bytes.len()));
     }
     Ok(())

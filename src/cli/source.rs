@@ -23,6 +23,11 @@ pub(crate) fn find(file: &str) -> Result<Source, Failure> {
         return from_stdin();
     }
     let path = Path::new(file);
+    // A folder does not hide a shipped loss of its name.
+    let is_shipped = library::find(file).is_some();
+    if path.is_dir() && is_shipped {
+        return Ok(Source::Library(file.to_owned()));
+    }
     if path.is_dir() {
         return Err(Failure::usage(
             format!("`{file}` is a folder, not a file"),
@@ -31,7 +36,7 @@ pub(crate) fn find(file: &str) -> Result<Source, Failure> {
     }
     match std::fs::File::open(path) {
         Ok(_) => Ok(Source::Path(path.to_owned())),
-        Err(_) if library::find(file).is_some() => Ok(Source::Library(file.to_owned())),
+        Err(_) if is_shipped => Ok(Source::Library(file.to_owned())),
         Err(why) => Err(missing(file, &why)),
     }
 }

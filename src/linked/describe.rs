@@ -61,6 +61,7 @@ pub(super) fn describe(
             .filter_map(|id| arguments.iter().position(|known| known == id))
             .collect(),
         frozen: chosen.frozen.iter().map(|(id, value)| (name(*id), *value)).collect(),
+        least_cpu: 0,
         needs_workspace: false,
     };
     Described { interface, extents, arguments }

@@ -167,6 +167,8 @@ fn test_workspace(pen: &mut Pen, frame: &Frame, workspace: FuncId, call: Value) 
     let needed = pen.builder.inst_results(result)[0];
     let bytes = frame.field(Field::WorkspaceBytes);
     let short = pen.compare(IntCC::UnsignedLessThan, bytes, needed);
+    let beyond = pen.builder.ins().icmp_imm_s(IntCC::Equal, needed, -1);
+    let short = pen.or(short, beyond);
     pen.fail_argument_if(short, Status::Workspace, 0);
     let own = pen.stack(STACK + u32::try_from(ALIGNMENT).expect("a few bytes"));
     let on_stack = pen.is_null(needed);

@@ -72,7 +72,7 @@ pub(super) fn lay_out(pen: &mut Pen, frame: &Frame, pass: &Pass, mut scratch: Sc
         let size = pen.size();
         offsets.push(needed.map(|needed| {
             let elements = frame.elements(pen, &array.lengths, chunk);
-            scratch.reserve_if(pen, needed, elements, size)
+            scratch.reserve_if(pen, frame, needed, elements, size)
         }));
         if let Source::Output(Part::Gradient(id)) = array.source
             && is_shared(frame, id)
@@ -82,7 +82,7 @@ pub(super) fn lay_out(pen: &mut Pen, frame: &Frame, pass: &Pass, mut scratch: Sc
             let wanted = pen.is_given(wanted);
             let needed = pen.and(is_cut, wanted);
             let elements = frame.elements(pen, &array.lengths, chunk);
-            sums.push((id, scratch.reserve_if(pen, needed, elements, 8)));
+            sums.push((id, scratch.reserve_if(pen, frame, needed, elements, 8)));
         }
     }
     Layout { chunk, is_cut, offsets, sums, end: scratch.end() }

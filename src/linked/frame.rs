@@ -132,8 +132,10 @@ impl<'l> Frame<'l> {
     }
 }
 
-/// The most elements that an array can have: their bytes, and the sums of a few of them, are still numbers.
+/// The most elements that an array can have, and the most bytes of scratch memory: with the bytes of one more
+/// array that is still a number.
 const MOST_ELEMENTS: i64 = 1 << 56;
+const MOST_BYTES: i64 = 1 << 60;
 
 /// Scratch memory that is being laid out: offsets from its aligned start.
 #[derive(Clone, Copy)]
@@ -150,19 +152,12 @@ impl Scratch {
         Self { next }
     }
 
-    /// The offset of so many bytes.
-    pub(super) fn reserve(&mut self, pen: &mut Pen, bytes: Value) -> Value {
-        let here = self.next;
-        let end = pen.add(here, bytes);
-        let end = pen.builder.ins().iadd_imm_s(end, ALIGNMENT - 1);
-        self.next = pen.builder.ins().band_imm_s(end, -ALIGNMENT);
-        here
-    }
-
-    /// The offset of so many elements, if they are needed.
+    /// The offset of so many elements, if they are needed. Where the end cannot be addressed, the frame's
+    /// `overflow` is set.
     pub(super) fn reserve_if(
         &mut self,
         pen: &mut Pen,
+        frame: &Frame,
         needed: Value,
         elements: Value,
         size: u32,
@@ -170,7 +165,15 @@ impl Scratch {
         let bytes = pen.builder.ins().imul_imm_s(elements, i64::from(size));
         let nothing = pen.integer(0);
         let bytes = pen.select(needed, bytes, nothing);
-        self.reserve(pen, bytes)
+        let here = self.next;
+        let end = pen.add(here, bytes);
+        let end = pen.builder.ins().iadd_imm_s(end, ALIGNMENT - 1);
+        self.next = pen.builder.ins().band_imm_s(end, -ALIGNMENT);
+        // Noted each time, so that no sum has wrapped that has not been noted before.
+        let most = pen.integer(MOST_BYTES);
+        let beyond = pen.compare(IntCC::UnsignedGreaterThan, end, most);
+        frame.note_overflow(pen, beyond);
+        here
     }
 
     /// The offset of what comes next.

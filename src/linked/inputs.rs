@@ -35,7 +35,9 @@ pub(super) fn lay_out_defaults(
         };
         // What is computed is there as `f64` first.
         let size = if let Some(Filling::Array(_)) = filling { 8 } else { pen.size() };
-        offsets.push(needed.map(|needed| scratch.reserve_if(pen, needed, frame.rows[at], size)));
+        offsets.push(
+            needed.map(|needed| scratch.reserve_if(pen, frame, needed, frame.rows[at], size)),
+        );
     }
     offsets
 }

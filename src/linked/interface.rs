@@ -35,6 +35,8 @@ pub struct Interface {
     pub arguments: Vec<Argument>,
     /// Which arguments have a gradient, in order.
     pub gradients: Vec<usize>,
+    /// The lowest level of CPUs that there is code for: what the field `cpu` must be at least.
+    pub least_cpu: u64,
     /// Inputs that were made constants, with their values, for documentation.
     pub frozen: Vec<(String, f64)>,
     /// Whether a call that asks for all gradients or none, and gives all array params or none, can

@@ -105,12 +105,13 @@ impl Pen<'_> {
         self.real.bytes()
     }
 
+    /// A value in memory. Callers' arrays are aligned to an element, not to a vector.
     pub(super) fn load(&mut self, of: Type, address: Value, offset: i32) -> Value {
-        self.builder.ins().load(of, MemFlagsData::trusted(), address, offset)
+        self.builder.ins().load(of, MemFlagsData::new().with_notrap(), address, offset)
     }
 
     pub(super) fn store(&mut self, value: Value, address: Value, offset: i32) {
-        self.builder.ins().store(MemFlagsData::trusted(), value, address, offset);
+        self.builder.ins().store(MemFlagsData::new().with_notrap(), value, address, offset);
     }
 
     /// The address of an element of an array of numbers as wide as `of`.

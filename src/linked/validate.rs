@@ -127,7 +127,8 @@ fn test_elements(
     }
     if let Some(is_one) = is_one {
         let one = pen.integer(1);
-        count = pen.select(is_one, one, count);
+        let first = pen.builder.ins().umin(count, one);
+        count = pen.select(is_one, first, count);
     }
     pen.for_each(count, |pen, at| {
         let here = pen.element(of, address, at);

@@ -14,7 +14,7 @@
  *
  * Functions are re-entrant: they allocate nothing and keep nothing, so threads may call them at the same time with
  * outputs and workspaces of their own. They take up to 96 KiB of stack. Where the status is not LOSSC_OK nothing has
- * been written but the summary.
+ * been written but the summary and the workspace.
  */
 
 /* Flags of a call. */
@@ -37,7 +37,7 @@ enum {
 typedef struct lossc_summary {
     double sum;        /* of the values, each times its sample weight */
     double weight;     /* what the examples count for together: the mean is sum / weight */
-    uint64_t argument; /* on failure: which of the struct's inputs, from 0; of its extents for LOSSC_AXIS */
+    uint64_t argument; /* on failure: which of the struct's inputs, from 0; for LOSSC_AXIS of its extents, their number: an array is too large */
     uint64_t row;      /* on failure: the example, from 0; 0 for an input that all examples share */
     uint64_t element;  /* on failure: the place among the row's own elements, from 0 */
 } lossc_summary;

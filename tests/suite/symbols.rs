@@ -235,7 +235,7 @@ fn the_system_s_linker_makes_a_library_of_all_without_a_word() {
     }
     let files = files("ld");
     let folder = folder("ld");
-    let archive = write(&folder, &archive()).unwrap();
+    let archive = write(&folder, &[archive()]).unwrap().remove(0);
     let strict = ["-shared", "-nostdlib", "-Wl,-z,text", "-Wl,-z,defs", "-Wl,--fatal-warnings"];
     for (name, whole) in [("objects", None), ("archive", Some(&archive))] {
         let library = folder.join(format!("lib{name}.so"));

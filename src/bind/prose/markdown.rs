@@ -202,7 +202,8 @@ mod tests {
     fn text_stays_text() {
         for (text, expected) in [
             ("`a[i]` is [i] of <a>", "`a[i]` is \\[i\\] of \\<a\\>"),
-            ("an ` alone, ``a`b`` not", "an \\` alone, ``a`b`` not"),
+            ("an ` alone, ``ab`` not", "an \\` alone, ``ab`` not"),
+            ("an ` closed, ``a`b`` not", "an ` closed, ``a`b\\`\\` not"),
             ("x*y*z of a_b, _c_", "x\\*y\\*z of a_b, \\_c\\_"),
             ("* a", "* a"),
             ("see https://a.b/c_(d).", "see <https://a.b/c_(d>)."),

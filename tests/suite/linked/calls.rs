@@ -281,3 +281,80 @@ fn calls_run_side_by_side() {
         }
     });
 }
+
+#[test]
+fn arrays_need_no_more_than_the_alignment_of_an_element() {
+    let (model, linked, loaded) = linked();
+    at_every_offset::<f32>(&model, &loaded, &linked.interfaces[0]);
+    at_every_offset::<f64>(&model, &loaded, &linked.interfaces[1]);
+}
+
+fn at_every_offset<T: Element>(model: &Model, loaded: &Loaded, interface: &Interface) {
+    let world = world(model, interface, 40, 4, (false, true));
+    let weights = world.weights.as_deref().unwrap();
+    let expected = call_linked::<T>(loaded, interface, &world, Reduction::Mean);
+    for cpu in [0, loaded.cpu(interface)] {
+        for offset in 0..8 {
+            let mut call = Prepared::<T>::new(loaded, interface, &world, Reduction::Mean);
+            let mut values = vec![T::default(); offset + 40];
+            let mut shifted = vec![T::default(); offset];
+            shifted.extend(narrow::<T>(weights));
+            call.set(Field::Cpu, cpu);
+            call.set(Field::Values, values[offset..].as_mut_ptr() as u64);
+            call.set(Field::SampleWeights, shifted[offset..].as_ptr() as u64);
+            let outcome = call.run(loaded);
+            assert_eq!(outcome.0, Status::Done as i32, "{offset}");
+            if cpu > 0 {
+                assert_eq!(outcome.1.sum.to_bits(), expected.sum, "{offset}");
+                assert_eq!(bits(&values[offset..]), expected.values, "{offset}");
+            }
+        }
+    }
+}
+
+/// Thirty arrays over two long axes, which no slice of the caller's backs.
+#[test]
+fn scratch_memory_that_cannot_be_addressed_is_refused() {
+    let arrays: Vec<String> = (0..30)
+        .map(|at| format!("let a{at}[i in K, j in M] = exp({at} * x * p[i] * q[j]);"))
+        .collect();
+    let sums: Vec<String> = (0..30).map(|at| format!("sum(a{at}) / max(a{at})")).collect();
+    let text = format!(
+        "loss big(pred x, target y, param p[K] = 1, q[M] = 1) {{ {} y * ({}) }}",
+        arrays.join(" "),
+        sums.join(" + ")
+    );
+    let source = Source::Text { name: "big.loss".into(), text };
+    let model = check(&source).map_err(|failure| failure.to_string()).unwrap().models.remove(0);
+    let only = Options { cpu: Cpu::Baseline, ..options(&[Precision::F64]) };
+    let linked = link(&Compiler::new(), &model, &only).unwrap();
+    let loaded = Loaded::new("big", &[&linked.object]);
+    let interface = &linked.interfaces[0];
+    let world = world(&model, interface, 3, 4, (false, false));
+    let mut call = Prepared::<f64>::new(&loaded, interface, &world, Reduction::Mean);
+    for (k, m) in [(1 << 28, 1 << 28), (38_245_862, 1_884_062_462), (1 << 31, 1 << 30)] {
+        call.set(Field::Extent(0), k);
+        call.set(Field::Extent(1), m);
+        call.set(Field::WorkspaceBytes, u64::MAX);
+        let needed = call.workspace(&loaded);
+        assert_eq!(needed, u64::MAX, "{k} x {m}");
+        if needed == u64::MAX {
+            let status = call.run(&loaded).0;
+            assert!([Status::Workspace as i32, Status::Axis as i32].contains(&status), "{status}");
+        }
+    }
+    call.set(Field::Extent(0), 1 << 31);
+    call.set(Field::Extent(1), 1 << 30);
+    assert_ne!(call.run(&loaded).0, Status::Done as i32);
+}
+
+#[test]
+fn axes_longer_than_integers_count_are_refused_when_it_is_built() {
+    let text = "loss lit(pred x, target label in 4000000000) = x * real(label)";
+    let source = Source::Text { name: "lit.loss".into(), text: text.into() };
+    let model = check(&source).unwrap().models.remove(0);
+    let error = link(&Compiler::new(), &model, &options(&BOTH)).unwrap_err().to_string();
+    assert!(error.contains("4000000000 elements is longer than f32 code can count"), "{error}");
+    assert!(link(&Compiler::new(), &model, &options(&[Precision::F64])).is_ok());
+    assert!(Compiler::new().model::<f32>(&model).is_err());
+}
