@@ -59,7 +59,7 @@ impl BuildError {
             }
             CompileError::Code(what) => Self::loss(
                 message(&what),
-                "change the loss or what is asked of it, or compile it in process with `lossc::Compiler`",
+                "change the loss or what is asked of it, or compile it in process, with `Compiler`",
             ),
         }
     }
