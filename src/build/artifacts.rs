@@ -190,12 +190,11 @@ pub fn write(folder: &Path, artifacts: &[Artifact]) -> Result<Vec<PathBuf>, Buil
             std::fs::rename(from, to).map_err(|why| BuildError::unwritable(to, &why))
         })
     });
-    renamed.map_err(|error| {
+    renamed.inspect_err(|_| {
         for (unfinished, _) in &finished {
             // What is left of it is of no use; the first mistake is the one to tell.
             let _ = std::fs::remove_file(unfinished);
         }
-        error
     })?;
     Ok(paths)
 }
