@@ -15,7 +15,7 @@
 //! }
 //! ```
 //!
-//! The command line does the same with [`produce`] and [`write`].
+//! The command line does the same with [`produce()`] and [`write()`].
 
 mod archive;
 mod artifacts;
