@@ -165,7 +165,7 @@ mod tests {
             ("losses/*.loss", "losses"),
             ("losses/**/*.loss", "losses"),
             ("a/b/c?/x.loss", "a/b"),
-            ("../shared/[ab].loss", "../shared"),
+            ("../common/[ab].loss", "../common"),
             ("/all/*/x.loss", "/all"),
             ("*.loss", "."),
             ("*/x.loss", "."),
