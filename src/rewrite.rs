@@ -11,6 +11,7 @@ mod rule;
 mod tests;
 mod zero_product;
 
+use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::builtins::Function;
@@ -21,8 +22,26 @@ use rule::{Match, Rule, RuleSet};
 
 /// Rewrites what is written into what is stable: neither overflow nor cancellation where the maths has none.
 pub fn stabilize(graph: &mut Graph, roots: &mut [NodeId]) {
-    zero_product::guard_products(graph, roots);
-    rewrite(graph, roots, stabilize_rules(), Folding::Never);
+    stabilize_traced(graph, roots);
+}
+
+/// What [`stabilize`] did.
+#[derive(Clone, Debug, Default)]
+pub struct Trace {
+    /// The rules in the order in which they fired, each with the node that it rewrote.
+    pub fired: Vec<(&'static str, NodeId)>,
+    /// What each node that was reachable has become, in topological order of the old ones.
+    pub became: Vec<(NodeId, NodeId)>,
+}
+
+/// [`stabilize`], and what it did.
+pub fn stabilize_traced(graph: &mut Graph, roots: &mut [NodeId]) -> Trace {
+    let guarded = zero_product::guard_products(graph, roots);
+    let (mut trace, _) = rewrite(graph, roots, stabilize_rules(), Folding::Never);
+    let then: HashMap<NodeId, NodeId> = trace.became.iter().copied().collect();
+    let of = |(old, new): (NodeId, NodeId)| then.get(&new).map(|newest| (old, *newest));
+    trace.became = guarded.into_iter().filter_map(of).collect();
+    trace
 }
 
 /// Rewrites into the short and readable form, and folds constants.
@@ -52,20 +71,21 @@ enum Folding {
 /// How many rules may fire for each node that there is.
 const STEPS_A_NODE: usize = 64;
 
-/// Rewrites the roots, and says how many more rules might have fired.
+/// Rewrites the roots; says what it did, and how many more rules might have fired.
 fn rewrite(
     graph: &mut Graph,
     roots: &mut [NodeId],
     rules: &'static RuleSet,
     folding: Folding,
-) -> usize {
+) -> (Trace, usize) {
     let order = graph.reachable(roots);
     let ranges = Ranges::new(graph);
     let mut new: Vec<Option<NodeId>> = vec![None; graph.len()];
     let done = vec![None; graph.len()];
     let steps = STEPS_A_NODE * (order.len() + 16);
-    let mut engine = Engine { graph, rules, folding, ranges, done, steps };
-    for id in order {
+    let fired = Vec::new();
+    let mut engine = Engine { graph, rules, folding, ranges, done, steps, fired };
+    for &id in &order {
         let becomes = |argument: NodeId| new[argument.index()].expect("arguments come first");
         let node = engine.graph.node(id);
         // Most nodes stay as they are; looking them up again is what costs.
@@ -80,7 +100,8 @@ fn rewrite(
     for root in roots {
         *root = new[root.index()].expect("roots are reachable");
     }
-    engine.steps
+    let became = order.into_iter().filter_map(|id| new[id.index()].map(|new| (id, new)));
+    (Trace { fired: engine.fired, became: became.collect() }, engine.steps)
 }
 
 struct Engine<'a> {
@@ -92,6 +113,8 @@ struct Engine<'a> {
     done: Vec<Option<NodeId>>,
     /// How many more rules may fire.
     steps: usize,
+    /// The rules that fired, and where.
+    fired: Vec<(&'static str, NodeId)>,
 }
 
 /// The right side of a rule that is being built.
@@ -174,6 +197,7 @@ impl Engine<'_> {
         match found {
             Some((rule, found)) => {
                 self.steps -= 1;
+                self.fired.push((&rule.name, id));
                 let built = Vec::with_capacity(rule.right.terms.len());
                 Found::Matched(Frame { target: id, rule, found, built })
             }

@@ -6,12 +6,13 @@
 use crate::builtins::{Function, Reduction};
 use crate::graph::{Graph, Node, NodeId};
 
-/// Guards the products under the roots.
-pub(super) fn guard_products(graph: &mut Graph, roots: &mut [NodeId]) {
+/// Guards the products under the roots, and says what each node has become.
+pub(super) fn guard_products(graph: &mut Graph, roots: &mut [NodeId]) -> Vec<(NodeId, NodeId)> {
     let mut new: Vec<Option<Guarded>> = vec![None; graph.len()];
+    let order = graph.reachable(roots);
     let known =
         |new: &[Option<Guarded>], id: NodeId| new[id.index()].expect("arguments come first");
-    for id in graph.reachable(roots) {
+    for &id in &order {
         let node = graph.node(id).with_arguments(|argument| known(&new, argument).node);
         let is_log = |at: usize| known(&new, graph.arguments(id)[at]).is_log;
         let (node, is_log) = match &node {
@@ -60,6 +61,7 @@ pub(super) fn guard_products(graph: &mut Graph, roots: &mut [NodeId]) {
     for root in roots {
         *root = known(&new, *root).node;
     }
+    order.into_iter().map(|id| (id, known(&new, id).node)).collect()
 }
 
 /// What became of a node.
