@@ -75,6 +75,8 @@ pub enum Function {
     LogAddExp,
     /// `tanh(x)`
     Tanh,
+    /// `logcosh(x)`
+    LogCosh,
     /// `sin(x)`
     Sin,
     /// `cos(x)`
@@ -162,6 +164,7 @@ functions! {
     Softplus "softplus" (x) "log(1 + exp(x))" ["sigmoid(x)"] |v| f::softplus(v[0]);
     LogAddExp "logaddexp" (a, b) "log(exp(a) + exp(b))" ["sigmoid(a - b)", "sigmoid(b - a)"] |v| f::log_add_exp(v[0], v[1]);
     Tanh "tanh" (x) "the hyperbolic tangent" ["4 * sigmoid(2 * x) * sigmoid(-2 * x)"] |v| v[0].tanh();
+    LogCosh "logcosh" (x) "log((exp(x) + exp(-x)) / 2)" ["tanh(x)"] |v| f::log_cosh(v[0]);
     Sin "sin" (x) "the sine" ["cos(x)"] |v| v[0].sin();
     Cos "cos" (x) "the cosine" ["-sin(x)"] |v| v[0].cos();
     Atan "atan" (x) "the inverse tangent" ["1 / (1 + x * x)"] |v| v[0].atan();

@@ -3,10 +3,12 @@
 //! An adjoint of a node has only axes of that node: it is summed over those that an argument lacks. Adjoints
 //! carry the condition under which the node mattered (see `adjoint`), so nothing of a branch that is
 //! not taken reaches a gradient. The derivatives are rows of [`crate::builtins`]; what is stated here are the
-//! kinks, the products with logarithms and the reductions.
+//! products with logarithms and the reductions; the kinks are stated in `kinks`.
 
 mod adjoint;
 mod gather;
+mod kinks;
+mod quotient;
 #[cfg(test)]
 mod poison;
 #[cfg(test)]
@@ -15,6 +17,7 @@ mod random;
 mod tests;
 
 use adjoint::{Adjoint, Calculus};
+pub use kinks::{KINKS, Kink};
 
 use crate::builtins::{Function, Reduction};
 use crate::formula::derivatives;
@@ -32,8 +35,7 @@ pub struct Gradient {
 
 /// The derivatives of a real value (summed over its axes, if it has any) in each of the inputs.
 ///
-/// At a kink they are what the language says: 0 for `abs` and `sqrt` at 0; a tie of `max` or `min` goes to the
-/// side that is made only of numbers, params and sizes, else in halves; a tie of a reduction in equal parts.
+/// At a kink they are what [`KINKS`] says.
 pub fn differentiate(graph: &mut Graph, value: NodeId, wrt: &[InputId]) -> Vec<Gradient> {
     let order = graph.reachable(&[value]);
     let matters = depends(graph, &order, |graph, input| {
@@ -168,10 +170,8 @@ impl Reverse<'_> {
             Function::Max | Function::Min => {
                 self.step_extremum(id, function, [of[0], of[1]], adjoint);
             }
-            Function::Sqrt => {
-                let adjoint = self.calculus.guarded_nonzero(adjoint, of[0]);
-                self.step_by_table(id, function, of, adjoint);
-            }
+            Function::Sqrt => self.step_sqrt(id, of, adjoint),
+            Function::Divide => self.step_quotient(id, of[0], of[1], adjoint),
             _ => self.step_by_table(id, function, of, adjoint),
         }
     }
@@ -231,35 +231,6 @@ impl Reverse<'_> {
         }
     }
 
-    /// `max(a, b)` or `min(a, b)`: the side that loses does not exist.
-    fn step_extremum(&mut self, id: NodeId, function: Function, of: [NodeId; 2], adjoint: Adjoint) {
-        let graph = &mut *self.calculus.graph;
-        let fixed = of.map(|argument| self.fixed[argument.index()]);
-        let mut wins = |comparison: Function, side: usize| match function {
-            Function::Min => graph.map(comparison, &[of[side], of[1 - side]]),
-            _ => graph.map(comparison, &[of[1 - side], of[side]]),
-        };
-        if fixed[0] != fixed[1] {
-            let free = usize::from(fixed[0]);
-            let wins = wins(Function::Less, free);
-            let loses = self.calculus.graph.map(Function::Not, &[wins]);
-            for (side, condition) in [(free, wins), (1 - free, loses)] {
-                let adjoint = self.calculus.guarded(adjoint, condition);
-                self.give(id, of[side], adjoint);
-            }
-            return;
-        }
-        let conditions = [0, 1].map(|side| wins(Function::LessEqual, side));
-        let tie = graph.map(Function::Equal, &of);
-        let [half, one] = [0.5, 1.0].map(|value| graph.number(value));
-        let share = graph.select(tie, half, one);
-        for (argument, condition) in of.into_iter().zip(conditions) {
-            let adjoint = self.calculus.guarded(adjoint, condition);
-            let adjoint = self.calculus.scaled(adjoint, share);
-            self.give(id, argument, adjoint);
-        }
-    }
-
     fn step_reduction(
         &mut self,
         id: NodeId,
@@ -268,6 +239,9 @@ impl Reverse<'_> {
         argument: NodeId,
         adjoint: Adjoint,
     ) {
+        if let Reduction::Max | Reduction::Min = reduction {
+            return self.step_extremum_along(id, reduction, axis, argument, adjoint);
+        }
         let graph = &mut *self.calculus.graph;
         let adjoint = match reduction {
             Reduction::Sum => adjoint,
@@ -280,16 +254,7 @@ impl Reverse<'_> {
                 let share = graph.map(Function::Exp, &[log]);
                 self.calculus.scaled(adjoint, share)
             }
-            Reduction::Max | Reduction::Min => {
-                let tie = graph.map(Function::Equal, &[argument, id]);
-                let [zero, one] = [0.0, 1.0].map(|value| graph.number(value));
-                let ties = graph.select(tie, one, zero);
-                let count = graph.reduce(Reduction::Sum, axis, ties);
-                let share = graph.map(Function::Divide, &[one, count]);
-                let adjoint = self.calculus.scaled(adjoint, share);
-                self.calculus.guarded(adjoint, tie)
-            }
-            Reduction::Any | Reduction::All => return,
+            Reduction::Max | Reduction::Min | Reduction::Any | Reduction::All => return,
         };
         self.give(id, argument, adjoint);
     }

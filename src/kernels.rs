@@ -13,6 +13,7 @@ mod error;
 mod exponential;
 mod extended;
 mod gamma;
+mod hyperbolic;
 mod logarithm;
 mod logistic;
 mod pen;
@@ -56,6 +57,11 @@ pub fn softplus(emit: &mut dyn Emit, x: Value) -> Value {
 /// The hyperbolic tangent.
 pub fn tanh(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logistic::tanh)
+}
+
+/// The logarithm of the hyperbolic cosine, accurate near 0.
+pub fn logcosh(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, hyperbolic::logcosh)
 }
 
 /// The logarithm to base 2.

@@ -10,6 +10,7 @@ mod expand;
 mod memory;
 mod order;
 mod primitive;
+mod residual;
 mod schedule;
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,8 @@
 //!
 //! What runs the program, in this process or in an object, is no concern of this file.
 
+mod nan;
+
 use crate::batch::{
     Batched, Derivative, Extra, Part, Root, Roots, Weighting, batch, batch_weights,
 };
@@ -14,6 +16,7 @@ use crate::loops::{self, Precision, Program};
 use crate::lower::{ArraySource, Lowered, Output, lower};
 use crate::model::Model;
 use crate::rewrite::{simplify, stabilize};
+use nan::keep_nan;
 
 /// A combination of results that a call can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +106,7 @@ pub(crate) fn plan(
     };
     let mut roots = derive(&mut graph, model, gradients);
     tidy(&mut graph, &mut roots);
+    keep_nan(&mut graph, &mut roots);
     within_limits(&graph)?;
     let mut batched = batch_request(&graph, &roots, request, weighting)?;
     let outputs = outputs(&batched);

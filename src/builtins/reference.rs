@@ -37,6 +37,17 @@ pub(super) fn log_add_exp(a: f64, b: f64) -> f64 {
     if a == b { a + std::f64::consts::LN_2 } else { maximum(a, b) + (-(a - b).abs()).exp().ln_1p() }
 }
 
+/// Near 0 by cosh x = 1 + 2 sinh² (x/2).
+pub(super) fn log_cosh(x: f64) -> f64 {
+    let a = x.abs();
+    if a < 1.0 {
+        let half = (a / 2.0).sinh();
+        (2.0 * half * half).ln_1p()
+    } else {
+        a + ((-2.0 * a).exp().ln_1p() - std::f64::consts::LN_2)
+    }
+}
+
 pub(super) fn log_normal_cdf(x: f64) -> f64 {
     if x > -20.0 {
         return if x > 0.0 {

@@ -3,22 +3,29 @@
 //! `logsumexp(z)` is `c + log1p(rest)`, where `c` is the largest element (0 if that is infinite) and `rest` the sum
 //! of `exp(z - c)` without one largest element. So `z - logsumexp(z)` loses nothing where it is close to 0: it is
 //! `(z - c) - log1p(rest)`, and `logsumexp(z) - a` is `(c - a) + log1p(rest)`, which keeps the digits of large logits.
-//! `softmax(z)` is `exp(z - c) / (1 + rest)`.
+//! `softmax(z)` is `exp(z - c) / (1 + rest)`. A row of −∞ has no mass: its softmax is 0, its log-softmax −∞.
 
 use std::collections::HashMap;
 
+use super::residual::residual;
 use crate::builtins::{Function, Reduction};
-use crate::graph::{AxisId, Graph, Node, NodeId};
+use crate::graph::{AxisId, Graph, Node, NodeId, Role};
+use crate::rewrite::ranges::Ranges;
+
+/// What each node has become.
+pub(super) type Expanded = HashMap<NodeId, NodeId>;
 
 /// The roots in those words.
 pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
-    let mut expanded: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut expanded = Expanded::new();
+    let mut ranges = Ranges::new(graph);
     for id in graph.reachable(roots) {
         let node = graph.node(id).clone();
         let new = match &node {
             Node::Reduce(Reduction::LogSumExp, axis, argument) => {
                 let parts = logsumexp_parts(graph, *axis, expanded[argument]);
-                graph.map(Function::Add, &[parts.center, parts.log_total])
+                let log_total = graph.map(Function::Log1p, &[parts.rest]);
+                graph.map(Function::Add, &[parts.center, log_total])
             }
             Node::Reduce(Reduction::Max | Reduction::Min, axis, argument) => {
                 extremum(graph, &node, *axis, expanded[argument])
@@ -34,25 +41,25 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
                     let centered = graph.map(Function::Subtract, &[parts.center, expanded[&b]]);
                     graph.map(Function::Add, &[centered, parts.log_total])
                 } else {
-                    let plain = graph.map(Function::Subtract, &[expanded[&a], expanded[&b]]);
-                    match softmax_less_one_hot(graph, a, b) {
-                        Some((element, axis, argument, here)) => {
-                            let parts = logsumexp_parts(graph, axis, expanded[&argument]);
-                            less_one(graph, &parts, expanded[&element], expanded[&here], plain)
-                        }
-                        None => plain,
-                    }
+                    plain_sum(graph, &mut expanded, id, &node)
                 }
             }
+            Node::Map(Function::Multiply, arguments) => {
+                let [a, b] = [0, 1].map(|at| arguments.as_slice()[at]);
+                match zero_factor(graph, &mut ranges, a, b) {
+                    Some((factor, exponential)) => graph
+                        .map(Function::ZeroProduct, &[expanded[&factor], expanded[&exponential]]),
+                    None => graph.map(Function::Multiply, &[expanded[&a], expanded[&b]]),
+                }
+            }
+            Node::Map(Function::Add, _) => plain_sum(graph, &mut expanded, id, &node),
             Node::Map(Function::Exp, arguments) => match softmax(graph, arguments.as_slice()[0]) {
                 Some((element, axis, argument)) => {
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
                     let centered =
                         graph.map(Function::Subtract, &[expanded[&element], parts.center]);
                     let exponential = graph.map(Function::Exp, &[centered]);
-                    let one = graph.number(1.0);
-                    let share = graph.map(Function::Divide, &[one, parts.total]);
-                    graph.map(Function::Multiply, &[exponential, share])
+                    graph.map(Function::Multiply, &[exponential, parts.share])
                 }
                 None => graph.map(Function::Exp, &[expanded[&arguments.as_slice()[0]]]),
             },
@@ -66,6 +73,27 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
     roots.iter().map(|root| expanded[root]).collect()
 }
 
+/// The factor that may be 0, and the exponential that may overflow though it is a number as maths has it.
+fn zero_factor(
+    graph: &Graph,
+    ranges: &mut Ranges,
+    a: NodeId,
+    b: NodeId,
+) -> Option<(NodeId, NodeId)> {
+    [(a, b), (b, a)].into_iter().find(|(factor, exponential)| {
+        let (Node::Read(input, _), Node::Map(Function::Exp, of)) =
+            (graph.node(*factor), graph.node(*exponential))
+        else {
+            return false;
+        };
+        ranges.find_all(graph, *factor);
+        ranges.find_all(graph, of.as_slice()[0]);
+        graph.input(*input).role != Role::Pred
+            && !ranges.get(*factor).is_nonzero()
+            && ranges.get(of.as_slice()[0]).high > 80.0
+    })
+}
+
 /// The axis and argument of a logsumexp.
 fn logsumexp(graph: &Graph, id: NodeId) -> Option<(AxisId, NodeId)> {
     match *graph.node(id) {
@@ -75,7 +103,7 @@ fn logsumexp(graph: &Graph, id: NodeId) -> Option<(AxisId, NodeId)> {
 }
 
 /// The element, axis and argument of `z - logsumexp(z)`, or of `z[i] - logsumexp(z)`.
-fn softmax(graph: &mut Graph, id: NodeId) -> Option<(NodeId, AxisId, NodeId)> {
+pub(super) fn softmax(graph: &mut Graph, id: NodeId) -> Option<(NodeId, AxisId, NodeId)> {
     let Node::Map(Function::Subtract, arguments) = *graph.node(id) else { return None };
     let element = arguments.as_slice()[0];
     let (axis, argument) = logsumexp(graph, arguments.as_slice()[1])?;
@@ -89,49 +117,26 @@ fn softmax(graph: &mut Graph, id: NodeId) -> Option<(NodeId, AxisId, NodeId)> {
     is_element.then_some((element, axis, argument))
 }
 
-/// The element, axis and argument of a softmax, and the condition, of `softmax(z) - if here { 1 } else { 0 }`.
-fn softmax_less_one_hot(
-    graph: &mut Graph,
-    a: NodeId,
-    b: NodeId,
-) -> Option<(NodeId, AxisId, NodeId, NodeId)> {
-    let Node::Map(Function::Select, arguments) = *graph.node(b) else { return None };
-    let [here, one, zero] = *arguments.as_slice() else { return None };
-    let numbers = (graph.number(1.0), graph.number(0.0));
-    let Node::Map(Function::Exp, arguments) = *graph.node(a) else { return None };
-    let (element, axis, argument) = softmax(graph, arguments.as_slice()[0])?;
-    ((one, zero) == numbers).then_some((element, axis, argument, here))
+/// A sum or difference, without cancellation if it has multiples of a softmax.
+fn plain_sum(graph: &mut Graph, expanded: &mut Expanded, id: NodeId, node: &Node) -> NodeId {
+    residual(graph, expanded, id)
+        .unwrap_or_else(|| graph.intern(node.with_arguments(|argument| expanded[&argument])))
 }
 
-/// That difference: where the one is taken off the largest element, it is `-rest / total`, which does not cancel.
-fn less_one(
-    graph: &mut Graph,
-    parts: &LogSumExpParts,
-    element: NodeId,
-    here: NodeId,
-    plain: NodeId,
-) -> NodeId {
-    let zero = graph.number(0.0);
-    let centered = graph.map(Function::Subtract, &[element, parts.center]);
-    let is_top = graph.map(Function::Equal, &[centered, zero]);
-    let both = graph.map(Function::And, &[here, is_top]);
-    let others = graph.map(Function::Divide, &[parts.rest, parts.total]);
-    let lacking = graph.map(Function::Negate, &[others]);
-    graph.select(both, lacking, plain)
-}
-
-struct LogSumExpParts {
+pub(super) struct LogSumExpParts {
     /// The largest element, or 0 where that is infinite.
-    center: NodeId,
+    pub(super) center: NodeId,
     /// The sum of the exponentials but one of the largest elements.
-    rest: NodeId,
+    pub(super) rest: NodeId,
     /// The sum of the exponentials.
-    total: NodeId,
-    /// Its logarithm.
-    log_total: NodeId,
+    pub(super) total: NodeId,
+    /// Its logarithm; 0 in a row without mass, whose elements all have the logarithm −∞ then.
+    pub(super) log_total: NodeId,
+    /// What the exponential of each element is to be multiplied by; 0 in a row without mass.
+    pub(super) share: NodeId,
 }
 
-fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId) -> LogSumExpParts {
+pub(super) fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId) -> LogSumExpParts {
     let (zero, one, infinity) = (graph.number(0.0), graph.number(1.0), graph.number(f64::INFINITY));
     let largest = graph.intern(Node::Reduce(Reduction::Max, axis, argument));
     let size = graph.map(Function::Abs, &[largest]);
@@ -147,8 +152,13 @@ fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId) -> LogSumE
     let other_tops = graph.map(Function::Subtract, &[tops, one]);
     let rest = graph.map(Function::Add, &[lower, other_tops]);
     let total = graph.map(Function::Add, &[one, rest]);
+    // A row of −∞, or without elements, has no mass.
+    let is_massless = graph.map(Function::Equal, &[total, zero]);
     let log_total = graph.map(Function::Log1p, &[rest]);
-    LogSumExpParts { center, rest, total, log_total }
+    let log_total = graph.select(is_massless, zero, log_total);
+    let share = graph.map(Function::Divide, &[one, total]);
+    let share = graph.select(is_massless, zero, share);
+    LogSumExpParts { center, rest, total, log_total, share }
 }
 
 /// A maximum or minimum that is NaN where an element is.

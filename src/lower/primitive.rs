@@ -47,6 +47,7 @@ impl Emitter<'_> {
             Function::Sigmoid => kernels::sigmoid(self, x),
             Function::Softplus => kernels::softplus(self, x),
             Function::Tanh => kernels::tanh(self, x),
+            Function::LogCosh => kernels::logcosh(self, x),
             Function::Sin => kernels::sin(self, x),
             Function::Cos => kernels::cos(self, x),
             Function::Atan => kernels::atan(self, x),

@@ -33,6 +33,10 @@ conditions! {
     Positive = "positive",
     /// Never 0.
     Nonzero = "nonzero",
+    /// Never below 0 nor above 1.
+    Unit = "unit",
+    /// A constant whose sum and difference with every other matched constant is exact in both precisions.
+    Exact = "exact",
     /// Never infinite.
     Finite = "finite",
     /// Its exponential may overflow.
@@ -70,6 +74,10 @@ pub(crate) fn holds(
         Condition::Nonnegative => ranges.get(id).is_nonnegative(),
         Condition::Positive => ranges.get(id).is_positive(),
         Condition::Nonzero => ranges.get(id).is_nonzero(),
+        Condition::Unit => ranges.get(id).is_unit(),
+        Condition::Exact => {
+            number.is_some_and(|value| is_exact_with_others(graph, value, id, found))
+        }
         Condition::Finite => ranges.get(id).is_finite(),
         Condition::Large => ranges.get(id).high > 80.0,
         Condition::MayBeLow => ranges.get(id).low < -0.7,
@@ -81,6 +89,21 @@ pub(crate) fn holds(
         Condition::InOrder => true,
         Condition::Outside => found.axis.is_some_and(|axis| !graph.axes(id).contains(axis)),
     }
+}
+
+/// Whether a constant can be joined with the others that were matched without rounding, in single precision too.
+fn is_exact_with_others(graph: &Graph, value: f64, own: NodeId, found: &Match) -> bool {
+    #[expect(clippy::cast_possible_truncation, reason = "whether it truncates is the question")]
+    let is_single = |value: f64| f64::from(value as f32) == value;
+    let others = found.nodes().filter(|node| *node != own).filter_map(|it| graph.as_number(it));
+    is_single(value)
+        && others.into_iter().all(|other| {
+            // The sum of two singles is exact in double precision unless they are far apart, and then it is no single.
+            is_single(other)
+                && is_single(value + other)
+                && is_single(value - other)
+                && (value + other) - value == other
+        })
 }
 
 fn is_exponential(graph: &Graph, ranges: &Ranges, id: NodeId, depth: usize) -> bool {

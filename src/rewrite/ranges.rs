@@ -44,6 +44,11 @@ impl Range {
         self.low >= 0.0
     }
 
+    /// Whether every element lies between 0 and 1, both included.
+    pub(crate) fn is_unit(self) -> bool {
+        self.low >= 0.0 && self.high <= 1.0
+    }
+
     /// Whether every element is above 0.
     pub(crate) fn is_positive(self) -> bool {
         self.low > 0.0 || (self.low == 0.0 && self.low_open)
@@ -263,6 +268,7 @@ impl Ranges {
             Function::Sin | Function::Cos | Function::Erf => Range::closed(-1.0, 1.0),
             Function::Erfc => Range::closed(0.0, 2.0),
             Function::LogNormalCdf => Range::closed(f64::NEG_INFINITY, 0.0),
+            Function::LogCosh => Range::closed(0.0, f64::INFINITY),
             Function::Sqrt
             | Function::Exp
             | Function::Expm1

@@ -71,6 +71,11 @@ impl Match {
     pub(crate) fn variable(&self, variable: usize) -> NodeId {
         self.variables[variable].expect("the right side has only variables of the left side")
     }
+
+    /// All nodes that variables stand for.
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = NodeId> {
+        self.variables.iter().copied().flatten()
+    }
 }
 
 impl RuleSet {

@@ -1,0 +1,16 @@
+//! The logarithm of the hyperbolic cosine, from the kernels of its parts.
+
+use super::exponential::{exp_fall, expm1};
+use super::logarithm::log1p_unit;
+use super::pen::Real;
+
+/// log cosh x: near 0 by cosh x = 1 + (eˣ − 1)² / (2eˣ), far out by |x| + log(1 + e⁻²ˣ) − log 2.
+pub(super) fn logcosh(x: Real<'_>) -> Real<'_> {
+    let a = x.absolute();
+    let is_near = a.less(1.0);
+    let less_one = expm1(is_near.select(a, 0.0));
+    let near = less_one * (less_one / (less_one + 1.0)) * 0.5;
+    let part = is_near.select(near, exp_fall(a + a));
+    let log = log1p_unit(part);
+    is_near.select(log, a + (log - std::f64::consts::LN_2))
+}

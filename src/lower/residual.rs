@@ -1,0 +1,171 @@
+//! Sums of multiples of a softmax, such as `softmax(z) - one_hot(y)`, without the cancellation where it is all but certain.
+//!
+//! In comes a sum as it stands in the graph, out comes the same sum in words that the machine has. Where an
+//! element `p` of a softmax is above one half, it is the complement `1 - r` of what the other elements take, and `r` is
+//! known to all digits. So of every term `c * p` the `c` is added to the other terms first, where it cancels exactly
+//! if it can, and `c * r` is taken off at the end. A mean under the softmax, `sum(p * g)`, is likewise
+//! `top + sum(p * (g - top))`, where `top` is the `g` of the element above one half, as softmaxes sum to 1.
+
+mod coefficient;
+mod share;
+
+use super::expand::Expanded;
+use crate::builtins::{Function, Reduction};
+use crate::graph::{AxisId, Graph, Node, NodeId};
+use coefficient::{Signed, Split, added, coefficient, complement, joined, one_term, zero_product};
+use share::{Share, Top, share_in, top};
+
+/// How many terms a sum may have, and how deep they lie; a longer one stays as it is.
+const TERMS: usize = 24;
+
+/// The sum without cancellation; none, if the node is no sum of multiples of a softmax.
+pub(super) fn residual(graph: &mut Graph, expanded: &mut Expanded, id: NodeId) -> Option<NodeId> {
+    let terms = terms(graph, id)?;
+    if let Some(sum) = matched(graph, expanded, &terms) {
+        return Some(sum);
+    }
+    of_terms(graph, expanded, &terms)
+}
+
+/// `sum[i](c * p[i, j]) - d[j]` as `sum[i](c * p[i, j] - if i == j { d[j] } else { 0 })`: the shape of a gradient in scores
+/// that are also subtracted from their logsumexp by hand, where the part taken off meets the softmax only so.
+fn matched(graph: &mut Graph, expanded: &mut Expanded, terms: &[Signed]) -> Option<NodeId> {
+    let mut sums = terms.iter().filter_map(|(is_negative, term)| match *graph.node(*term) {
+        Node::Reduce(Reduction::Sum, axis, body) => Some((*is_negative, *term, axis, body)),
+        _ => None,
+    });
+    let (is_negative, sum, axis, body) = sums.next().filter(|_| sums.next().is_none())?;
+    drop(sums);
+    let extent = graph.axis(axis).extent;
+    let mut inside: Vec<Signed> = terms_of_any(graph, body)?;
+    let shares: Vec<Option<Share>> = inside.iter().map(|(_, it)| share_in(graph, *it)).collect();
+    let is_pair = |other: &AxisId| *other != axis && graph.axis(*other).extent == extent;
+    let partner = graph.axes(body).iter().find(is_pair)?;
+    let meets = |share: &Share| share.along == axis || share.along == partner;
+    if !shares.iter().flatten().any(meets) {
+        return None;
+    }
+    let [here, there] = [axis, partner].map(|axis| graph.intern(Node::Index(axis)));
+    let same = graph.map(Function::Equal, &[here, there]);
+    let zero = graph.number(0.0);
+    for (minus, term) in terms.iter().filter(|(_, term)| *term != sum) {
+        if graph.axes(*term).contains(axis) {
+            return None;
+        }
+        let term = expanded[term];
+        let taken = graph.select(same, term, zero);
+        expanded.entry(taken).or_insert(taken);
+        inside.push((*minus != is_negative, taken));
+    }
+    let difference = of_terms(graph, expanded, &inside)?;
+    let sum = graph.reduce(Reduction::Sum, axis, difference);
+    Some(if is_negative { graph.map(Function::Negate, &[sum]) } else { sum })
+}
+
+fn of_terms(graph: &mut Graph, expanded: &Expanded, terms: &[Signed]) -> Option<NodeId> {
+    let mut shares: Vec<Share> = Vec::new();
+    for (_, term) in terms {
+        if let Some(share) = share_in(graph, *term)
+            && !shares.contains(&share)
+        {
+            shares.push(share);
+        }
+    }
+    if shares.is_empty() || shares.len() > 2 {
+        return None;
+    }
+    let tops: Vec<Top> = shares.iter().map(|share| top(graph, expanded, share)).collect();
+    Some(choose(graph, expanded, terms, &shares, &tops, &mut Vec::new()))
+}
+
+/// The sum, whichever of the shares are above one half.
+fn choose(
+    graph: &mut Graph,
+    expanded: &Expanded,
+    terms: &[Signed],
+    shares: &[Share],
+    tops: &[Top],
+    above: &mut Vec<bool>,
+) -> NodeId {
+    if above.len() == shares.len() {
+        return sum(graph, expanded, terms, shares, tops, above);
+    }
+    let condition = tops[above.len()].is_above;
+    let [yes, no] = [true, false].map(|is_above| {
+        above.push(is_above);
+        let sum = choose(graph, expanded, terms, shares, tops, above);
+        above.pop();
+        sum
+    });
+    graph.select(condition, yes, no)
+}
+
+/// The sum, where it is known which of the shares are above one half.
+fn sum(
+    graph: &mut Graph,
+    expanded: &Expanded,
+    terms: &[Signed],
+    shares: &[Share],
+    tops: &[Top],
+    above: &[bool],
+) -> NodeId {
+    let (mut main, mut rest) = (Vec::new(), None);
+    for (is_negative, term) in terms {
+        let place = share_in(graph, *term)
+            .and_then(|share| shares.iter().position(|known| *known == share));
+        let split = match place {
+            None => one_term(expanded[term]),
+            Some(place) => {
+                let coefficient = coefficient(graph, expanded, &shares[place], *term);
+                if above[place] {
+                    complement(graph, coefficient, tops[place].others)
+                } else if coefficient.rest.is_none() {
+                    one_term(expanded[term])
+                } else {
+                    let whole = joined(graph, coefficient);
+                    one_term(zero_product(graph, expanded[&shares[place].node], whole))
+                }
+            }
+        };
+        main.extend(split.main.into_iter().map(|(minus, node)| (minus != *is_negative, node)));
+        if let Some(more) = split.rest {
+            rest = Some(added(graph, rest, *is_negative, more));
+        }
+    }
+    joined(graph, Split { main, rest })
+}
+
+/// The terms of a sum with their signs, true for minus; none if it is no sum or has too many.
+fn terms(graph: &Graph, id: NodeId) -> Option<Vec<Signed>> {
+    let is_sum = matches!(graph.node(id), Node::Map(Function::Add | Function::Subtract, _));
+    is_sum.then(|| terms_of_any(graph, id)).flatten()
+}
+
+/// The terms of a sum; a node that is no sum is its own only term.
+fn terms_of_any(graph: &Graph, id: NodeId) -> Option<Vec<Signed>> {
+    let mut terms = Vec::new();
+    let mut open = vec![(false, id)];
+    while let Some((is_negative, id)) = open.pop() {
+        match graph.node(id) {
+            Node::Map(Function::Add, of) => {
+                open.push((is_negative, of.as_slice()[1]));
+                open.push((is_negative, of.as_slice()[0]));
+            }
+            // A log-softmax is one thing.
+            Node::Map(Function::Subtract, of) if !is_logsumexp(graph, of.as_slice()) => {
+                open.push((!is_negative, of.as_slice()[1]));
+                open.push((is_negative, of.as_slice()[0]));
+            }
+            Node::Map(Function::Negate, of) => open.push((!is_negative, of.as_slice()[0])),
+            _ => terms.push((is_negative, id)),
+        }
+        if terms.len() + open.len() > TERMS {
+            return None;
+        }
+    }
+    Some(terms)
+}
+
+fn is_logsumexp(graph: &Graph, of: &[NodeId]) -> bool {
+    of.iter().any(|id| matches!(graph.node(*id), Node::Reduce(Reduction::LogSumExp, ..)))
+}
