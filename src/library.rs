@@ -30,19 +30,29 @@ macro_rules! shipped {
 
 shipped! {
     "classification":
-        "binary_cross_entropy" "binary_cross_entropy_with_logits" "cross_entropy" "focal" "hinge"
-        "sigmoid_focal" "soft_cross_entropy" "softmax_squared_error";
+        "asymmetric_multilabel" "binary_cross_entropy" "binary_cross_entropy_with_logits"
+        "cross_entropy" "earth_mover_squared" "focal" "generalized_cross_entropy"
+        "hard_example_cross_entropy" "hinge" "multilabel_soft_margin" "negative_log_likelihood"
+        "probit_nll" "sigmoid_focal" "soft_cross_entropy" "soft_margin" "softmax_squared_error"
+        "squared_hinge" "z_loss";
     "combined":
         "multi_task";
+    "detection":
+        "giou" "iou";
     "distribution":
-        "kl_divergence";
+        "distillation" "kl_divergence" "mixture_density" "variational_kl";
+    "metric":
+        "barlow_twins" "contrastive" "cosface" "cosine_embedding" "info_nce" "triplet_margin";
+    "policy":
+        "dpo" "policy_gradient";
     "ranking":
-        "ranknet";
+        "auc_squared_hinge" "lambdarank" "listmle" "listnet" "margin_ranking" "ranknet";
     "regression":
-        "absolute_error" "barron" "gaussian_nll" "half_squared_error" "huber" "laplace_nll" "quantile"
-        "ridge" "smooth_l1" "squared_error";
+        "absolute_error" "barron" "beta_nll" "cauchy" "charbonnier" "gamma_nll" "gaussian_nll"
+        "geman_mcclure" "half_squared_error" "huber" "laplace_nll" "log_cosh" "quantile"
+        "quantiles" "ridge" "smooth_l1" "squared_error" "squared_log_error" "tweedie" "wing";
     "segmentation":
-        "dice";
+        "dice" "lovasz_hinge" "multiclass_dice" "total_variation";
 }
 
 /// The helper functions that every file sees.
