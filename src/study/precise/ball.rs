@@ -212,12 +212,10 @@ fn high_end(middle: &Float, reach: &Float) -> Float {
     if middle.is_zero() || reach.is_zero() {
         return if reach.is_zero() { middle.clone() } else { reach.clone() };
     }
-    let far = middle.magnitude() - reach.magnitude() - length(&middle.mantissa);
-    if far > 64 {
-        return middle.plus(&Float::new(IBig::ONE, middle.exponent));
-    }
-    if reach.magnitude() - middle.magnitude() > 256 {
-        return reach.plus(&Float::new(IBig::ONE, reach.exponent));
+    let (large, small) =
+        if middle.magnitude() > reach.magnitude() { (middle, reach) } else { (reach, middle) };
+    if large.magnitude() - small.magnitude() > 256 {
+        return large.plus(&Float::new(IBig::ONE, large.magnitude() - 128));
     }
     middle.plus(reach)
 }

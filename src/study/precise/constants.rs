@@ -1,17 +1,24 @@
 //! The precision to compute with, and the constants that it needs, each computed once.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use dashu_int::IBig;
 
 use super::ball::Ball;
 use super::float::{Float, steps};
 
-/// How many bits of a number are kept, and the constants of that precision.
+/// How many bits of a number are kept, and the constants that any precision takes its bits from.
 #[derive(Debug)]
 pub(super) struct Precision {
     /// The bits that a result keeps.
     pub(super) bits: i64,
+    constants: Rc<Constants>,
+    bernoulli: RefCell<Vec<Ball>>,
+}
+
+#[derive(Debug, Default)]
+struct Constants {
     pi: RefCell<Stored>,
     log_2: RefCell<Stored>,
     tangents: RefCell<Vec<IBig>>,
@@ -29,26 +36,25 @@ const ROOM: i64 = 192;
 
 impl Precision {
     pub(super) fn new(bits: i64) -> Self {
-        Self {
-            bits,
-            pi: RefCell::default(),
-            log_2: RefCell::default(),
-            tangents: RefCell::default(),
-        }
+        Self { bits, constants: Rc::default(), bernoulli: RefCell::default() }
+    }
+
+    /// Another precision with the same constants.
+    pub(super) fn with_bits(&self, bits: i64) -> Self {
+        Self { bits, constants: Rc::clone(&self.constants), bernoulli: RefCell::default() }
     }
 
     /// π by Machin's formula (1706): `16 atan(1/5) - 4 atan(1/239)`.
     pub(super) fn pi(&self, places: i64) -> IBig {
-        stored(&self.pi, places, |places| {
+        stored(&self.constants.pi, places, |places| {
             arctangent_of_one_over(5, places, -1) * 16 - arctangent_of_one_over(239, places, -1) * 4
         })
     }
 
     /// log 2 as `18 atanh(1/26) - 2 atanh(1/4801) + 8 atanh(1/8749)`.
     pub(super) fn log_2(&self, places: i64) -> IBig {
-        stored(&self.log_2, places, |places| {
-            arctangent_of_one_over(26, places, 1) * 18
-                - arctangent_of_one_over(4801, places, 1) * 2
+        stored(&self.constants.log_2, places, |places| {
+            arctangent_of_one_over(26, places, 1) * 18 - arctangent_of_one_over(4801, places, 1) * 2
                 + arctangent_of_one_over(8749, places, 1) * 8
         })
     }
@@ -65,20 +71,29 @@ impl Precision {
         Ball::fixed(self.log_2(places), places, 2)
     }
 
-    /// The Bernoulli number of index `2k`, `k ≥ 1`, from the tangent numbers (Brent & Harvey 2011).
+    /// The Bernoulli number of index `2k`, `k ≥ 1`.
     pub(super) fn bernoulli(&self, k: i64) -> Ball {
-        let count = steps(k);
-        if self.tangents.borrow().len() < count {
-            *self.tangents.borrow_mut() = tangent_numbers((2 * count).max(64));
+        let mut known = self.bernoulli.borrow_mut();
+        while known.len() < steps(k) {
+            let next = known.len() + 1;
+            known.push(self.constants.bernoulli(next, self.bits + 16));
         }
-        let tangent = &self.tangents.borrow()[count - 1];
-        let power: IBig = IBig::ONE << (2 * count);
-        let below = &power * (&power - IBig::ONE);
-        let sign = if k % 2 == 1 { 1 } else { -1 };
+        known[steps(k) - 1].clone()
+    }
+}
+
+impl Constants {
+    /// From the tangent numbers: `B_2k = ± 2k T_k / (4^k (4^k - 1))` (Brent & Harvey 2011).
+    fn bernoulli(&self, k: usize, bits: i64) -> Ball {
+        if self.tangents.borrow().len() < k {
+            *self.tangents.borrow_mut() = tangent_numbers((2 * k).max(64));
+        }
+        let power: IBig = IBig::ONE << (2 * k);
+        let above = &self.tangents.borrow()[k - 1] * IBig::from(2 * k);
+        let signed = if k % 2 == 1 { above } else { -above };
         let exact = |integer: IBig| Ball::exact(Float::new(integer, 0));
-        exact(tangent * IBig::from(2 * k * sign))
-            .over(&exact(below), self.bits + 16)
-            .expect("a power of 4 less 1 is not 0")
+        let below = exact(&power * (&power - IBig::ONE));
+        exact(signed).over(&below, bits).expect("a power of 4 less 1 is not 0")
     }
 }
 

@@ -25,7 +25,7 @@ pub(super) fn erf(x: &Ball, precision: &Precision) -> Option<Ball> {
         let value = Ball::integer(1).minus(&tail, bits);
         if x.middle.is_negative() { value.negated() } else { value }
     } else {
-        series(&x.middle, precision)
+        series(&x.middle, &precision.with_bits(bits.min(MOST_BITS)))
     };
     Some(value.widened(slope(x).times(x.radius)).rounded(bits))
 }
@@ -42,7 +42,7 @@ pub(super) fn erfc(x: &Ball, precision: &Precision) -> Option<Ball> {
         // 1 - erf x loses the bits that e^-x² is small.
         let square = x.middle.times(&x.middle).fixed(1);
         let lost = i64::try_from(square).expect("near enough for a series");
-        let finer = Precision::new(bits + lost + 16);
+        let finer = precision.with_bits(bits.min(MOST_BITS) + lost + 16);
         Ball::integer(1).minus(&series(&x.middle, &finer), finer.bits)
     };
     Some(value.widened(slope(x).times(x.radius)).rounded(bits))
@@ -93,7 +93,8 @@ fn slope(x: &Ball) -> Radius {
         return Radius::power(1);
     }
     // e^-ξ² < 2^(-ξ²); past 2^25 it hardly matters how small it is.
-    let square = if least.magnitude() > 25 { IBig::ONE << 50_usize } else { least.times(&least).fixed(0) };
+    let square =
+        if least.magnitude() > 25 { IBig::ONE << 50_usize } else { least.times(&least).fixed(0) };
     Radius::power(1 - i64::try_from(square).expect("at most 2^50"))
 }
 

@@ -64,12 +64,17 @@ impl Float {
 
     /// Times `2^by`.
     pub(super) fn scaled(&self, by: i64) -> Self {
-        if self.is_zero() { Self::ZERO } else { Self::new(self.mantissa.clone(), self.exponent + by) }
+        if self.is_zero() {
+            Self::ZERO
+        } else {
+            Self::new(self.mantissa.clone(), self.exponent + by)
+        }
     }
 
     /// The exact sum; the caller sees to it that the exponents are near.
     pub(super) fn plus(&self, other: &Self) -> Self {
-        let (high, low) = if self.exponent >= other.exponent { (self, other) } else { (other, self) };
+        let (high, low) =
+            if self.exponent >= other.exponent { (self, other) } else { (other, self) };
         if high.is_zero() {
             return low.clone();
         }
@@ -151,9 +156,8 @@ impl Float {
         let up = half && (!exact || whole & 1 == 1);
         #[expect(clippy::cast_precision_loss, reason = "at most 2^53, which f64 holds")]
         let rounded = (whole + u64::from(up)) as f64;
-        let power = |by: i64| {
-            f64::from_bits(u64::try_from(by + 1023).expect("a normal exponent") << 52)
-        };
+        let power =
+            |by: i64| f64::from_bits(u64::try_from(by + 1023).expect("a normal exponent") << 52);
         // In two steps, each a normal power; the first is exact.
         let half_way = unit / 2;
         sign * (rounded * power(half_way)) * power(unit - half_way)
@@ -179,7 +183,8 @@ mod tests {
 
     #[test]
     fn doubles_come_back_as_they_were() {
-        let values = [0.0, 1.0, -1.5, 1e300, -1e-300, f64::MIN_POSITIVE, 5e-324, f64::MAX, 1.0 / 3.0];
+        let values =
+            [0.0, 1.0, -1.5, 1e300, -1e-300, f64::MIN_POSITIVE, 5e-324, f64::MAX, 1.0 / 3.0];
         for value in values {
             assert_eq!(Float::from_f64(value).to_f64(), value);
         }

@@ -36,7 +36,7 @@ pub(super) fn lgamma(x: &Ball, precision: &Precision) -> Option<Ball> {
     let tau = precision.pi_ball().scaled(1);
     let main = z.minus(&half, work + 64).times(&log(&z, precision)?, work).minus(&z, work);
     let constant = log(&tau, precision)?.scaled(-1);
-    let tail = series(&z, work, precision, |k| (1, 2 * k * (2 * k - 1)))?;
+    let tail = series(&z, work, precision, |k| 2 * k * (2 * k - 1))?;
     let value = main.plus(&constant, work).plus(&tail.times(&z, work), work);
     let value = value.minus(&log(&product, precision)?, work);
     // |ψ(ξ)| ≤ |log ξ| + 1/ξ
@@ -63,7 +63,7 @@ pub(super) fn digamma(x: &Ball, precision: &Precision) -> Option<Ball> {
     }
     // log z - 1/(2z) - Σ B_2k / (2k z^2k)
     let half = Ball::integer(1).over(&z.scaled(1), work)?;
-    let tail = series(&z, work, precision, |k| (1, 2 * k))?;
+    let tail = series(&z, work, precision, |k| 2 * k)?;
     let value = log(&z, precision)?.minus(&half, work).minus(&tail, work).minus(&sum, work);
     // ψ'(ξ) ≤ 1/ξ + 1/ξ²
     let inverse = inverse(x);
@@ -90,7 +90,7 @@ pub(super) fn trigamma(x: &Ball, precision: &Precision) -> Option<Ball> {
     }
     // 1/z + 1/(2z²) + Σ B_2k / z^(2k+1)
     let one = Ball::integer(1).over(&z, work)?;
-    let tail = series(&z, work, precision, |_| (1, 1))?.over(&z, work)?;
+    let tail = series(&z, work, precision, |_| 1)?.over(&z, work)?;
     let half = one.square(work).scaled(-1);
     let value = one.plus(&half, work).plus(&tail, work).plus(&sum, work);
     // |ψ''(ξ)| ≤ 1/ξ² + 2/ξ³
@@ -123,15 +123,14 @@ fn series(
     z: &Ball,
     bits: i64,
     precision: &Precision,
-    coefficient: impl Fn(i64) -> (i64, i64),
+    coefficient: impl Fn(i64) -> i64,
 ) -> Option<Ball> {
     let inverse_square = Ball::integer(1).over(&z.square(bits), bits)?;
     let mut power = inverse_square.clone();
     let mut sum = Ball::integer(0);
     for k in 1.. {
-        let (above, below) = coefficient(k);
-        let factor = precision.bernoulli(k).times(&Ball::integer(above), bits);
-        let term = factor.times(&power, bits).over(&Ball::integer(below), bits)?;
+        let below = Ball::integer(coefficient(k));
+        let term = precision.bernoulli(k).times(&power, bits).over(&below, bits)?;
         if term.most().magnitude() < -bits - 4 {
             return Some(sum.widened(term.most()));
         }

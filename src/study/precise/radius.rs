@@ -58,7 +58,8 @@ impl Radius {
     }
 
     pub(super) fn plus(self, other: Self) -> Self {
-        let (high, low) = if self.magnitude() >= other.magnitude() { (self, other) } else { (other, self) };
+        let (high, low) =
+            if self.magnitude() >= other.magnitude() { (self, other) } else { (other, self) };
         if low.is_zero() {
             return high;
         }
@@ -111,10 +112,6 @@ impl Radius {
         let mantissa = u128::from(self.mantissa) << (60 + even);
         Self::new(mantissa.isqrt() + 1, (self.exponent - even - 60) / 2)
     }
-
-    pub(super) fn larger(self, other: Self) -> Self {
-        if self.to_float().compare(&other.to_float()).is_ge() { self } else { other }
-    }
 }
 
 #[cfg(test)]
@@ -129,7 +126,8 @@ mod tests {
     fn every_operation_rounds_up_and_only_by_a_little() {
         let samples = [0.0, 1e-300, 1e-10, 0.3, 1.0, 7.5, 1e9, 1e200];
         let slack = 1.0 + 1e-8;
-        let at_least = |got: f64, exact: f64| assert!(got >= exact && got <= exact * slack, "{got} {exact}");
+        let at_least =
+            |got: f64, exact: f64| assert!(got >= exact && got <= exact * slack, "{got} {exact}");
         for a in samples {
             let x = Radius::above(&Float::from_f64(a));
             at_least(value(x), a);
