@@ -153,6 +153,8 @@ struct Checker<'a> {
     files: &'a Files,
     diagnostics: &'a mut Vec<Diagnostic>,
     graph: Graph,
+    /// Where each node was first made.
+    spans: Vec<Span>,
     least_extents: Vec<(ExtentId, u32)>,
     /// Optional scalar labels of the loss itself: its example is missing when one of them is.
     own_labels: Vec<NodeId>,
@@ -168,12 +170,18 @@ impl<'a> Checker<'a> {
             files,
             diagnostics,
             graph: Graph::default(),
+            spans: Vec::new(),
             least_extents: Vec::new(),
             own_labels: Vec::new(),
             inlining: Vec::new(),
             depth: 0,
             stopped: false,
         }
+    }
+
+    /// Says of the nodes that are new where they come from.
+    fn place_new_nodes(&mut self, span: Span) {
+        self.spans.resize(self.graph.len(), span);
     }
 
     fn report<T>(&mut self, diagnostic: Diagnostic) -> Outcome<T> {
@@ -217,6 +225,7 @@ fn check_loss(
         span: loss.name.span,
         doc: loss.doc.clone(),
         graph: checker.graph,
+        spans: checker.spans,
         value,
         per,
         missing,

@@ -14,6 +14,8 @@ pub struct Model {
     pub doc: String,
     /// Its expressions and inputs.
     pub graph: Graph,
+    /// Where the nodes that the checker made were first written, by their ids; nodes made later have none.
+    pub spans: Vec<Span>,
     /// The loss of one example: a real without axes.
     pub value: NodeId,
     /// What the example counts for in the batch mean: a real without axes that no pred or learned input

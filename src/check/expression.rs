@@ -37,6 +37,7 @@ impl Checker<'_> {
         self.depth += 1;
         let value = self.form(scope, expr);
         self.depth -= 1;
+        self.place_new_nodes(expr.span);
         self.within_limits(expr.span)?;
         value
     }
@@ -177,7 +178,9 @@ impl Checker<'_> {
             left = match (left, right) {
                 (Ok(left), Ok(right)) => {
                     let span = left.span.to(right.span);
-                    self.binary(link, left, right).map(|value| Placed { value, span })
+                    let value = self.binary(link, left, right);
+                    self.place_new_nodes(span);
+                    value.map(|value| Placed { value, span })
                 }
                 _ => Err(Reported),
             };

@@ -58,6 +58,7 @@ fn sketch(name: &str, graph: Graph, value: NodeId, derivatives: Vec<Derivative>)
         span: Span { file: FileId(0), start: 0, end: 0 },
         doc: "A loss by hand.".into(),
         graph,
+        spans: Vec::new(),
         value,
         per: None,
         missing: None,
