@@ -8,6 +8,7 @@
 mod adjoint;
 mod gather;
 mod kinks;
+mod log_softmax;
 mod quotient;
 #[cfg(test)]
 mod poison;
@@ -171,6 +172,7 @@ impl Reverse<'_> {
                 self.step_extremum(id, function, [of[0], of[1]], adjoint);
             }
             Function::Sqrt => self.step_sqrt(id, of, adjoint),
+            Function::Subtract => self.step_difference(id, of[0], of[1], adjoint),
             Function::Divide => self.step_quotient(id, of[0], of[1], adjoint),
             _ => self.step_by_table(id, function, of, adjoint),
         }

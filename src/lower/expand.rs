@@ -41,7 +41,7 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
                     let centered = graph.map(Function::Subtract, &[parts.center, expanded[&b]]);
                     graph.map(Function::Add, &[centered, parts.log_total])
                 } else {
-                    plain_sum(graph, &mut expanded, id, &node)
+                    plain_sum(graph, &expanded, id, &node)
                 }
             }
             Node::Map(Function::Multiply, arguments) => {
@@ -52,7 +52,7 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
                     None => graph.map(Function::Multiply, &[expanded[&a], expanded[&b]]),
                 }
             }
-            Node::Map(Function::Add, _) => plain_sum(graph, &mut expanded, id, &node),
+            Node::Map(Function::Add, _) => plain_sum(graph, &expanded, id, &node),
             Node::Map(Function::Exp, arguments) => match softmax(graph, arguments.as_slice()[0]) {
                 Some((element, axis, argument)) => {
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
@@ -118,7 +118,7 @@ pub(super) fn softmax(graph: &mut Graph, id: NodeId) -> Option<(NodeId, AxisId, 
 }
 
 /// A sum or difference, without cancellation if it has multiples of a softmax.
-fn plain_sum(graph: &mut Graph, expanded: &mut Expanded, id: NodeId, node: &Node) -> NodeId {
+fn plain_sum(graph: &mut Graph, expanded: &Expanded, id: NodeId, node: &Node) -> NodeId {
     residual(graph, expanded, id)
         .unwrap_or_else(|| graph.intern(node.with_arguments(|argument| expanded[&argument])))
 }

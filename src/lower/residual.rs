@@ -11,7 +11,7 @@ mod share;
 
 use super::expand::Expanded;
 use crate::builtins::{Function, Reduction};
-use crate::graph::{AxisId, Graph, Node, NodeId};
+use crate::graph::{Graph, Node, NodeId};
 use coefficient::{Signed, Split, added, coefficient, complement, joined, one_term, zero_product};
 use share::{Share, Top, share_in, top};
 
@@ -19,52 +19,10 @@ use share::{Share, Top, share_in, top};
 const TERMS: usize = 24;
 
 /// The sum without cancellation; none, if the node is no sum of multiples of a softmax.
-pub(super) fn residual(graph: &mut Graph, expanded: &mut Expanded, id: NodeId) -> Option<NodeId> {
+pub(super) fn residual(graph: &mut Graph, expanded: &Expanded, id: NodeId) -> Option<NodeId> {
     let terms = terms(graph, id)?;
-    if let Some(sum) = matched(graph, expanded, &terms) {
-        return Some(sum);
-    }
-    of_terms(graph, expanded, &terms)
-}
-
-/// `sum[i](c * p[i, j]) - d[j]` as `sum[i](c * p[i, j] - if i == j { d[j] } else { 0 })`: the shape of a gradient in scores
-/// that are also subtracted from their logsumexp by hand, where the part taken off meets the softmax only so.
-fn matched(graph: &mut Graph, expanded: &mut Expanded, terms: &[Signed]) -> Option<NodeId> {
-    let mut sums = terms.iter().filter_map(|(is_negative, term)| match *graph.node(*term) {
-        Node::Reduce(Reduction::Sum, axis, body) => Some((*is_negative, *term, axis, body)),
-        _ => None,
-    });
-    let (is_negative, sum, axis, body) = sums.next().filter(|_| sums.next().is_none())?;
-    drop(sums);
-    let extent = graph.axis(axis).extent;
-    let mut inside: Vec<Signed> = terms_of_any(graph, body)?;
-    let shares: Vec<Option<Share>> = inside.iter().map(|(_, it)| share_in(graph, *it)).collect();
-    let is_pair = |other: &AxisId| *other != axis && graph.axis(*other).extent == extent;
-    let partner = graph.axes(body).iter().find(is_pair)?;
-    let meets = |share: &Share| share.along == axis || share.along == partner;
-    if !shares.iter().flatten().any(meets) {
-        return None;
-    }
-    let [here, there] = [axis, partner].map(|axis| graph.intern(Node::Index(axis)));
-    let same = graph.map(Function::Equal, &[here, there]);
-    let zero = graph.number(0.0);
-    for (minus, term) in terms.iter().filter(|(_, term)| *term != sum) {
-        if graph.axes(*term).contains(axis) {
-            return None;
-        }
-        let term = expanded[term];
-        let taken = graph.select(same, term, zero);
-        expanded.entry(taken).or_insert(taken);
-        inside.push((*minus != is_negative, taken));
-    }
-    let difference = of_terms(graph, expanded, &inside)?;
-    let sum = graph.reduce(Reduction::Sum, axis, difference);
-    Some(if is_negative { graph.map(Function::Negate, &[sum]) } else { sum })
-}
-
-fn of_terms(graph: &mut Graph, expanded: &Expanded, terms: &[Signed]) -> Option<NodeId> {
     let mut shares: Vec<Share> = Vec::new();
-    for (_, term) in terms {
+    for (_, term) in &terms {
         if let Some(share) = share_in(graph, *term)
             && !shares.contains(&share)
         {
@@ -75,7 +33,7 @@ fn of_terms(graph: &mut Graph, expanded: &Expanded, terms: &[Signed]) -> Option<
         return None;
     }
     let tops: Vec<Top> = shares.iter().map(|share| top(graph, expanded, share)).collect();
-    Some(choose(graph, expanded, terms, &shares, &tops, &mut Vec::new()))
+    Some(choose(graph, expanded, &terms, &shares, &tops, &mut Vec::new()))
 }
 
 /// The sum, whichever of the shares are above one half.

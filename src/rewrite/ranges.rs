@@ -346,8 +346,18 @@ pub(crate) fn is_log_softmax_along(graph: &Graph, id: NodeId, axis: AxisId) -> b
 /// The index at which `element` stands in the elements of the logsumexp `total`.
 fn place_in_total(graph: &Graph, element: NodeId, total: NodeId) -> Option<NodeId> {
     let Node::Reduce(Reduction::LogSumExp, axis, body) = graph.node(total) else { return None };
+    place_in(graph, element, *body, *axis)
+}
+
+/// The index along `axis` at which `body` is `element`.
+pub(crate) fn place_in(
+    graph: &Graph,
+    element: NodeId,
+    body: NodeId,
+    axis: AxisId,
+) -> Option<NodeId> {
     let mut place = None;
-    let is_element = is_instance(graph, element, *body, *axis, &mut place, 16);
+    let is_element = is_instance(graph, element, body, axis, &mut place, 16);
     place.filter(|_| is_element)
 }
 
