@@ -74,7 +74,7 @@ fn sum(
         let split = match place {
             None => one_term(expanded[term]),
             Some(place) => {
-                let coefficient = coefficient(graph, expanded, &shares[place], *term);
+                let coefficient = coefficient(graph, expanded, &shares[place], *term, above[place]);
                 if above[place] {
                     complement(graph, coefficient, tops[place].others)
                 } else if coefficient.rest.is_none() {

@@ -33,8 +33,9 @@ pub(super) fn complement(graph: &mut Graph, coefficient: Split, others: NodeId) 
 
 /// The value of both parts: numbers first, then what is a number in either case, so that these cancel exactly.
 pub(super) fn joined(graph: &mut Graph, split: Split) -> NodeId {
-    let (numbers, mut others): (Vec<Signed>, Vec<Signed>) =
-        split.main.into_iter().partition(|(_, node)| graph.as_number(*node).is_some());
+    let (numbers, mut others): (Vec<Signed>, Vec<Signed>) = without_opposites(split.main)
+        .into_iter()
+        .partition(|(_, node)| graph.as_number(*node).is_some());
     others.sort_by_key(|(_, node)| !is_choice_of_numbers(graph, *node));
     let value = |(is_negative, node): &Signed| {
         let number = graph.as_number(*node).expect("numbers were sorted out");
@@ -49,6 +50,18 @@ pub(super) fn joined(graph: &mut Graph, split: Split) -> NodeId {
         sum = Some(added(graph, sum, false, rest));
     }
     sum.unwrap_or_else(|| graph.number(0.0))
+}
+
+/// The terms but for those that cancel each other.
+fn without_opposites(terms: Vec<Signed>) -> Vec<Signed> {
+    let mut left: Vec<Signed> = Vec::with_capacity(terms.len());
+    for (is_negative, node) in terms {
+        match left.iter().position(|known| *known == (!is_negative, node)) {
+            Some(opposite) => drop(left.remove(opposite)),
+            None => left.push((is_negative, node)),
+        }
+    }
+    left
 }
 
 fn is_choice_of_numbers(graph: &Graph, node: NodeId) -> bool {
@@ -84,24 +97,25 @@ pub(super) fn zero_product(graph: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
     graph.map(Function::ZeroProduct, &[a, b])
 }
 
-/// The coefficient of a share in a term.
+/// The coefficient of a share in a term; `is_top`: for where the share is above one half.
 pub(super) fn coefficient(
     graph: &mut Graph,
     expanded: &Expanded,
     share: &Share,
     term: NodeId,
+    is_top: bool,
 ) -> Split {
     if term == share.node {
         return one_term(graph.number(1.0));
     }
     match *graph.node(term) {
         Node::Map(Function::Negate, of) => {
-            let inner = coefficient(graph, expanded, share, of.as_slice()[0]);
+            let inner = coefficient(graph, expanded, share, of.as_slice()[0], is_top);
             each(graph, inner, |graph, part| graph.map(Function::Negate, &[part]))
         }
         Node::Map(Function::Divide, of) => {
             let divisor = expanded[&of.as_slice()[1]];
-            let inner = coefficient(graph, expanded, share, of.as_slice()[0]);
+            let inner = coefficient(graph, expanded, share, of.as_slice()[0], is_top);
             each(graph, inner, |graph, part| graph.map(Function::Divide, &[part, divisor]))
         }
         Node::Map(Function::Select, of) => {
@@ -109,7 +123,7 @@ pub(super) fn coefficient(
             let inner = masked(graph, of.as_slice()).expect("a factor of a selection is masked");
             let (condition, zero) = (expanded[&condition], graph.number(0.0));
             let is_first = inner == yes && inner != no;
-            let inner = coefficient(graph, expanded, share, inner);
+            let inner = coefficient(graph, expanded, share, inner, is_top);
             each(graph, inner, |graph, part| {
                 let (yes, no) = if is_first { (part, zero) } else { (zero, part) };
                 graph.select(condition, yes, no)
@@ -119,8 +133,8 @@ pub(super) fn coefficient(
             let [a, b] = [of.as_slice()[0], of.as_slice()[1]];
             let (with, other) =
                 if factors(graph, a).contains(&share.node) { (a, b) } else { (b, a) };
-            let other = centered(graph, expanded, share, other);
-            let inner = coefficient(graph, expanded, share, with);
+            let other = centered(graph, expanded, share, other, is_top);
+            let inner = coefficient(graph, expanded, share, with, is_top);
             times(graph, inner, other)
         }
         _ => unreachable!("the share is a factor of its term"),
@@ -153,12 +167,18 @@ fn times(graph: &mut Graph, a: Split, b: Split) -> Split {
 }
 
 /// A coefficient as its terms: means under the softmax are taken about the value at the top.
-fn centered(graph: &mut Graph, expanded: &Expanded, share: &Share, id: NodeId) -> Split {
+fn centered(
+    graph: &mut Graph,
+    expanded: &Expanded,
+    share: &Share,
+    id: NodeId,
+    is_top: bool,
+) -> Split {
     let plain = one_term(expanded[&id]);
     let Some(terms) = terms_of_any(graph, id) else { return plain };
     let (mut main, mut rest) = (Vec::new(), None);
     for (is_negative, term) in terms {
-        let split = centered_product(graph, expanded, share, term);
+        let split = centered_product(graph, expanded, share, term, is_top);
         main.extend(split.main.into_iter().map(|(minus, node)| (minus != is_negative, node)));
         if let Some(more) = split.rest {
             rest = Some(added(graph, rest, is_negative, more));
@@ -167,19 +187,25 @@ fn centered(graph: &mut Graph, expanded: &Expanded, share: &Share, id: NodeId) -
     Split { main, rest }
 }
 
-fn centered_product(graph: &mut Graph, expanded: &Expanded, share: &Share, id: NodeId) -> Split {
+fn centered_product(
+    graph: &mut Graph,
+    expanded: &Expanded,
+    share: &Share,
+    id: NodeId,
+    is_top: bool,
+) -> Split {
     let plain = one_term(expanded[&id]);
     match *graph.node(id) {
         Node::Reduce(Reduction::Sum, axis, body) => {
-            mean_under(graph, expanded, share, axis, body).unwrap_or(plain)
+            mean_under(graph, expanded, share, (axis, body), is_top).unwrap_or(plain)
         }
         Node::Map(Function::Multiply | Function::ZeroProduct, of) => {
-            let [a, b] =
-                [0, 1].map(|at| centered_product(graph, expanded, share, of.as_slice()[at]));
+            let [a, b] = [0, 1]
+                .map(|at| centered_product(graph, expanded, share, of.as_slice()[at], is_top));
             if a.rest.is_none() && b.rest.is_none() { plain } else { times(graph, a, b) }
         }
         Node::Map(Function::Divide, of) => {
-            let inner = centered_product(graph, expanded, share, of.as_slice()[0]);
+            let inner = centered_product(graph, expanded, share, of.as_slice()[0], is_top);
             let divisor = expanded[&of.as_slice()[1]];
             if inner.rest.is_none() {
                 return plain;
@@ -195,8 +221,8 @@ fn mean_under(
     graph: &mut Graph,
     expanded: &Expanded,
     share: &Share,
-    axis: AxisId,
-    body: NodeId,
+    (axis, body): (AxisId, NodeId),
+    is_top: bool,
 ) -> Option<Split> {
     let here = graph.intern(Node::Index(share.along));
     let mut inner: Option<Share> = None;
@@ -209,7 +235,7 @@ fn mean_under(
             return None;
         }
         inner = Some(found);
-        let split = coefficient(graph, expanded, &found, term);
+        let split = coefficient(graph, expanded, &found, term, false);
         for (minus, node) in split.main.into_iter().chain(split.rest.map(|rest| (false, rest))) {
             let varies = graph.axes(node).contains(axis);
             let terms = if varies { &mut varying } else { &mut constant };
@@ -229,6 +255,8 @@ fn mean_under(
     let weighted = zero_product(graph, expanded[&inner.node], difference);
     let weighted = graph.select(top.is_above, zero, weighted);
     let rest = graph.reduce(Reduction::Sum, axis, weighted);
-    constant.push((false, at_top));
+    // Where the share itself is the top, in the very form in which it may stand beside this mean, to cancel exactly.
+    let main = if is_top { graph.substitute(value, &[(axis, here)]) } else { at_top };
+    constant.push((false, main));
     Some(Split { main: constant, rest: Some(rest) })
 }
