@@ -1,53 +1,159 @@
 //! `erf`, `erfc` and the logarithm of the normal distribution function.
 //!
-//! All rest on exp(a²)·erfc(a), which falls slowly and is one quotient of polynomials with positive coefficients
-//! for all a ≥ 0 (as Cody 1969 has it in pieces; these are fitted by iterated weighted least squares with 60 digits, close to minimax).
+//! Far from 0 all rest on exp(a²)·erfc(a), which falls slowly: times a + m it is a polynomial in (a − k) / (a + k)
+//! (Shepherd and Laframboise 1981), kept as a sum of two reals, as is exp(−a²). Polynomials are minimax (Remez
+//! exchange), computed with 45 digits and rounded one coefficient after the other, the rest fitted again.
 
-use std::f64::consts::FRAC_1_SQRT_2;
-
-use super::exponential::exp_fall_sum;
-use super::logarithm::{assemble, split};
-use super::pen::Real;
+use super::exponential::{exp_fall_sum, exp_fall_times};
+use super::logarithm::{bend, ln_2, split};
+use super::pen::{Mask, Real};
 use crate::loops::Precision;
 
-/// Numerator of exp(a²)·erfc a on 0 ≤ a ≤ 2^13, degrees 5 and 6, error of erfc 2^−28.2.
-const TAIL_P_F32: [f64; 6] =
-    [1.522_486, 2.363_839_1, 1.760_057_4, 0.759_407_9, 0.190_119_83, 0.022_896_262];
+/// A falling factor of a ≥ 0 as (c₀ + rest + c₁t + c₂t² + …) / (a + m), with t = (a − k) / (a + k).
+struct Tail {
+    k: f64,
+    m: f64,
+    coefficients: &'static [f64],
+    /// What rounding left of c₀.
+    rest: f64,
+}
 
-/// Denominator of exp(a²)·erfc a on 0 ≤ a ≤ 2^13, degrees 5 and 6, error of erfc 2^−28.2.
-const TAIL_Q_F32: [f64; 7] =
-    [1.522_486, 4.081_780_4, 4.843_371, 3.288_055_2, 1.366_308_5, 0.336_978_6, 0.040_582_567];
+/// exp(a²)·erfc(a) on 0.58 ≤ a ≤ 10.1, degree 9, error of the function 2^−29.6.
+const TAIL_F32: Tail = Tail {
+    k: 2.5,
+    m: 0.5,
+    coefficients: &[
+        0.632_419_1,
+        -0.061_178_39,
+        -0.049_512_204,
+        0.078_815_29,
+        -0.051_485,
+        0.016_376_507,
+        0.000_477_623_95,
+        -0.002_169_969_5,
+        0.000_207_978_17,
+        0.000_262_368_44,
+    ],
+    rest: -1.767_98e-8,
+};
 
-/// Numerator of exp(a²)·erfc a on 0 ≤ a ≤ 2^27, degrees 10 and 11, error of erfc 2^−54.9.
-const TAIL_P_F64: [f64; 11] = [
-    1.0,
-    2.421_299_538_402_039_7,
-    2.896_807_758_641_627_7,
-    2.218_838_306_014_683_7,
-    1.195_161_400_742_164_5,
-    0.471_263_992_922_367_3,
-    0.137_673_810_383_445_53,
-    0.029_482_787_892_634_73,
-    0.004_450_899_281_993_196,
-    0.000_431_450_200_144_046_4,
-    2.071_028_516_438_157e-5,
+/// exp(a²)·erfc(a) on 0.58 ≤ a ≤ 28, degree 21, error of the function 2^−58.3.
+const TAIL_F64: Tail = Tail {
+    k: 3.0,
+    m: 0.5,
+    coefficients: &[
+        0.626_504_029_134_864_8,
+        -0.067_810_553_062_290_63,
+        -0.023_781_147_176_725_52,
+        0.064_822_579_351_386_26,
+        -0.059_636_831_707_643_85,
+        0.034_154_013_671_733_39,
+        -0.011_885_257_459_575_856,
+        0.001_264_695_913_118_319_4,
+        0.000_944_345_181_836_658,
+        -0.000_389_916_192_183_371_9,
+        -5.257_990_038_803_060_5e-5,
+        6.255_005_174_423_236e-5,
+        2.474_616_603_320_482_7e-6,
+        -1.005_186_655_924_236_3e-5,
+        -3.647_865_146_706_694e-7,
+        1.740_414_384_226_445e-6,
+        1.748_424_157_542_259e-7,
+        -3.151_004_730_620_163_4e-7,
+        -6.343_200_415_517_336e-8,
+        5.677_756_297_152_226e-8,
+        1.262_541_768_496_270_5e-8,
+        -8.348_203_465_588_35e-9,
+    ],
+    rest: 2.247_248_786_483_145_2e-17,
+};
+
+/// ½·exp(s²/2)·erfc(s/√2) on 0.28 ≤ s ≤ 2^20, degree 10, error of the function 2^−29.4 (more past 14.6).
+const NORMAL_TAIL_F32: Tail = Tail {
+    k: 3.0,
+    m: 1.125,
+    coefficients: &[
+        0.501_245,
+        -0.122_327_08,
+        -0.001_029_137_5,
+        0.039_387_12,
+        -0.021_961_559,
+        0.001_524_962_1,
+        0.002_876_551_1,
+        -0.000_402_597_89,
+        -0.000_477_265_45,
+        3.813_921e-5,
+        6.753_134e-5,
+    ],
+    rest: 1.583_116_2e-8,
+};
+
+/// ½·exp(s²/2)·erfc(s/√2) on 0.28 ≤ s ≤ 2^32, degree 24, error of the function 2^−58.1.
+const NORMAL_TAIL_F64: Tail = Tail {
+    k: 5.0,
+    m: 1.125,
+    coefficients: &[
+        0.471_130_742_971_913_54,
+        -0.109_484_476_242_010_44,
+        0.045_538_969_911_712_954,
+        -0.000_108_132_272_796_464_39,
+        -0.020_419_123_930_728_592,
+        0.021_610_225_683_022_38,
+        -0.014_046_494_084_858_793,
+        0.006_224_645_118_884_662,
+        -0.001_648_628_490_156_828_8,
+        2.457_623_657_660_643e-5,
+        0.000_174_780_633_803_820_68,
+        -5.348_757_884_859_737e-5,
+        -9.065_241_812_245_045e-6,
+        8.901_557_903_484_688e-6,
+        -1.555_376_752_787_404e-7,
+        -1.278_017_870_886_018_8e-6,
+        1.389_644_093_894_622_6e-7,
+        1.926_717_620_473_036_2e-7,
+        -2.939_939_052_181_660_2e-8,
+        -3.129_688_292_470_654_5e-8,
+        5.197_734_501_498_939e-9,
+        4.821_645_828_571_526e-9,
+        -9.147_584_638_568_702e-10,
+        -4.807_054_278_579_46e-10,
+        1.205_589_014_096_265_6e-10,
+    ],
+    rest: 2.287_653_545_082_253_8e-17,
+};
+
+/// (log Φ(x) + log 2 − x·√(2/π)) / x² on |x| ≤ 0.42, degree 5, error of log Φ 2^−31.5.
+const NORMAL_NEAR_F32: [f64; 6] = [
+    -0.318_309_87,
+    0.036_335_606,
+    0.004_781_900_4,
+    -3.709_734_3e-5,
+    -0.000_211_456_27,
+    -5.111_487e-5,
 ];
 
-/// Denominator of exp(a²)·erfc a on 0 ≤ a ≤ 2^27, degrees 10 and 11, error of erfc 2^−54.9.
-const TAIL_Q_F64: [f64; 12] = [
-    1.0,
-    3.549_678_705_497_554,
-    5.902_191_259_807_544,
-    6.081_322_036_362_741,
-    4.325_262_902_589_301_5,
-    2.236_480_038_509_592_6,
-    0.861_039_756_889_306_2,
-    0.247_946_628_153_239_17,
-    0.052_639_243_720_139_6,
-    0.007_907_367_584_707_566,
-    0.000_764_725_568_719_271_6,
-    3.670_802_469_295_949e-5,
+/// (log Φ(x) + log 2 − x·√(2/π)) / x² on |x| ≤ 0.42, degree 11, error of log Φ 2^−58.5.
+const NORMAL_NEAR_F64: [f64; 12] = [
+    -0.318_309_886_183_790_14,
+    0.036_335_602_357_497_88,
+    0.004_782_111_752_198_585,
+    -3.698_073_715_154_606e-5,
+    -0.000_212_025_739_192_728_66,
+    -5.216_000_291_124_985e-5,
+    -1.616_853_208_854_600_1e-6,
+    2.851_350_115_750_919_6e-6,
+    9.308_969_421_721_949e-7,
+    7.697_695_302_209_307e-8,
+    -4.433_788_034_632_868e-8,
+    -1.810_471_115_032_138_8e-8,
 ];
+
+/// √(2/π)
+const SLOPE: f64 = 0.797_884_560_802_865_4;
+
+/// log 2, and what rounding it left.
+const LN_2_F32: [f64; 2] = [0.693_147_2, -1.904_654_3e-9];
+const LN_2_F64: [f64; 2] = [std::f64::consts::LN_2, 2.319_046_813_846_299_6e-17];
 
 /// erf x / x − 1 in x² on |x| ≤ 0.95, degree 6, error of erf 2^−30.6.
 const ERF_F32: [f64; 7] = [
@@ -60,20 +166,19 @@ const ERF_F32: [f64; 7] = [
     8.178_563_4e-5,
 ];
 
-/// erf x / x − 1 in x² on |x| ≤ 1, degree 11, error of erf 2^−56.9.
-const ERF_F64: [f64; 12] = [
+/// erf x / x − 1 in x² on |x| ≤ 0.78, degree 10, error of erf 2^−56.0.
+const ERF_F64: [f64; 11] = [
     0.128_379_167_095_512_56,
-    -0.376_126_389_031_835_15,
-    0.112_837_916_709_440_8,
-    -0.026_866_170_643_094_014,
-    0.005_223_977_605_970_988,
-    -0.000_854_832_592_206_117_1,
-    0.000_120_552_933_550_427_1,
-    -1.492_470_795_392_424_2e-5,
-    1.644_707_694_748_972e-6,
-    -1.620_588_850_985_25e-7,
-    1.370_911_302_457_697_5e-8,
-    -7.775_933_556_269_944e-10,
+    -0.376_126_389_031_832_3,
+    0.112_837_916_709_259_04,
+    -0.026_866_170_638_727_22,
+    0.005_223_977_553_579_771,
+    -0.000_854_832_233_556_353_9,
+    0.000_120_551_433_734_797_64,
+    -1.492_076_219_530_009_4e-5,
+    1.638_191_574_152_859_3e-6,
+    -1.555_644_306_283_760_5e-7,
+    1.018_925_924_788_069_4e-8,
 ];
 
 /// −log erfc t on 0.94 ≤ t ≤ 4, degree 6, error of erf 2^−29.4.
@@ -87,60 +192,110 @@ const ERF_TAIL_F32: [f64; 7] = [
     -0.000_193_609_06,
 ];
 
-/// exp(a²)·erfc(a) for a ≥ 0, but no further down than at the end of the fit.
-fn scaled_tail(a: Real<'_>) -> Real<'_> {
-    let a = a.at_most(a.either(8192.0, 134_217_728.0));
-    a.polynomial(a.either(&TAIL_P_F32, &TAIL_P_F64))
-        / a.polynomial(a.either(&TAIL_Q_F32, &TAIL_Q_F64))
+/// A number as a sum, the second part about a last place of the first.
+type Pair<'p> = [Real<'p>; 2];
+
+impl Tail {
+    fn at<'p>(&self, a: Real<'p>) -> Pair<'p> {
+        let t = (a - self.k) / (a + self.k);
+        let (first, others) = self.coefficients.split_first().expect("a polynomial has a term");
+        let bend = t.polynomial(others);
+        let sum = t.fma(bend, *first);
+        let sum_low = t.fma(bend, a.constant(*first) - sum) + self.rest;
+        let divisor = a + self.m;
+        let divisor_low = a - (divisor - self.m);
+        let reciprocal = a.constant(1.0) / divisor;
+        let quotient = sum * reciprocal;
+        let left = (-quotient).fma(divisor, sum) + (-quotient).fma(divisor_low, sum_low);
+        [quotient, left * reciprocal]
+    }
 }
 
-/// exp(−a·b) for a·b ≥ 0, with the digits that the product loses.
-fn exp_fall_product<'p>(a: Real<'p>, b: Real<'p>) -> Real<'p> {
-    let product = a * b;
-    exp_fall_sum(product, Some(a.fma(b, -product)))
-}
-
-/// erfc(a) for a ≥ 0.
+/// erfc(a) for a ≥ 0.6.
 fn upper(a: Real<'_>) -> Real<'_> {
     // Past these every digit of the result is 0.
     let a = a.at_most(a.either(11.0, 28.0));
-    exp_fall_product(a, a) * scaled_tail(a)
+    let square = a * a;
+    let low = a.fma(a, -square);
+    exp_fall_times(square, low, a.either(TAIL_F32, TAIL_F64).at(a)).rounded()
+}
+
+/// erf x / x − 1 for |x| ≤ 0.75 at least.
+fn near_slope(x: Real<'_>) -> Real<'_> {
+    (x * x).polynomial(x.either(&ERF_F32, &ERF_F64))
 }
 
 /// The error function.
 pub(super) fn erf(x: Real<'_>) -> Real<'_> {
     let a = x.absolute();
-    let z = a * a;
-    let near = a.fma(z.polynomial(x.either(&ERF_F32, &ERF_F64)), a);
+    let near = a.fma(near_slope(a), a);
     let size = match x.precision() {
         Precision::F32 => {
             let far =
                 a.constant(1.0) - exp_fall_sum(a.at_most(4.0).polynomial(&ERF_TAIL_F32), None);
             a.less(0.945).select(near, far)
         }
-        Precision::F64 => a.less(1.0).select(near, a.constant(1.0) - upper(a)),
+        Precision::F64 => a.less(0.75).select(near, a.constant(1.0) - upper(a)),
     };
     size.signed_as(x)
 }
 
 /// 1 − erf x, accurate where erf x is near 1.
 pub(super) fn erfc(x: Real<'_>) -> Real<'_> {
-    let upper = upper(x.absolute());
-    x.less(0.0).select(upper.constant(2.0) - upper, upper)
+    let a = x.absolute();
+    let upper = upper(a);
+    let far = x.less(0.0).select(upper.constant(2.0) - upper, upper);
+    // 1 − x, and the digits that it lost.
+    let rest = x.constant(1.0) - x;
+    let lost = (x.constant(1.0) - rest) - x;
+    let near = rest + (-x).fma(near_slope(a), lost);
+    a.less(0.6).select(near, far)
 }
 
 /// The logarithm of the probability that a standard normal number is below x.
+///
+/// Below 0 it is −x²/2 and the logarithm of the tail's slow factor, above 0 the logarithm of 1 less the upper tail.
 pub(super) fn log_normal_cdf(x: Real<'_>) -> Real<'_> {
     let below = x.less(0.0);
     let size = x.absolute();
-    let half_tail = scaled_tail(size * FRAC_1_SQRT_2) * 0.5;
-    // Past this every digit of the upper tail is 0.
-    let capped = size.at_most(x.either(15.0, 39.0));
-    // Below 0 the logarithm of the tail's slow factor, above 0 that of 1 less the tail.
-    let part = below.select(half_tail, -(half_tail * exp_fall_product(capped * 0.5, capped)));
-    let parts = split(below.select(half_tail, part + 1.0));
-    let scale = parts.scale(x);
-    let f = part.fma(scale, below.select(x.constant(-1.0), scale - 1.0));
-    let log = assemble(parts.n, f);
-    below.select((size * -0.5).fma(size, log), log)
+    // Past these the logarithm does not count beside x²/2, and every digit of the upper tail is 0.
+    let (most, none) = x.either((1_048_576.0, 15.0), (1_073_741_824.0, 39.0));
+    let s = size.at_most(below.select(x.constant(most), none));
+    let slow = x.either(NORMAL_TAIL_F32, NORMAL_TAIL_F64).at(s);
+    let half = s * 0.5;
+    let square = half * s;
+    let square_low = half.fma(s, -square);
+    let [tail, tail_low] = exp_fall_times(square, square_low, slow).pair();
+    let number = [below.select(slow[0], -tail), below.select(slow[1], -tail_low)];
+    let [log, log_low] = log_of(below, number);
+    // Less x²/2 (Knuth's two-sum, as either may be the larger).
+    let fall = below.select(square, 0.0);
+    let sum = log - fall;
+    let back = sum - log;
+    let lost = (log - (sum - back)) - (fall + back);
+    let whole = sum + (lost + (log_low - below.select(square_low, 0.0)));
+    let far = x.less(-most).select((size * -0.5) * size, whole);
+    size.less(0.3).select(log_half_plus(x), far)
+}
+
+/// The logarithm of a number, or of 1 more than it (at least −½) where it is not `whole`.
+fn log_of<'p>(whole: Mask, [number, low]: Pair<'p>) -> Pair<'p> {
+    let parts = split(whole.select(number, number + 1.0));
+    let scale = parts.scale(number);
+    let f = number.fma(scale, whole.select(number.constant(-1.0), scale - 1.0));
+    let [ln_2_high, ln_2_low] = ln_2(f);
+    let steps = parts.n * ln_2_high;
+    let sum = steps + f;
+    let lost = (steps - sum) + f;
+    // 1 / (1 + f) is near enough 1 − f + f² beside a last place.
+    let low = (low * scale).fma(f.fma(f - 1.0, 1.0), lost);
+    [sum, bend(f) + parts.n.fma(ln_2_low, low)]
+}
+
+/// log Φ(x) for |x| ≤ 0.42.
+fn log_half_plus(x: Real<'_>) -> Real<'_> {
+    let [ln_2, ln_2_low] = x.either(LN_2_F32, LN_2_F64);
+    let curve = x.either(&NORMAL_NEAR_F32[..], &NORMAL_NEAR_F64[..]);
+    let rest = (x * x).fma(x.polynomial(curve), -ln_2_low);
+    x.fma(SLOPE, rest) - ln_2
 }

@@ -157,6 +157,53 @@ pub(super) fn exp_fall_pair(x: Real<'_>) -> (Real<'_>, Real<'_>) {
     (p * power * half, low * (power * half))
 }
 
+/// exp(−x) times a factor, rounded but for its power of two.
+pub(super) struct Scaled<'p> {
+    value: Real<'p>,
+    /// What rounding left of the value.
+    left: [Real<'p>; 3],
+    power: Real<'p>,
+    half: Real<'p>,
+}
+
+/// exp(−(x + low))·(factor + rest) for x ≥ 0, low and rest small, with about half again the digits of one real.
+pub(super) fn exp_fall_times<'p>(
+    x: Real<'p>,
+    low: Real<'p>,
+    [factor, rest]: [Real<'p>; 2],
+) -> Scaled<'p> {
+    let reduce = reduction(x);
+    let x = x.at_most(x.either(104.0, 746.0));
+    let sum = x.fma(-LOG2_E, reduce.magic);
+    let n = x.constant(reduce.magic) - sum;
+    let [high, tail] = reduce.ln2;
+    let (whole, part) = (n.fma(-high, x), n.fma(-tail, low));
+    let r = whole + part;
+    let r_low = (whole - r) + part;
+    let one = x.constant(1.0);
+    let p = one - r;
+    let q = r.polynomial(x.either(&EXP_FALL_F32[..], &EXP_FALL_F64[..]));
+    let p_low = (r * r).fma(q, (-r_low).fma(p, (one - p) - r));
+    let inner = p.fma(rest, p_low * factor);
+    let value = p.fma(factor, inner);
+    let half = x.constant(reduce.halves[1]);
+    Scaled { value, left: [p, factor, inner], power: reduce.power(sum, half), half }
+}
+
+impl<'p> Scaled<'p> {
+    /// The product; a subnormal one is rounded twice.
+    pub(super) fn rounded(&self) -> Real<'p> {
+        self.value * self.power * self.half
+    }
+
+    /// The product, and what rounding it left.
+    pub(super) fn pair(&self) -> [Real<'p>; 2] {
+        let [p, factor, inner] = self.left;
+        let low = p.fma(factor, -self.value) + inner;
+        [self.rounded(), low * (self.power * self.half)]
+    }
+}
+
 /// exp x − 1.
 pub(super) fn expm1(x: Real<'_>) -> Real<'_> {
     expm1_sum(x, None)

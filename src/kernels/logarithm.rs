@@ -183,6 +183,17 @@ fn artanh_series<'p>(f: Real<'p>, coefficients: &[f64]) -> (Real<'p>, Real<'p>) 
     (half_square, s * z.fma(z.polynomial(coefficients), half_square))
 }
 
+/// log(1 + f) − f on −0.25 ≤ f ≤ 0.5.
+pub(super) fn bend(f: Real<'_>) -> Real<'_> {
+    match f.precision() {
+        Precision::F32 => (f * f) * f.polynomial(&LOG_F32).fma(f, -0.5),
+        Precision::F64 => {
+            let (half_square, head) = artanh_series(f, &LOG_F64);
+            head - half_square
+        }
+    }
+}
+
 /// Puts right what a logarithm is outside of (`pole`, ∞).
 pub(super) fn complete<'p>(x: Real<'p>, pole: f64, inside: Real<'p>) -> Real<'p> {
     let inside = x.less(f64::INFINITY).select(inside, x);
