@@ -181,7 +181,9 @@ impl Arithmetic for Noisy<'_> {
     fn reduce(&self, reduction: Reduction, elements: &[Dual]) -> Dual {
         match reduction {
             Reduction::Max | Reduction::Min => self.duals.reduce(reduction, elements),
-            _ if elements.len() < 2 => self.duals.reduce(reduction, elements),
+            Reduction::Sum | Reduction::Product if elements.len() < 2 => {
+                self.duals.reduce(reduction, elements)
+            }
             _ => {
                 let shaken: Vec<Dual> =
                     elements.iter().map(|element| self.shaken(*element)).collect();
