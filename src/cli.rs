@@ -9,6 +9,7 @@ mod check;
 mod data;
 mod failure;
 mod grad;
+mod gradcheck;
 mod list;
 mod run;
 mod settings;
@@ -35,6 +36,7 @@ Examples:
   lossc grad cross_entropy
   lossc run cross_entropy --data digits.csv --grad
   lossc check my.loss
+  lossc gradcheck my.loss
   lossc build my.loss -o target/losses
 
 Exit status: 0 done, 1 the file or the data are wrong, 2 usage, or something cannot be read or written."
@@ -54,6 +56,7 @@ struct Arguments {
 enum Command {
     Check(check::Arguments),
     Grad(grad::Arguments),
+    Gradcheck(gradcheck::Arguments),
     Run(run::Arguments),
     Build(build::Arguments),
     List(list::ListArguments),
@@ -67,6 +70,7 @@ pub(crate) fn main() -> ExitCode {
     let outcome = match &arguments.command {
         Command::Check(arguments) => check::check(&terminal, arguments),
         Command::Grad(arguments) => grad::grad(&terminal, arguments),
+        Command::Gradcheck(arguments) => gradcheck::gradcheck(&terminal, arguments),
         Command::Run(arguments) => run::run(&terminal, arguments),
         Command::Build(arguments) => build::build(&terminal, arguments),
         Command::List(arguments) => list::list(&terminal, arguments),

@@ -5,8 +5,12 @@
 //! [`evaluate`] computes with plain f64, [`evaluate_in`] with any other [`Arithmetic`].
 
 mod arithmetic;
+mod dual;
+#[cfg(test)]
+mod tests;
 
 pub use arithmetic::{Arithmetic, Plain};
+pub use dual::{Dual, Duals, LANES};
 
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, AxisSet, ExtentId, Graph, InputId, Node, NodeId};
@@ -117,6 +121,7 @@ impl<A: Arithmetic> Evaluation<'_, A> {
     /// A node, given its arguments.
     fn node(&self, id: NodeId, arguments: &[&Array<A::Number>]) -> Array<A::Number> {
         let (graph, environment) = (self.graph, self.environment);
+        self.arithmetic.enter(id);
         let axes: Vec<AxisId> = graph.axes(id).iter().collect();
         let shape: Vec<usize> = axes.iter().map(|axis| environment.length(graph, *axis)).collect();
         let scalar = |value: f64| vec![self.arithmetic.constant(value)];

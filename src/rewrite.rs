@@ -25,6 +25,11 @@ pub fn stabilize(graph: &mut Graph, roots: &mut [NodeId]) {
     stabilize_traced(graph, roots);
 }
 
+/// Only makes products with a logarithm what the language says that they mean: 0 where the other factor is.
+pub(crate) fn guard_products(graph: &mut Graph, roots: &mut [NodeId]) {
+    zero_product::guard_products(graph, roots);
+}
+
 /// What [`stabilize`] did.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {

@@ -1,6 +1,7 @@
 //! What a graph is computed with: numbers come in, numbers go out. Plain f64 is one such arithmetic.
 
 use crate::builtins::{Function, Reduction};
+use crate::graph::NodeId;
 
 /// Numbers and what can be done with them.
 ///
@@ -10,6 +11,9 @@ use crate::builtins::{Function, Reduction};
 pub trait Arithmetic {
     /// A number.
     type Number: Clone;
+
+    /// Is told which node's elements are computed next, for what depends on where it stands.
+    fn enter(&self, _node: NodeId) {}
 
     /// An f64 as a number: exactly, if it is whole and small.
     fn constant(&self, value: f64) -> Self::Number;

@@ -1,0 +1,1 @@
+//! Gradients that are right, wrong, and on kinks.
