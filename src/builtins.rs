@@ -89,6 +89,8 @@ pub enum Function {
     Erfc,
     /// `log_normal_cdf(x)`
     LogNormalCdf,
+    /// `inverse_mills(x)`
+    InverseMills,
     /// `lgamma(x)`
     Lgamma,
     /// `digamma(x)`
@@ -171,12 +173,14 @@ functions! {
     Erf "erf" (x) "the error function" ["2 / sqrt(pi) * exp(-x * x)"] |v| libm::erf(v[0]);
     Erfc "erfc" (x) "1 - erf(x), exact far out" ["-2 / sqrt(pi) * exp(-x * x)"] |v| libm::erfc(v[0]);
     LogNormalCdf "log_normal_cdf" (x) "the logarithm of the normal distribution function"
-        ["exp(-x * x / 2 - log(2 * pi) / 2 - y)"] |v| f::log_normal_cdf(v[0]);
+        ["inverse_mills(x)"] |v| f::log_normal_cdf(v[0]);
+    InverseMills "inverse_mills" (x) "the normal density over the normal distribution function" ["-y * (x + y)"] |v| f::inverse_mills(v[0]);
     Lgamma "lgamma" (x) "log |gamma(x)|" ["digamma(x)"] |v| libm::lgamma(v[0]);
     Digamma "digamma" (x) "the derivative of lgamma" ["trigamma(x)"] |v| f::digamma(v[0]);
-    Trigamma "trigamma" (x) "the derivative of digamma; it has none of its own here" [] |v| f::trigamma(v[0]);
+    Trigamma "trigamma" (x) "the derivative of digamma"
+        ["-1 / (x + 8)^2 * (1 + 1 / (x + 8) + (1 / 2 + (-1 / 6 + (1 / 6 - (3 / 10 - 5 / (6 * (x + 8)^2)) / (x + 8)^2) / (x + 8)^2) / (x + 8)^2) / (x + 8)^2) - 2 / x^3 - 2 / (x + 1)^3 - 2 / (x + 2)^3 - 2 / (x + 3)^3 - 2 / (x + 4)^3 - 2 / (x + 5)^3 - 2 / (x + 6)^3 - 2 / (x + 7)^3"] |v| f::trigamma(v[0]);
     Boxcox1p "boxcox1p" (x, lambda) "((1 + x)^lambda - 1) / lambda, and log1p(x) at lambda = 0"
-        ["exp((lambda - 1) * log1p(x))", "if abs(lambda * log1p(x)) < 1e-4 { log1p(x) * log1p(x) * (1 / 2 + lambda * log1p(x) / 3) } else { (log1p(x) * exp(lambda * log1p(x)) - y) / lambda }"]
+        ["exp((lambda - 1) * log1p(x))", "if abs(lambda * log1p(x)) < 1e-2 { log1p(x) * log1p(x) * (1 / 2 + lambda * log1p(x) * (1 / 3 + lambda * log1p(x) * (1 / 8 + lambda * log1p(x) * (1 / 30 + lambda * log1p(x) * (1 / 144 + lambda * log1p(x) / 840))))) } else { (log1p(x) * exp(lambda * log1p(x)) - y) / lambda }"]
         |v| f::boxcox1p(v[0], v[1]);
 }
 

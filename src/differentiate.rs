@@ -221,7 +221,12 @@ impl Reverse<'_> {
                 Some(exponent) if exponent != 0.0 => graph.map(Function::Multiply, &[b, power]),
                 _ => graph.map(Function::ZeroProduct, &[b, power]),
             };
-            let adjoint = self.calculus.scaled(adjoint, local);
+            let may_be_infinite = self.calculus.graph.as_number(b).is_none_or(|power| power < 1.0);
+            let adjoint = if may_be_infinite {
+                self.calculus.scaled_by_infinite(adjoint, local, a)
+            } else {
+                self.calculus.scaled(adjoint, local)
+            };
             self.give(id, a, adjoint);
         }
         if self.matters[b.index()] {

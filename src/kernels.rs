@@ -14,6 +14,7 @@ mod exponential;
 mod extended;
 mod gamma;
 mod hyperbolic;
+mod mills;
 mod logarithm;
 mod logistic;
 mod pen;
@@ -57,6 +58,11 @@ pub fn softplus(emit: &mut dyn Emit, x: Value) -> Value {
 /// The hyperbolic tangent.
 pub fn tanh(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logistic::tanh)
+}
+
+/// The density of the normal distribution over its distribution function.
+pub fn inverse_mills(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, mills::inverse_mills)
 }
 
 /// The logarithm of the hyperbolic cosine, accurate near 0.

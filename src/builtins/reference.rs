@@ -62,6 +62,17 @@ pub(super) fn log_normal_cdf(x: f64) -> f64 {
     -x * x / 2.0 - (2.0 * PI).ln() / 2.0 - tail.ln()
 }
 
+/// The inverse of Mills' ratio at −x.
+pub(super) fn inverse_mills(x: f64) -> f64 {
+    if x > -20.0 {
+        let density = (-x * x / 2.0).exp() / (2.0 * PI).sqrt();
+        return density / (libm::erfc(-x * FRAC_1_SQRT_2) / 2.0);
+    }
+    // The continued fraction of Laplace (1805).
+    let t = -x;
+    (1..40).rev().fold(t, |tail, k| t + f64::from(k) / tail)
+}
+
 /// The digamma function, by recurrence to x ≥ 10 and the asymptotic series (Abramowitz & Stegun 1964, 6.3.18).
 pub(super) fn digamma(x: f64) -> f64 {
     if x <= 0.0 {

@@ -96,6 +96,20 @@ impl<'a> Calculus<'a> {
         Adjoint { has_log, ..self.scaled(adjoint, log) }
     }
 
+    /// The adjoint times a local derivative that is infinite where `pole` is 0: an adjoint of 0 stays 0 there.
+    pub(super) fn scaled_by_infinite(
+        &mut self,
+        adjoint: Adjoint,
+        local: NodeId,
+        pole: NodeId,
+    ) -> Adjoint {
+        if self.is_nonzero(pole) || self.is_nonzero(adjoint.value) {
+            return self.scaled(adjoint, local);
+        }
+        let value = self.graph.map(Function::ZeroProduct, &[adjoint.value, local]);
+        Adjoint { value, is_clean: adjoint.guard.is_none(), ..adjoint }
+    }
+
     /// The adjoint times a factor, and nothing where the factor is 0.
     pub(super) fn zero_scaled(&mut self, adjoint: Adjoint, factor: NodeId) -> Adjoint {
         if self.is_nonzero(factor) {

@@ -193,7 +193,7 @@ const ERF_TAIL_F32: [f64; 7] = [
 ];
 
 /// A number as a sum, the second part about a last place of the first.
-type Pair<'p> = [Real<'p>; 2];
+pub(super) type Pair<'p> = [Real<'p>; 2];
 
 impl Tail {
     fn at<'p>(&self, a: Real<'p>) -> Pair<'p> {
@@ -209,6 +209,11 @@ impl Tail {
         let left = (-quotient).fma(divisor, sum) + (-quotient).fma(divisor_low, sum_low);
         [quotient, left * reciprocal]
     }
+}
+
+/// Φ(−s)·exp(s²/2) for s ≥ 0.3, as a sum.
+pub(super) fn normal_tail(s: Real<'_>) -> Pair<'_> {
+    s.either(NORMAL_TAIL_F32, NORMAL_TAIL_F64).at(s)
 }
 
 /// erfc(a) for a ≥ 0.6.
@@ -261,7 +266,7 @@ pub(super) fn log_normal_cdf(x: Real<'_>) -> Real<'_> {
     // Past these the logarithm does not count beside x²/2, and every digit of the upper tail is 0.
     let (most, none) = x.either((1_048_576.0, 15.0), (1_073_741_824.0, 39.0));
     let s = size.at_most(below.select(x.constant(most), none));
-    let slow = x.either(NORMAL_TAIL_F32, NORMAL_TAIL_F64).at(s);
+    let slow = normal_tail(s);
     let half = s * 0.5;
     let square = half * s;
     let square_low = half.fma(s, -square);

@@ -77,6 +77,8 @@ const TABLE: &[Row] = &[
         size: |x| if x < 0.0 { 16.0 } else { 0.0 },
         ..row("trigamma", One(super::trigamma), None, [4.0, 4.0])
     },
+    row("logcosh", One(super::logcosh), None, [4.0, 4.0]),
+    row("inverse_mills", One(super::inverse_mills), None, [4.0, 4.0]),
     row("pow", Two(super::pow), None, [4.0, 1.0]),
     // It overflows where the power does.
     Row {

@@ -24,8 +24,7 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
         let new = match &node {
             Node::Reduce(Reduction::LogSumExp, axis, argument) => {
                 let parts = logsumexp_parts(graph, *axis, expanded[argument]);
-                let log_total = graph.map(Function::Log1p, &[parts.rest]);
-                graph.map(Function::Add, &[parts.center, log_total])
+                graph.map(Function::Add, &[parts.center, parts.log_total])
             }
             Node::Reduce(Reduction::Max | Reduction::Min, axis, argument) => {
                 extremum(graph, &node, *axis, expanded[argument])
@@ -35,7 +34,9 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
                 if let Some((axis, argument)) = logsumexp(graph, b) {
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
                     let centered = graph.map(Function::Subtract, &[expanded[&a], parts.center]);
-                    graph.map(Function::Subtract, &[centered, parts.log_total])
+                    let is_part = softmax(graph, id).is_some();
+                    let log_total = if is_part { parts.log_share } else { parts.log_total };
+                    graph.map(Function::Subtract, &[centered, log_total])
                 } else if let Some((axis, argument)) = logsumexp(graph, a) {
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
                     let centered = graph.map(Function::Subtract, &[parts.center, expanded[&b]]);
@@ -130,10 +131,12 @@ pub(super) struct LogSumExpParts {
     pub(super) rest: NodeId,
     /// The sum of the exponentials.
     pub(super) total: NodeId,
-    /// Its logarithm; 0 in a row without mass, whose elements all have the logarithm −∞ then.
-    pub(super) log_total: NodeId,
+    /// Its logarithm.
+    log_total: NodeId,
+    /// The same, but 0 in a row without mass, each element of which has the log-softmax −∞.
+    log_share: NodeId,
     /// What the exponential of each element is to be multiplied by; 0 in a row without mass.
-    pub(super) share: NodeId,
+    share: NodeId,
 }
 
 pub(super) fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId) -> LogSumExpParts {
@@ -155,10 +158,10 @@ pub(super) fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId)
     // A row of −∞, or without elements, has no mass.
     let is_massless = graph.map(Function::Equal, &[total, zero]);
     let log_total = graph.map(Function::Log1p, &[rest]);
-    let log_total = graph.select(is_massless, zero, log_total);
+    let log_share = graph.select(is_massless, zero, log_total);
     let share = graph.map(Function::Divide, &[one, total]);
     let share = graph.select(is_massless, zero, share);
-    LogSumExpParts { center, rest, total, log_total, share }
+    LogSumExpParts { center, rest, total, log_total, log_share, share }
 }
 
 /// A maximum or minimum that is NaN where an element is.

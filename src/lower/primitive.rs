@@ -54,6 +54,7 @@ impl Emitter<'_> {
             Function::Erf => kernels::erf(self, x),
             Function::Erfc => kernels::erfc(self, x),
             Function::LogNormalCdf => kernels::log_normal_cdf(self, x),
+            Function::InverseMills => kernels::inverse_mills(self, x),
             Function::Lgamma => kernels::lgamma(self, x),
             Function::Digamma => kernels::digamma(self, x),
             Function::Trigamma => kernels::trigamma(self, x),

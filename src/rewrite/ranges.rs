@@ -268,7 +268,7 @@ impl Ranges {
             Function::Sin | Function::Cos | Function::Erf => Range::closed(-1.0, 1.0),
             Function::Erfc => Range::closed(0.0, 2.0),
             Function::LogNormalCdf => Range::closed(f64::NEG_INFINITY, 0.0),
-            Function::LogCosh => Range::closed(0.0, f64::INFINITY),
+            Function::InverseMills | Function::LogCosh => Range::closed(0.0, f64::INFINITY),
             Function::Sqrt
             | Function::Exp
             | Function::Expm1

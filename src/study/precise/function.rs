@@ -71,6 +71,8 @@ fn one(function: Function, x: &Ball, precision: &Precision) -> Number {
         Function::Erf => error::erf(x, precision),
         Function::Erfc => error::erfc(x, precision),
         Function::LogNormalCdf => error::log_normal_cdf(x, precision),
+        Function::InverseMills => inverse_mills(x, precision),
+        Function::LogCosh => log_cosh(x, precision),
         Function::Lgamma | Function::Trigamma if is_pole() => return Number::infinite(false),
         Function::Lgamma => gamma::lgamma(x, precision),
         Function::Digamma if is_pole() => return Number::NotANumber,
@@ -115,6 +117,27 @@ fn two(function: Function, a: &Ball, b: &Ball, precision: &Precision) -> Number 
         _ => unreachable!("{function:?} is no function of two reals"),
     };
     Number::of(ball)
+}
+
+/// φ(x)/Φ(x)
+fn inverse_mills(x: &Ball, precision: &Precision) -> Option<Ball> {
+    let bits = precision.bits;
+    let log_tau = log(&precision.pi_ball().scaled(1), precision)?;
+    let log_density = x.square(bits).plus(&log_tau, bits).scaled(-1).negated();
+    exp(&log_density.minus(&error::log_normal_cdf(x, precision)?, bits), precision)
+}
+
+/// |x| + log(1 + e^(-2|x|)) - log 2, near 0 by cosh x = 1 + (e^x - 1)² / (2e^x)
+fn log_cosh(x: &Ball, precision: &Precision) -> Option<Ball> {
+    let bits = precision.bits;
+    let size = x.absolute();
+    if size.compare(&Ball::integer(1)) == Some(Ordering::Less) {
+        let less_one = expm1(&size, precision)?;
+        let square = less_one.square(bits);
+        return log1p(&square.over(&exp(&size, precision)?, bits)?.scaled(-1), precision);
+    }
+    let more = softplus(&size.scaled(1).negated(), precision)?;
+    Some(size.plus(&more, bits).minus(&precision.log_2_ball(), bits))
 }
 
 fn sigmoid(x: &Ball, precision: &Precision) -> Option<Ball> {
@@ -251,6 +274,11 @@ fn apply_beyond(function: Function, of: &[Number], precision: &Precision) -> Num
             let negative = matches!(of[0], Number::Infinite { negative: true });
             return Number::Real(if negative { quarter.negated() } else { quarter });
         }
+        Function::LogCosh => return Number::infinite(false),
+        Function::InverseMills if matches!(of[0], Number::Infinite { negative: true }) => {
+            return Number::infinite(false);
+        }
+        Function::InverseMills => return Number::Real(Ball::integer(0)),
         Function::Boxcox1p => return Number::Unsettled,
         _ => {}
     }
