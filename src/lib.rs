@@ -60,7 +60,6 @@ pub mod interpret;
 pub mod machine;
 pub mod call;
 pub mod compile;
-pub mod study;
 pub mod linked;
 pub mod bind;
 pub mod build;
