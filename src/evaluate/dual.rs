@@ -15,6 +15,9 @@ use crate::graph::{Graph, Node, NodeId, Role};
 /// How many directions a [`Dual`] has derivatives along.
 pub const LANES: usize = 8;
 
+/// Numbers closer to 0 may have lost digits on the way.
+const SMALLEST: f64 = f64::MIN_POSITIVE * 1e16;
+
 /// A number and its derivatives along [`LANES`] directions.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Dual {
@@ -55,6 +58,10 @@ pub struct Duals {
     fixed: Vec<Fixed>,
     /// That of the node that is being computed.
     here: Cell<Fixed>,
+    /// Whether derivatives are the sums of the absolute values along all paths.
+    is_absolute: bool,
+    /// Whether something has become too small for f64 that is not 0.
+    has_underflowed: Cell<bool>,
 }
 
 impl Duals {
@@ -77,7 +84,55 @@ impl Duals {
                 };
             }
         }
-        Self { fixed, here: Cell::new(Fixed::Neither) }
+        Self {
+            fixed,
+            here: Cell::new(Fixed::Neither),
+            is_absolute: false,
+            has_underflowed: Cell::new(false),
+        }
+    }
+
+    /// The same, but in place of a derivative, which is a sum over all paths from the input, comes the sum of the
+    /// absolute values of its terms: times the unit roundoff, what rounding may do to the derivative.
+    #[must_use]
+    pub fn of_sizes(&self) -> Self {
+        Self { is_absolute: true, ..self.clone() }
+    }
+
+    /// Whether something has become too small for f64 that is not 0, since this was last asked.
+    pub fn take_underflow(&self) -> bool {
+        self.has_underflowed.replace(false)
+    }
+
+    /// The derivatives of what changes by so much with each of its arguments.
+    fn joined<'a>(&self, parts: impl Iterator<Item = (&'a Dual, f64)>) -> [f64; LANES] {
+        let mut slopes = [0.0; LANES];
+        for (argument, partial) in parts {
+            let partial = if self.is_absolute { partial.abs() } else { partial };
+            for (slope, own) in slopes.iter_mut().zip(argument.slopes) {
+                if own != 0.0 && partial != 0.0 {
+                    self.note(own * partial);
+                    *slope += own * partial;
+                }
+            }
+        }
+        slopes
+    }
+
+    /// Takes notice of a number that is not 0 but may have become so small that digits are lost.
+    fn note(&self, number: f64) {
+        if number.abs() < SMALLEST {
+            self.has_underflowed.set(true);
+        }
+    }
+
+    /// An extremum, with the mean derivative of the elements that reach it.
+    fn shared(&self, value: f64, elements: &[Dual]) -> Dual {
+        let is_tied = |element: &&Dual| value.is_nan() || element.value == value;
+        let ties = elements.iter().filter(is_tied);
+        #[expect(clippy::cast_precision_loss, reason = "extents are far below 2^53")]
+        let share = if value.is_nan() { value } else { 1.0 / ties.clone().count() as f64 };
+        Dual { value, slopes: self.joined(ties.map(|element| (element, share))) }
     }
 
     /// What each of the two sides of a `max` or `min` passes on.
@@ -120,6 +175,11 @@ impl Arithmetic for Duals {
         }
         let numbers = &numbers[..arguments.len()];
         let value = (function.row().reference)(numbers);
+        if may_underflow(function)
+            && numbers.iter().all(|number| *number != 0.0 && number.is_finite())
+        {
+            self.note(value);
+        }
         let is_still = |argument: &Dual| argument.slopes == [0.0; LANES];
         if arguments.iter().all(is_still) {
             return Dual::constant(value);
@@ -129,7 +189,7 @@ impl Arithmetic for Duals {
             Function::Min => self.shares(numbers[0] < numbers[1], numbers[1] < numbers[0]),
             _ => partials(function, numbers, value),
         };
-        Dual { value, slopes: joined(arguments.iter().zip(partials)) }
+        Dual { value, slopes: self.joined(arguments.iter().zip(partials)) }
     }
 
     fn reduce(&self, reduction: Reduction, elements: &[Dual]) -> Dual {
@@ -140,51 +200,45 @@ impl Arithmetic for Duals {
         match reduction {
             Reduction::Sum | Reduction::Any => {
                 let sum = elements.iter().map(|element| element.value).sum::<f64>() + 0.0;
-                Dual { value: sum, slopes: joined(elements.iter().map(|element| (element, 1.0))) }
+                Dual {
+                    value: sum,
+                    slopes: self.joined(elements.iter().map(|element| (element, 1.0))),
+                }
             }
             Reduction::Product | Reduction::All => elements
                 .iter()
                 .fold(Dual::constant(1.0), |a, b| self.map(Function::Multiply, &[a, *b])),
-            Reduction::Max => shared(value(Function::Max, f64::NEG_INFINITY), elements),
-            Reduction::Min => shared(value(Function::Min, f64::INFINITY), elements),
+            Reduction::Max => self.shared(value(Function::Max, f64::NEG_INFINITY), elements),
+            Reduction::Min => self.shared(value(Function::Min, f64::INFINITY), elements),
             Reduction::LogSumExp => {
                 let largest = value(Function::Max, f64::NEG_INFINITY);
                 if largest.is_infinite() {
-                    return shared(largest, elements);
+                    return self.shared(largest, elements);
                 }
                 let parts: Vec<f64> =
                     elements.iter().map(|element| (element.value - largest).exp()).collect();
+                parts.iter().for_each(|part| self.note(*part));
                 let sum: f64 = parts.iter().sum();
                 let shares = parts.iter().map(|part| part / sum);
-                Dual { value: largest + sum.ln(), slopes: joined(elements.iter().zip(shares)) }
+                Dual { value: largest + sum.ln(), slopes: self.joined(elements.iter().zip(shares)) }
             }
         }
     }
 }
 
-/// The derivatives of what changes by so much with each of its arguments.
-fn joined<'a>(parts: impl Iterator<Item = (&'a Dual, f64)>) -> [f64; LANES] {
-    let mut slopes = [0.0; LANES];
-    for (argument, partial) in parts {
-        for (slope, own) in slopes.iter_mut().zip(argument.slopes) {
-            if own != 0.0 && partial != 0.0 {
-                *slope += own * partial;
-            }
-        }
-    }
-    slopes
-}
-
-/// An extremum, with the mean derivative of the elements that reach it.
-fn shared(value: f64, elements: &[Dual]) -> Dual {
-    let ties = elements.iter().filter(|element| element.value == value);
-    let count = ties.clone().count();
-    #[expect(clippy::cast_precision_loss, reason = "extents are far below 2^53")]
-    let share = if value.is_nan() { f64::NAN } else { 1.0 / count as f64 };
-    let all = elements.iter().map(|element| (element, share));
-    let slopes =
-        if value.is_nan() { joined(all) } else { joined(ties.map(|element| (element, share))) };
-    Dual { value, slopes }
+/// Whether the function of numbers other than 0 is never 0, but may be too small for f64.
+fn may_underflow(function: Function) -> bool {
+    matches!(
+        function,
+        Function::Multiply
+            | Function::ZeroProduct
+            | Function::Divide
+            | Function::Power
+            | Function::Exp
+            | Function::Sigmoid
+            | Function::Softplus
+            | Function::Erfc
+    )
 }
 
 /// The partial derivatives of a function in its first and second argument.
@@ -208,6 +262,7 @@ fn partials(function: Function, of: &[f64], y: f64) -> [f64; 2] {
         Function::Softplus => one((1.0 + (-x).exp()).recip()),
         Function::LogAddExp => [(1.0 + (b - x).exp()).recip(), (1.0 + (x - b).exp()).recip()],
         Function::Tanh => one(4.0 * bell(2.0 * x)),
+        Function::LogCosh => one(x.tanh()),
         Function::Sin => one(x.cos()),
         Function::Cos => one(-x.sin()),
         Function::Atan => one(x.hypot(1.0).recip().powi(2)),

@@ -18,7 +18,7 @@ pub(super) struct Candidate {
 const RATIO: f64 = 8.0;
 
 /// The most step sizes.
-const STEPS: usize = 16;
+const STEPS: usize = 20;
 
 /// Derivatives at `x` by central differences of one step and by Richardson's extrapolation (1911) of two, those that
 /// are finite. `noise` is how far off a value may be, `room` how far the function goes on below and above.
@@ -28,9 +28,9 @@ pub(super) fn differences(
     room: (f64, f64),
     noise: f64,
 ) -> Vec<Candidate> {
-    let size = x.abs();
+    let size = if x == 0.0 { 1.0 } else { x.abs() };
     let mut step = size.max(1.0) / RATIO;
-    let last = if size > 0.0 { size.min(1.0) } else { 1.0 } * 2.0_f64.powi(-21);
+    let last = size.min(room.0).min(room.1).min(1.0) * 2.0_f64.powi(-21);
     let mut slopes: Vec<(f64, f64)> = Vec::new();
     for _ in 0..STEPS {
         if step < last {
@@ -55,7 +55,7 @@ fn joined(pair: &[(f64, f64)], noise: f64) -> [Candidate; 2] {
     let truncation = (slope - near).abs();
     let rounding = noise / short;
     [
-        Candidate { slope, rounding: 1.1 * rounding, truncation: truncation / 16.0, step: long },
+        Candidate { slope, rounding: 1.1 * rounding, truncation: truncation / 2.0, step: long },
         Candidate { slope: near, rounding, truncation, step: short },
     ]
 }

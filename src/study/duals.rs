@@ -21,23 +21,30 @@ pub(super) struct Subject {
     has_per: bool,
     has_missing: bool,
     duals: Duals,
+    sizes: Duals,
 }
 
 /// What came out at a point.
 pub(super) struct Derived {
     /// The batch mean and its derivatives; where every example is missing it is NaN and has derivative 0.
     pub(super) mean: Dual,
+    /// Whether something has become too small for f64 that is not 0.
+    pub(super) has_underflowed: bool,
     /// Whether every example is missing.
     pub(super) is_missing: bool,
     /// The nodes that are watched, for one example after the other.
     pub(super) watched: Vec<Vec<Array<Dual>>>,
 }
 
-/// Rounding errors that are added: how large relatively, and the seed of their signs.
+/// How a loss is evaluated.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Noise {
-    pub(super) size: f64,
-    pub(super) seed: u64,
+pub(super) enum Manner {
+    /// As well as f64 can.
+    Plainly,
+    /// With rounding errors that are added: how large relatively, and the seed of their signs.
+    Shaken(f64, u64),
+    /// With the sums of the absolute values of all terms in place of the derivatives.
+    Sizes,
 }
 
 impl Subject {
@@ -52,6 +59,7 @@ impl Subject {
             roots,
             has_per: model.per.is_some(),
             has_missing: model.missing.is_some(),
+            sizes: duals.of_sizes(),
             duals,
         }
     }
@@ -61,19 +69,23 @@ impl Subject {
         &self,
         sample: &Sample,
         lanes: &[(InputId, usize)],
-        noise: Option<Noise>,
+        manner: Manner,
     ) -> Derived {
         let mut sum = Dual::constant(0.0);
         let mut weight = Dual::constant(0.0);
         let (mut present, mut watched) = (0, Vec::with_capacity(sample.rows));
-        let add = |a: Dual, b: Dual| self.duals.reduce(Reduction::Sum, &[a, b]);
+        let duals = if matches!(manner, Manner::Sizes) { &self.sizes } else { &self.duals };
+        let add = |a: Dual, b: Dual| duals.reduce(Reduction::Sum, &[a, b]);
+        duals.take_underflow();
         for row in 0..sample.rows {
             let environment = self.environment(sample, row, lanes);
-            let mut arrays = match noise {
-                None => evaluate_in(&self.duals, &self.graph, &self.roots, &environment),
-                Some(Noise { size, seed }) => {
+            let mut arrays = match manner {
+                Manner::Plainly | Manner::Sizes => {
+                    evaluate_in(duals, &self.graph, &self.roots, &environment)
+                }
+                Manner::Shaken(size, seed) => {
                     let random = RefCell::new(Random::new(seed, row as u64));
-                    let noisy = Noisy { duals: &self.duals, size, random };
+                    let noisy = Noisy { duals, size, random };
                     evaluate_in(&noisy, &self.graph, &self.roots, &environment)
                 }
             }
@@ -86,11 +98,12 @@ impl Subject {
             }
             watched.push(arrays.collect());
         }
-        let mut mean = self.duals.map(Function::Divide, &[sum, weight]);
+        let mut mean = duals.map(Function::Divide, &[sum, weight]);
         if present == 0 {
             mean = Dual::constant(f64::NAN);
         }
-        Derived { mean, is_missing: present == 0, watched }
+        let has_underflowed = duals.take_underflow();
+        Derived { mean, has_underflowed, is_missing: present == 0, watched }
     }
 
     /// What one example is evaluated with, its lanes seeded.
@@ -126,10 +139,11 @@ struct Noisy<'a> {
 }
 
 impl Noisy<'_> {
-    fn shaken(&self, number: Dual) -> Dual {
-        let is_exact = number.value == number.value.round() && number.slopes == [0.0; LANES];
-        if is_exact {
-            return number;
+    /// The result of an operation, with the error that it may have.
+    fn shaken(&self, result: Dual, of: &[Dual]) -> Dual {
+        // Of small whole numbers f64 makes whole numbers without an error.
+        if is_whole(&result) && of.iter().all(is_whole) {
+            return result;
         }
         let mut signs = self.random.borrow_mut().next();
         let mut factor = || {
@@ -137,8 +151,13 @@ impl Noisy<'_> {
             signs >>= 1;
             if up { 1.0 + self.size } else { 1.0 - self.size }
         };
-        Dual { value: number.value * factor(), slopes: number.slopes.map(|slope| slope * factor()) }
+        Dual { value: result.value * factor(), slopes: result.slopes.map(|slope| slope * factor()) }
     }
+}
+
+fn is_whole(number: &Dual) -> bool {
+    let is_whole = |part: f64| part == part.round() && part.abs() < 1e9;
+    is_whole(number.value) && number.slopes.into_iter().all(is_whole)
 }
 
 impl Arithmetic for Noisy<'_> {
@@ -174,7 +193,7 @@ impl Arithmetic for Noisy<'_> {
             | Function::Max
             | Function::Min
             | Function::StopGradient => result,
-            _ => self.shaken(result),
+            _ => self.shaken(result, arguments),
         }
     }
 
@@ -186,8 +205,8 @@ impl Arithmetic for Noisy<'_> {
             }
             _ => {
                 let shaken: Vec<Dual> =
-                    elements.iter().map(|element| self.shaken(*element)).collect();
-                self.shaken(self.duals.reduce(reduction, &shaken))
+                    elements.iter().map(|element| self.shaken(*element, &[])).collect();
+                self.shaken(self.duals.reduce(reduction, &shaken), elements)
             }
         }
     }

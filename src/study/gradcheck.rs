@@ -13,11 +13,12 @@
 //! | f64 | 1e-9 | 1e-5 |
 //! | f32 | 1e-5 | 1e-4 |
 //!
-//! To the tolerance of dual numbers comes 16 times what rounding does to them, which is measured: the duals are
-//! evaluated twice more with a rounding error of random sign after every operation, of f64 in the graph as written
-//! and of the gradient's precision in the stable one. A point where that leaves a tolerance of over 1e-7 (f64) or
-//! 1e-3 (f32) is badly conditioned and is not compared; nor is a difference that rounding of the values moves by more than its
-//! tolerance.
+//! Where that is exceeded, what rounding may do is measured, and 16 times as much is added to the tolerance of dual
+//! numbers: the most that the duals move in eight further evaluations with a rounding error of random sign after every operation,
+//! and the unit roundoff times the sum of the absolute values of all terms of the derivative; for dual numbers in f64,
+//! and for the stable graph in the gradient's precision. A point where that leaves a tolerance of over
+//! 1e-7 (f64) or 1e-3 (f32) relatively is badly conditioned and not compared, nor is one on which something becomes too small for
+//! f64; nor is a difference that rounding of the values or the length of the step moves by more than its tolerance.
 //!
 //! # Kinks
 //! A point on a kink is compared with the dual numbers, which have the derivative that the language states there, but not with

@@ -1,5 +1,7 @@
 //! Single elements on trial: a point and gradients come in, a verdict on each goes out.
 
+use std::cell::OnceCell;
+
 use crate::evaluate::LANES;
 use crate::graph::{Graph, InputId, NodeId};
 use crate::loops::Precision;
@@ -7,7 +9,7 @@ use crate::model::Model;
 use crate::plan::stabilized;
 use crate::rewrite::guard_products;
 use crate::study::differences::{Candidate, differences};
-use crate::study::duals::{Derived, Noise, Subject};
+use crate::study::duals::{Derived, Manner, Subject};
 use crate::study::kinks::{self, Kink};
 use crate::study::sample::{Sample, room};
 
@@ -15,6 +17,11 @@ use super::report::{Against, Verdict};
 
 /// How many times what rounding was seen to do it may do.
 const CAUTION: f64 = 16.0;
+
+/// How often rounding is tried.
+const SHAKES: u64 = 8;
+
+const BEYOND: &str = "the gradient is beyond the precision";
 
 /// How many roundoffs from a kink every operation may have carried a point that counts as near it.
 const NEAR: f64 = 256.0;
@@ -93,20 +100,24 @@ pub(super) struct Judge<'a> {
 struct Trial<'s> {
     sample: &'s Sample,
     seeds: Vec<(InputId, usize)>,
-    written: Reference,
-    stable: Reference,
+    written: Derived,
+    stable: Derived,
     /// How far off a value may be.
     noise: f64,
+    doubts: OnceCell<Doubts>,
 }
 
-/// The derivatives at a point, and what rounding does to them.
-struct Reference {
-    derived: Derived,
-    value_spread: f64,
-    spreads: [f64; LANES],
+/// How far rounding may carry derivatives, lane by lane.
+struct Doubts {
+    /// Those by dual numbers on the graph as written.
+    written: [f64; LANES],
+    /// Those by dual numbers on the stable graph.
+    stable: [f64; LANES],
+    /// Those of the compiled code.
+    compiled: [f64; LANES],
 }
 
-/// An element's derivative by dual numbers, if it is good enough.
+/// An element's derivative by dual numbers, and how far it may be off.
 #[derive(Clone, Copy, Debug)]
 struct Expected {
     slope: f64,
@@ -139,11 +150,15 @@ impl<'a> Judge<'a> {
     /// A verdict on each of up to [`LANES`] elements.
     pub(super) fn judge(&mut self, sample: &Sample, lanes: &[Lane]) -> Vec<Verdict> {
         let seeds: Vec<(InputId, usize)> = lanes.iter().map(|lane| (lane.input, lane.at)).collect();
-        let written = reference(&self.written, sample, &seeds, ROUNDOFF);
-        let stable = reference(&self.stable, sample, &seeds, self.tolerances.roundoff);
-        let spread = stable.value_spread * (ROUNDOFF / self.tolerances.roundoff);
-        let noise = CAUTION * spread + 4.0 * f64::EPSILON * (self.value)(sample).abs();
-        let trial = Trial { sample, seeds, written, stable, noise };
+        let written = self.written.derive(sample, &seeds, Manner::Plainly);
+        let stable = self.stable.derive(sample, &seeds, Manner::Plainly);
+        let spread = [1, 2].into_iter().map(|seed| {
+            let shaken = self.stable.derive(sample, &[], Manner::Shaken(ROUNDOFF, seed));
+            apart(shaken.mean.value, stable.mean.value)
+        });
+        let noise =
+            CAUTION * spread.fold(0.0, f64::max) + 4.0 * f64::EPSILON * (self.value)(sample).abs();
+        let trial = Trial { sample, seeds, written, stable, noise, doubts: OnceCell::new() };
         let mut verdicts = vec![Verdict::default(); lanes.len()];
         for (number, (lane, verdict)) in lanes.iter().zip(&mut verdicts).enumerate() {
             self.against_duals(&trial, number, lane, verdict);
@@ -153,52 +168,86 @@ impl<'a> Judge<'a> {
     }
 
     fn against_duals(&self, trial: &Trial, number: usize, lane: &Lane, verdict: &mut Verdict) {
-        let expected = match self.expected(trial, number) {
-            Ok(expected) => expected,
-            Err(reason) => return verdict.leave_out(reason),
-        };
-        let Expected { slope, tolerance, against } = expected;
-        let is_equal = (lane.symbolic - slope).abs() <= tolerance;
-        match self.near_kink(trial, lane.input).filter(|_| !is_equal) {
-            Some(kink) => verdict.leave_out(kink.name.clone()),
-            None => verdict.compare(against, lane.symbolic, slope, tolerance),
+        let (symbolic, allowed) = (lane.symbolic, &self.tolerances);
+        let slope = trial.written.mean.slopes[number];
+        let tolerance = allowed.dual * slope.abs() + allowed.tiny;
+        if is_defined(&trial.written, number) && (symbolic - slope).abs() <= tolerance {
+            return verdict.compare(Against::Duals, symbolic, slope, tolerance);
+        }
+        match self.expected(trial, number) {
+            Err(reason) => verdict.leave_out(reason),
+            Ok(Expected { slope, tolerance, against }) => {
+                let differs = (symbolic - slope).abs() > tolerance || !symbolic.is_finite();
+                match self.near_kink(trial, lane.input).filter(|_| differs) {
+                    Some(kink) => verdict.leave_out(kink.name.clone()),
+                    None => verdict.compare(against, symbolic, slope, tolerance),
+                }
+            }
         }
     }
 
-    /// An element's derivative by dual numbers, or why there is none that is good enough.
+    /// An element's derivative by dual numbers and how far it may be off, or why there is none that is good enough.
     fn expected(&self, trial: &Trial, number: usize) -> Result<Expected, &'static str> {
         let allowed = &self.tolerances;
-        let references = [(&trial.written, Against::Duals), (&trial.stable, Against::StableDuals)];
-        for (reference, against) in references {
-            let derived = &reference.derived;
-            let slope = derived.mean.slopes[number];
-            let is_defined = derived.is_missing || derived.mean.value.is_finite();
-            if !is_defined || !slope.is_finite() {
+        let doubts = self.doubts(trial);
+        let references = [
+            (&trial.written, doubts.written[number], Against::Duals),
+            (&trial.stable, doubts.stable[number], Against::StableDuals),
+        ];
+        for (derived, doubt, against) in references {
+            if !is_defined(derived, number) || derived.has_underflowed {
                 continue;
             }
-            let spread = reference.spreads[number] + trial.stable.spreads[number];
-            let tolerance = allowed.dual * slope.abs() + CAUTION * spread + allowed.tiny;
-            if tolerance <= allowed.loosest * slope.abs() + 2.0 * allowed.tiny {
+            let slope = derived.mean.slopes[number];
+            let tolerance = allowed.dual * slope.abs() + doubt + doubts.compiled[number];
+            if tolerance <= allowed.loosest * slope.abs() {
                 return match slope.abs() <= allowed.largest {
-                    true => Ok(Expected { slope, tolerance, against }),
-                    false => Err("the gradient is beyond the precision"),
+                    true => Ok(Expected { slope, tolerance: tolerance + allowed.tiny, against }),
+                    false => Err(BEYOND),
                 };
             }
         }
-        let mean = &trial.stable.derived.mean;
-        Err(match mean.value.is_finite() && mean.slopes[number].is_finite() {
-            true => "rounding leaves the dual numbers too few digits",
+        Err(match is_defined(&trial.stable, number) {
+            true => "rounding leaves the dual numbers or the gradient too few digits",
             false => "the value or its derivative is not finite",
+        })
+    }
+
+    fn doubts<'t>(&self, trial: &'t Trial) -> &'t Doubts {
+        trial.doubts.get_or_init(|| {
+            let sizes = |subject: &Subject| {
+                subject.derive(trial.sample, &trial.seeds, Manner::Sizes).mean.slopes
+            };
+            let doubt = |subject: &Subject, derived: &Derived, sizes: &[f64; LANES], size: f64| {
+                let mut spreads = sizes.map(|sum| sum * size);
+                for seed in 1..=SHAKES {
+                    let manner = Manner::Shaken(size, seed);
+                    let shaken = subject.derive(trial.sample, &trial.seeds, manner).mean.slopes;
+                    for ((spread, shaken), slope) in
+                        spreads.iter_mut().zip(shaken).zip(derived.mean.slopes)
+                    {
+                        let far = apart(shaken, slope);
+                        // What may be infinite or NaN is in doubt altogether.
+                        *spread = if far.is_nan() { f64::INFINITY } else { spread.max(far) };
+                    }
+                }
+                spreads.map(|spread| CAUTION * spread)
+            };
+            let (rough, fine) = (sizes(&self.written), sizes(&self.stable));
+            Doubts {
+                written: doubt(&self.written, &trial.written, &rough, ROUNDOFF),
+                stable: doubt(&self.stable, &trial.stable, &fine, ROUNDOFF),
+                compiled: doubt(&self.stable, &trial.stable, &fine, self.tolerances.roundoff),
+            }
         })
     }
 
     /// A kink that rounding on the way to it may carry a point over.
     fn near_kink(&self, trial: &Trial, input: InputId) -> Option<&Kink> {
-        (3..7).find_map(|seed| {
-            let size = NEAR * self.tolerances.roundoff;
-            let noise = Some(Noise { size, seed });
-            let shaken = self.written.derive(trial.sample, &trial.seeds, noise);
-            self.kink_between(&trial.written.derived, &shaken, input)
+        (1..=SHAKES).find_map(|seed| {
+            let manner = Manner::Shaken(NEAR * self.tolerances.roundoff, seed);
+            let shaken = self.written.derive(trial.sample, &trial.seeds, manner);
+            self.kink_between(&trial.written, &shaken, input)
         })
     }
 
@@ -217,14 +266,14 @@ impl<'a> Judge<'a> {
         lane: &Lane,
         verdict: &mut Verdict,
     ) {
-        if trial.written.derived.is_missing {
+        if trial.written.is_missing {
             return verdict.leave_out("every label is missing");
         }
         if let Some(held) = &self.held[lane.place] {
             return verdict.leave_out(format!("{held} held constant"));
         }
         let is_met = |(at, kink): &(usize, &Kink)| {
-            let mut rows = trial.written.derived.watched.iter();
+            let mut rows = trial.written.watched.iter();
             rows.any(|row| kink.is_met(&row[*at], number, lane.input))
         };
         if let Some((_, kink)) = self.kinks.iter().enumerate().find(is_met) {
@@ -241,23 +290,36 @@ impl<'a> Judge<'a> {
             (self.value)(&moved)
         };
         let all = differences(value, x, room, trial.noise);
-        self.weigh(trial, lane, &all, verdict);
+        self.weigh(trial, number, lane, &all, verdict);
     }
 
     /// Compares with the best of the differences that are good enough.
-    fn weigh(&self, trial: &Trial, lane: &Lane, all: &[Candidate], verdict: &mut Verdict) {
+    fn weigh(
+        &self,
+        trial: &Trial,
+        number: usize,
+        lane: &Lane,
+        all: &[Candidate],
+        verdict: &mut Verdict,
+    ) {
         let symbolic = lane.symbolic;
         let allowed = |it: &Candidate| {
             let size = if symbolic.is_finite() { symbolic.abs() } else { 0.0 };
-            self.tolerances.difference * it.slope.abs().max(size)
+            self.tolerances.difference * it.slope.abs().max(size) + self.tolerances.tiny
         };
-        let far = |it: &Candidate| (it.slope - symbolic).abs();
+        let far = |it: &Candidate| apart(it.slope, symbolic);
         let is_good =
             |it: &&Candidate| it.rounding + it.truncation <= allowed(it) || it.slope == symbolic;
         let use_of = |it: &Candidate| if far(it) == 0.0 { 0.0 } else { far(it) / allowed(it) };
         let best = all.iter().filter(is_good).min_by(|a, b| use_of(a).total_cmp(&use_of(b)));
         if let Some(best) = best.filter(|best| use_of(best) <= 1.0) {
             return verdict.compare(Against::Differences, symbolic, best.slope, allowed(best));
+        }
+        if best.is_some_and(|best| best.slope.abs() > self.tolerances.largest) {
+            return verdict.leave_out(BEYOND);
+        }
+        if best.is_some_and(|best| self.doubts(trial).compiled[number] > allowed(best)) {
+            return verdict.leave_out("rounding leaves the gradient too few digits");
         }
         let clear = all.iter().filter(|it| it.rounding <= allowed(it)).map(|it| it.step);
         let mut steps: Vec<f64> = clear.collect();
@@ -278,8 +340,8 @@ impl<'a> Judge<'a> {
             [-step, *step].into_iter().find_map(|step| {
                 let mut moved = trial.sample.clone();
                 moved.inputs[lane.input.index()][lane.at] += step;
-                let there = self.written.derive(&moved, &[], None);
-                self.kink_between(&trial.written.derived, &there, lane.input)
+                let there = self.written.derive(&moved, &[], Manner::Plainly);
+                self.kink_between(&trial.written, &there, lane.input)
             })
         })
     }
@@ -296,23 +358,13 @@ fn guarded(model: &Model) -> Model {
     model
 }
 
-fn reference(
-    subject: &Subject,
-    sample: &Sample,
-    seeds: &[(InputId, usize)],
-    size: f64,
-) -> Reference {
-    let derived = subject.derive(sample, seeds, None);
-    let (mut value_spread, mut spreads) = (0.0_f64, [0.0_f64; LANES]);
-    for seed in [1, 2] {
-        let shaken = subject.derive(sample, seeds, Some(Noise { size, seed })).mean;
-        let far = |a: f64, b: f64| if a == b { 0.0 } else { (a - b).abs() };
-        value_spread = value_spread.max(far(shaken.value, derived.mean.value));
-        for lane in 0..LANES {
-            let far = far(shaken.slopes[lane], derived.mean.slopes[lane]);
-            // A NaN must stay one.
-            spreads[lane] = if far > spreads[lane] || far.is_nan() { far } else { spreads[lane] };
-        }
-    }
-    Reference { derived, value_spread, spreads }
+/// Whether a derivative is finite, and that of a finite value or of none.
+fn is_defined(derived: &Derived, number: usize) -> bool {
+    let has_value = derived.is_missing || derived.mean.value.is_finite();
+    has_value && derived.mean.slopes[number].is_finite()
+}
+
+/// How far apart two numbers are; equal infinities are not.
+fn apart(a: f64, b: f64) -> f64 {
+    if a == b { 0.0 } else { (a - b).abs() }
 }
