@@ -132,9 +132,14 @@ pub(super) fn exp_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     p * reduce.power(sum, half) * half
 }
 
-/// exp(−x) for x ≥ 0.
-pub(super) fn exp_fall(x: Real<'_>) -> Real<'_> {
-    exp_fall_sum(x, None)
+/// exp x for 0 ≤ x ≤ 50.
+pub(super) fn exp_short(x: Real<'_>) -> Real<'_> {
+    let reduce = reduction(x);
+    let sum = x.fma(LOG2_E, reduce.magic);
+    let r = reduce.rest(sum - reduce.magic, x, None);
+    let q = r.whole.polynomial(x.either(&EXP_F32[..], &EXP_F64[..]));
+    let p = (r.exact + (r.whole * r.whole).fma(q, r.small)) + 1.0;
+    p * reduce.power(sum, x.constant(1.0))
 }
 
 /// exp(−(x + low)) for x ≥ 0, low small.
