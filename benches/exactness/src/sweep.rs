@@ -6,9 +6,9 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use lossc::{Loss, Reduction};
+use lossc::Loss;
 
-use crate::compile::compile;
+use crate::compile::{compile, evaluate, evaluate_into};
 use crate::found::Found;
 use crate::functions::{Function, Symmetry};
 use crate::progress::Progress;
@@ -83,8 +83,8 @@ impl Half {
             *x = f32::from_bits(bits);
             *wide = f64::from(*x);
         }
-        evaluate(single, &self.x, &mut self.got);
-        evaluate(double, &self.wide, &mut self.exact);
+        evaluate_into(single, &self.x, &mut self.got);
+        evaluate_into(double, &self.wide, &mut self.exact);
         for ((off, got), exact) in self.off.iter_mut().zip(&self.got).zip(&self.exact) {
             *off = ulp::single(*got, *exact);
         }
@@ -93,14 +93,6 @@ impl Half {
     fn show(&self, index: usize) -> String {
         place(self.x[index])
     }
-}
-
-fn evaluate<T: lossc::Element>(loss: &Loss<T>, x: &[T], got: &mut [T])
-where
-    for<'d> lossc::call::Data<'d, T>: From<&'d [T]>,
-{
-    let call = loss.call().bind("x", x, &[x.len()]).values(got);
-    call.run(Reduction::None).expect("the lengths are equal");
 }
 
 fn place(x: f32) -> String {
@@ -260,9 +252,7 @@ impl<'w> Worker<'w> {
         let x: Vec<f32> =
             x.into_iter().filter(|x| !self.function.positive || x.is_sign_positive()).collect();
         let wide: Vec<f64> = x.iter().map(|x| f64::from(*x)).collect();
-        let (mut got, mut reference) = (vec![0.0; x.len()], vec![0.0; x.len()]);
-        evaluate(self.single, &x, &mut got);
-        evaluate(self.double, &wide, &mut reference);
+        let (got, reference) = (evaluate(self.single, &x), evaluate(self.double, &wide));
         for ((x, got), reference) in x.iter().zip(got).zip(reference) {
             self.see_exactly(*x, got, reference);
         }

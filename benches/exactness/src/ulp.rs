@@ -10,14 +10,20 @@ use rug::Float;
 #[inline]
 pub fn single(got: f32, exact: f64) -> f64 {
     const AFTER: f64 = f64::from_bits((1023 + 128) << 52);
-    let exponent = (exact.to_bits() >> 52 & 0x7ff).clamp(1023 - 126, 1023 + 127);
-    let per_unit = f64::from_bits((2046 + 23 - exponent) << 52);
-    let off = (f64::from(got).clamp(-AFTER, AFTER) - exact.clamp(-AFTER, AFTER)).abs() * per_unit;
-    match (got.is_nan(), exact.is_nan()) {
-        (false, false) => off,
-        (true, true) => 0.0,
-        _ => f64::INFINITY,
-    }
+    const LEAST: f64 = f64::from_bits((1023 - 126) << 52);
+    const LARGEST: f64 = f64::from_bits((1023 + 127) << 52);
+    const EXPONENT: u64 = 0x7ff << 52;
+    // Comparisons that a NaN falls through, and that vectorize.
+    let keep = |v: f64| if v > AFTER { AFTER } else { v };
+    let keep = |v: f64| if v < -AFTER { -AFTER } else { keep(v) };
+    let (wide, kept) = (keep(f64::from(got)), keep(exact));
+    let size = if kept.abs() < LEAST { LEAST } else { kept.abs() };
+    let size = if size > LARGEST { LARGEST } else { size };
+    // 2²³ / 2^exponent, so that the distance is in units.
+    let per_unit = f64::from_bits(((2046 + 23) << 52) - (size.to_bits() & EXPONENT));
+    let off = (wide - kept).abs() * per_unit;
+    let apart = if got.is_nan() & exact.is_nan() { 0.0 } else { f64::INFINITY };
+    if off >= 0.0 { off } else { apart }
 }
 
 /// How far a result in double precision is from an exact one.
