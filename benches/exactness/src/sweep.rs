@@ -149,8 +149,7 @@ impl<'w> Worker<'w> {
         let point = |i: usize| (half.off[i], half.x[i], half.got[i], half.exact[i]);
         let found = &mut self.found;
         found.points += u64::from(BLOCK);
-        let most =
-            half.off[..n].iter().fold(0.0, |most: f64, off| if *off > most { *off } else { most });
+        let most = largest(&half.off[..n]);
         if most > worst.map_or(0.0, |(off, ..)| off) {
             *worst = half.off[..n].iter().position(|off| *off == most).map(point);
         }
@@ -163,12 +162,14 @@ impl<'w> Worker<'w> {
             let close = (0..n).filter(|i| half.off[*i] > 0.9 * bound).take(room);
             self.close.extend(close.map(point));
         }
-        let wrong = |i: &usize| {
-            let (got, exact) = (half.got[*i], half.exact[*i]);
-            got == 0.0 && got.is_sign_negative() != exact.is_sign_negative() && !exact.is_nan()
+        let is_wrong = |(got, exact): (&f32, &f64)| {
+            (*got == 0.0) & (got.is_sign_negative() != exact.is_sign_negative()) & !exact.is_nan()
         };
-        let count = (0..n).map(|i| u64::from(wrong(&i))).sum();
-        found.signs.see(count, || half.show((0..n).find(wrong).expect("there is one")));
+        let results = || half.got[..n].iter().zip(&half.exact[..n]);
+        let count: u32 = results().map(|pair| u32::from(is_wrong(pair))).sum();
+        found
+            .signs
+            .see(count.into(), || half.show(results().position(is_wrong).expect("there is one")));
 
         if let Some(plain) = self.function.plain {
             let first = (PLAIN_STEP - start % PLAIN_STEP) % PLAIN_STEP;
@@ -196,13 +197,21 @@ impl<'w> Worker<'w> {
             // Along the patterns, arguments fall where they are negative.
             let rises = piece.rises == (half.sign == 0);
             let (from, to) = (piece.from as f32, piece.to as f32);
-            let inside = |x: f32| x >= from && x <= to;
-            let wrong = |i: &usize| {
-                let (a, b) = (half.got[*i], half.got[*i + 1]);
-                inside(half.x[*i]) && inside(half.x[*i + 1]) && if rises { b < a } else { b > a }
-            };
-            let count = (0..last).map(|i| u64::from(wrong(&i))).sum();
-            self.found.order.see(count, || half.show((0..last).find(wrong).expect("there is one")));
+            let is_inside = |x: f32| x >= from && x <= to;
+            let is_backwards = |a: f32, b: f32| if rises { b < a } else { b > a };
+            let neighbours = || half.got[..last].iter().zip(&half.got[1..=last]);
+            let all: u32 = neighbours().map(|(a, b)| u32::from(is_backwards(*a, *b))).sum();
+            if all == 0 {
+                continue;
+            }
+            let wrong = (0..last).filter(|i| {
+                is_backwards(half.got[*i], half.got[*i + 1])
+                    && is_inside(half.x[*i])
+                    && is_inside(half.x[*i + 1])
+            });
+            self.found.order.see(wrong.clone().count() as u64, || {
+                half.show(wrong.clone().next().expect("there is one"))
+            });
         }
     }
 
@@ -229,9 +238,11 @@ impl<'w> Worker<'w> {
             Symmetry::Even => 0,
         };
         let wrong =
-            |(a, b): (&f32, &f32)| a.to_bits() != b.to_bits() ^ flip && !(a.is_nan() && b.is_nan());
-        let count = pairs().map(|pair| u64::from(wrong(pair))).sum();
-        found.symmetry.see(count, || plus.show(pairs().position(wrong).expect("there is one")));
+            |(a, b): (&f32, &f32)| (a.to_bits() != b.to_bits() ^ flip) & !(a.is_nan() & b.is_nan());
+        let count: u32 = pairs().map(|pair| u32::from(wrong(pair))).sum();
+        found
+            .symmetry
+            .see(count.into(), || plus.show(pairs().position(wrong).expect("there is one")));
     }
 
     /// The arguments around hard places, in both formats, by MPFR.
@@ -257,6 +268,18 @@ impl<'w> Worker<'w> {
             self.see_exactly(*x, got, reference);
         }
     }
+}
+
+/// The largest of a block, or 0, in lanes.
+fn largest(values: &[f64]) -> f64 {
+    let mut most = [0.0; 8];
+    let (chunks, rest) = values.as_chunks::<8>();
+    for chunk in chunks {
+        for (most, value) in most.iter_mut().zip(chunk) {
+            *most = if *value > *most { *value } else { *most };
+        }
+    }
+    most.iter().chain(rest).fold(0.0, |most, value| if *value > most { *value } else { most })
 }
 
 /// Compares a result with MPFR's, and the reference too.
