@@ -105,7 +105,7 @@ fn see_value(function: &Function, found: &mut Found, x: f64, got: f64) {
         found.over.see(u64::from(is_over), show);
     }
     let is_wrong =
-        got == 0.0 && !exact.is_nan() && got.is_sign_negative() != exact.is_sign_negative();
+        got == 0.0 && exact.is_zero() && got.is_sign_negative() != exact.is_sign_negative();
     found.signs.see(u64::from(is_wrong), show);
 }
 

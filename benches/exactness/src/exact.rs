@@ -127,7 +127,8 @@ pub fn normal_cdf(x: f64) -> Float {
 
 pub fn log_normal_cdf(x: f64) -> Float {
     if x > 0.0 {
-        return (-normal_cdf(-x)).ln_1p();
+        let rest = normal_cdf(-x);
+        return if rest.is_zero() { rest } else { (-rest).ln_1p() };
     }
     if x > -17.0 || x.is_nan() {
         return normal_cdf(x).ln();

@@ -81,6 +81,7 @@ impl Table {
                 "past it",
                 "signs",
                 "special pairs",
+                "near zeros",
                 "seconds",
                 "measured",
             ],
@@ -195,7 +196,7 @@ impl Row {
             }
             Table::Double => cells.extend([symmetry, count(&found.order), seen(&found.near)]),
             Table::SinglePairs | Table::DoublePairs => {
-                cells.push(format!("{} wrong", self.breaks.len()));
+                cells.extend([format!("{} wrong", self.breaks.len()), seen(&found.near)]);
             }
         }
         let measured = format!("{} {}", machine::today(), machine::commit());

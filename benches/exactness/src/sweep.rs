@@ -163,7 +163,7 @@ impl<'w> Worker<'w> {
             self.close.extend(close.map(point));
         }
         let is_wrong = |(got, exact): (&f32, &f64)| {
-            (*got == 0.0) & (got.is_sign_negative() != exact.is_sign_negative()) & !exact.is_nan()
+            (*got == 0.0) & (*exact == 0.0) & (got.is_sign_negative() != exact.is_sign_negative())
         };
         let results = || half.got[..n].iter().zip(&half.exact[..n]);
         let count: u32 = results().map(|pair| u32::from(is_wrong(pair))).sum();
@@ -300,7 +300,7 @@ fn see_exactly(function: &Function, found: &mut Found, x: f32, got: f32, referen
     // What the reference has missed.
     found.over.see(u64::from(off > bound && by_reference <= bound), show);
     let is_wrong =
-        |value: f64| exact.is_sign_negative() != value.is_sign_negative() && !exact.is_nan();
-    let missed = got == 0.0 && is_wrong(f64::from(got)) && is_wrong(reference);
+        |value: f64| value == 0.0 && exact.is_sign_negative() != value.is_sign_negative();
+    let missed = float.is_zero() && is_wrong(got.into()) && is_wrong(reference);
     found.signs.see(u64::from(missed), show);
 }
