@@ -11,6 +11,7 @@ mod memory;
 mod order;
 mod primitive;
 mod residual;
+mod root;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -56,7 +57,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let outputs: Vec<Output> =
         outputs.iter().map(|output| without_renames(graph, output)).collect();
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
-    let expanded = expand::expand(graph, &roots);
+    let expanded = expand::expand(graph, &roots, precision);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
     let axes = order::order_axes(graph, &outputs);

@@ -77,7 +77,7 @@ pub const KINKS: &[Kink] = &[
 impl Reverse<'_> {
     /// `sqrt(a)`: nothing comes to an argument that is 0.
     pub(super) fn step_sqrt(&mut self, id: NodeId, of: &[NodeId], adjoint: Adjoint) {
-        let adjoint = self.calculus.guarded_nonzero(adjoint, of[0]);
+        let adjoint = self.calculus.guarded_nonzero(adjoint, id);
         self.step_by_table(id, Function::Sqrt, of, adjoint);
     }
 

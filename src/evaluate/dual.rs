@@ -270,7 +270,6 @@ fn partials(function: Function, of: &[f64], y: f64) -> [f64; 2] {
         Function::Erfc => one(-2.0 / PI.sqrt() * (-(x * x)).exp()),
         Function::LogNormalCdf => one(hazard(x)),
         Function::InverseMills => one(-hazard(x) * (x + hazard(x))),
-        Function::LogCosh => one(x.tanh()),
         Function::Lgamma => one((Function::Digamma.row().reference)(&[x])),
         Function::Digamma => one((Function::Trigamma.row().reference)(&[x])),
         Function::Trigamma => one(tetragamma(x)),

@@ -5,7 +5,7 @@
 //! exchange), computed with 45 digits and rounded one coefficient after the other, the rest fitted again.
 
 use super::exponential::{exp_fall_sum, exp_fall_times};
-use super::logarithm::{bend, ln_2, split};
+use super::logarithm::{ln_2, log1p_less_argument, split};
 use super::pen::{Mask, Real};
 use crate::loops::Precision;
 
@@ -294,7 +294,7 @@ fn log_of<'p>(whole: Mask, [number, low]: Pair<'p>) -> Pair<'p> {
     let lost = (steps - sum) + f;
     // 1 / (1 + f) is near enough 1 − f + f² beside a last place.
     let low = (low * scale).fma(f.fma(f - 1.0, 1.0), lost);
-    [sum, bend(f) + parts.n.fma(ln_2_low, low)]
+    [sum, log1p_less_argument(f) + parts.n.fma(ln_2_low, low)]
 }
 
 /// log Φ(x) for |x| ≤ 0.42.

@@ -1,6 +1,6 @@
 //! The logarithm of the hyperbolic cosine, from the kernels of its parts.
 
-use super::exponential::{exp_fall, expm1};
+use super::exponential::{exp_fall_pair, expm1};
 use super::logarithm::log1p_unit;
 use super::pen::Real;
 
@@ -10,7 +10,7 @@ pub(super) fn logcosh(x: Real<'_>) -> Real<'_> {
     let is_near = a.less(1.0);
     let less_one = expm1(is_near.select(a, 0.0));
     let near = less_one * (less_one / (less_one + 1.0)) * 0.5;
-    let part = is_near.select(near, exp_fall(a + a));
-    let log = log1p_unit(part);
+    let (fall, low) = exp_fall_pair(a + a);
+    let log = log1p_unit(is_near.select(near, fall), is_near.select(a.constant(0.0), low));
     is_near.select(log, a + (log - std::f64::consts::LN_2))
 }

@@ -185,13 +185,10 @@ fn bend<'p>(f: Real<'p>, head: Real<'p>) -> Real<'p> {
 }
 
 /// log(1 + f) − f on −0.25 ≤ f ≤ 0.5.
-pub(super) fn bend(f: Real<'_>) -> Real<'_> {
+pub(super) fn log1p_less_argument(f: Real<'_>) -> Real<'_> {
     match f.precision() {
         Precision::F32 => (f * f) * f.polynomial(&LOG_F32).fma(f, -0.5),
-        Precision::F64 => {
-            let (half_square, head) = artanh_series(f, &LOG_F64);
-            head - half_square
-        }
+        Precision::F64 => -bend(f, artanh_series(f, &LOG_F64)),
     }
 }
 

@@ -8,15 +8,17 @@
 use std::collections::HashMap;
 
 use super::residual::residual;
+use super::root::root;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId, Role};
+use crate::loops::Precision;
 use crate::rewrite::ranges::Ranges;
 
 /// What each node has become.
 pub(super) type Expanded = HashMap<NodeId, NodeId>;
 
 /// The roots in those words.
-pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
+pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) -> Vec<NodeId> {
     let mut expanded = Expanded::new();
     let mut ranges = Ranges::new(graph);
     for id in graph.reachable(roots) {
@@ -52,6 +54,11 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
                         .map(Function::ZeroProduct, &[expanded[&factor], expanded[&exponential]]),
                     None => graph.map(Function::Multiply, &[expanded[&a], expanded[&b]]),
                 }
+            }
+            Node::Map(Function::Sqrt, of) => {
+                let argument = expanded[&of.as_slice()[0]];
+                root(graph, precision, argument)
+                    .unwrap_or_else(|| graph.map(Function::Sqrt, &[argument]))
             }
             Node::Map(Function::Add, _) => plain_sum(graph, &expanded, id, &node),
             Node::Map(Function::Exp, arguments) => match softmax(graph, arguments.as_slice()[0]) {
