@@ -17,6 +17,7 @@ mod hyperbolic;
 mod mills;
 mod logarithm;
 mod logistic;
+mod mapped;
 mod pen;
 #[cfg(test)]
 mod tests;

@@ -49,17 +49,11 @@ pub(super) fn log_cosh(x: f64) -> f64 {
 }
 
 pub(super) fn log_normal_cdf(x: f64) -> f64 {
-    if x > -20.0 {
-        return if x > 0.0 {
-            (-libm::erfc(x * FRAC_1_SQRT_2) / 2.0).ln_1p()
-        } else {
-            (libm::erfc(-x * FRAC_1_SQRT_2) / 2.0).ln()
-        };
+    if x >= 0.0 {
+        return (-upper_normal(x)).ln_1p();
     }
-    // Mills' ratio as a continued fraction (Laplace 1805): 1/(t + 1/(t + 2/(t + 3/(t + ...)))).
     let t = -x;
-    let tail = (1..40).rev().fold(t, |tail, k| t + f64::from(k) / tail);
-    -x * x / 2.0 - (2.0 * PI).ln() / 2.0 - tail.ln()
+    if t < 2.0 { upper_normal(t).ln() } else { (-0.5 * t) * t + mills(t).ln() }
 }
 
 /// The inverse of Mills' ratio at −x.
@@ -73,36 +67,90 @@ pub(super) fn inverse_mills(x: f64) -> f64 {
     (1..40).rev().fold(t, |tail, k| t + f64::from(k) / tail)
 }
 
-/// The digamma function, by recurrence to x ≥ 10 and the asymptotic series (Abramowitz & Stegun 1964, 6.3.18).
-pub(super) fn digamma(x: f64) -> f64 {
-    if x <= 0.0 {
-        return if x == x.floor() { f64::NAN } else { digamma(1.0 - x) - PI / (PI * x).tan() };
+/// The probability that a standard normal number is above t ≥ 0.
+fn upper_normal(t: f64) -> f64 {
+    if t < 2.0 {
+        // The digits that t/√2 lost count, to first order.
+        let a = t * FRAC_1_SQRT_2;
+        let low = t.mul_add(FRAC_1_SQRT_2, -a) + t * FRAC_1_SQRT_2_LOW;
+        return 0.5 * libm::erfc(a) - low * (-a * a).exp() / PI.sqrt();
     }
-    let (mut x, mut shift) = (x, 0.0);
-    while x < 10.0 {
-        shift += 1.0 / x;
-        x += 1.0;
-    }
-    let r = 1.0 / (x * x);
-    let series = r
-        * (1.0 / 12.0
-            - r * (1.0 / 120.0
-                - r * (1.0 / 252.0
-                    - r * (1.0 / 240.0 - r * (1.0 / 132.0 - r * (691.0 / 32760.0 - r / 12.0))))));
-    x.ln() - 0.5 / x - series - shift
+    let square = t * t;
+    let low = t.mul_add(t, -square);
+    let rest = if low.is_finite() { 1.0 - 0.5 * low } else { 1.0 };
+    (-0.5 * square).exp() * rest * mills(t)
 }
 
-/// The derivative of digamma, likewise (Abramowitz & Stegun 1964, 6.4.12).
+/// What rounding left of 1/√2.
+const FRAC_1_SQRT_2_LOW: f64 = -4.833_646_656_726_457e-17;
+
+/// exp(t²/2) times the probability that a standard normal number is above t ≥ 2: Mills' ratio as a continued
+/// fraction (Laplace 1805), 1/(t + 1/(t + 2/(t + 3/(t + ...)))).
+fn mills(t: f64) -> f64 {
+    let tail = (1..160).rev().fold(t, |tail, k| t + f64::from(k) / tail);
+    1.0 / ((2.0 * PI).sqrt() * tail)
+}
+
+/// The positive zero of digamma, and what rounding left of it.
+const ZERO: [f64; 2] = [1.461_632_144_968_362_2, 9.549_995_429_965_697e-17];
+
+/// (log x − 1/(2x) − ψ(x))·x² in 1/x², and the same of ψ′ (Abramowitz & Stegun 1964, 6.3.18 and 6.4.12).
+const BERNOULLI: [f64; 7] = [
+    1.0 / 12.0,
+    -1.0 / 120.0,
+    1.0 / 252.0,
+    -1.0 / 240.0,
+    1.0 / 132.0,
+    -691.0 / 32760.0,
+    1.0 / 12.0,
+];
+
+/// The digamma function: from 10 on the asymptotic series; below by its zero x₀, as ψ(x) − ψ(x₀) is
+/// (x − x₀)·Σ 1/((k + x)(k + x₀)), which loses no digits, the sum's tail by the series.
+pub(super) fn digamma(x: f64) -> f64 {
+    if x <= 0.0 {
+        let from_whole = x - x.round();
+        let pole = from_whole == 0.0 || from_whole.is_nan();
+        return if pole { f64::NAN } else { digamma(1.0 - x) - PI / (PI * from_whole).tan() };
+    }
+    if x >= 10.0 {
+        let r = 1.0 / (x * x);
+        let series = BERNOULLI.iter().rev().fold(0.0, |sum, b| sum * r + b);
+        return x.ln() - (0.5 / x + r * series);
+    }
+    let distance = (x - ZERO[0]) - ZERO[1];
+    let terms = 16;
+    let sum: f64 = (0..terms).rev().map(f64::from).map(|k| 1.0 / ((k + x) * (k + ZERO[0]))).sum();
+    let (near, far) = (f64::from(terms) + ZERO[0], f64::from(terms) + x);
+    // 1/far^2k − 1/near^2k, divided by the distance, for each term of the series.
+    let (a, b) = (1.0 / (near * near), 1.0 / (far * far));
+    let step = -(near + far) * a * b;
+    let (mut series, mut ratio, mut power) = (0.0, 1.0, 1.0);
+    for coefficient in BERNOULLI {
+        series += coefficient * ratio * step;
+        power *= b;
+        ratio = ratio * a + power;
+    }
+    let tail = 0.5 / (near * far) - series;
+    (distance / near).ln_1p() + distance * (sum + tail)
+}
+
+/// The derivative of digamma, by recurrence to x ≥ 16 and the asymptotic series.
 pub(super) fn trigamma(x: f64) -> f64 {
     if x <= 0.0 {
-        let s = (PI * x).sin();
-        return if x == x.floor() { f64::INFINITY } else { PI * PI / (s * s) - trigamma(1.0 - x) };
+        let from_whole = x - x.round();
+        let s = (PI * from_whole).sin() / PI;
+        return if from_whole == 0.0 { f64::INFINITY } else { 1.0 / (s * s) - trigamma(1.0 - x) };
     }
-    let (mut x, mut shift) = (x, 0.0);
-    while x < 10.0 {
-        shift += 1.0 / (x * x);
-        x += 1.0;
+    let (mut far, mut terms) = (x, 0);
+    while far < 16.0 {
+        terms += 1;
+        far = x + f64::from(terms);
     }
+    // The smallest first.
+    let shift: f64 =
+        (0..terms).rev().map(|k| x + f64::from(k)).map(|shifted| 1.0 / (shifted * shifted)).sum();
+    let x = far;
     let r = 1.0 / (x * x);
     let series = 1.0 / 6.0
         - r * (1.0 / 30.0

@@ -155,17 +155,13 @@ pub(super) fn assemble<'p>(n: Real<'p>, f: Real<'p>) -> Real<'p> {
     }
 }
 
-/// n·ln 2 + log(1 + f) − 1
-pub(super) fn assemble_less_one<'p>(n: Real<'p>, f: Real<'p>) -> Real<'p> {
+/// n·ln 2 + log(1 + f) as a sum of two reals, the second up to a fifth of the first.
+pub(super) fn assemble_pair<'p>(n: Real<'p>, f: Real<'p>) -> [Real<'p>; 2] {
     let [high, low] = ln_2(f);
-    let whole = n.fma(high, -1.0);
-    match f.precision() {
-        Precision::F32 => n.fma(low, series_f32(f)) + whole,
-        Precision::F64 => {
-            let head = artanh_series(f, &LOG_F64);
-            (f - bend(f, n.fma(low, head))) + whole
-        }
-    }
+    let whole = n * high;
+    let sum = whole + f;
+    let left = n.fma(low, (whole - sum) + f);
+    [sum, log1p_less_argument(f) + left]
 }
 
 fn series_f32(f: Real<'_>) -> Real<'_> {
@@ -185,7 +181,7 @@ fn bend<'p>(f: Real<'p>, head: Real<'p>) -> Real<'p> {
 }
 
 /// log(1 + f) − f on −0.25 ≤ f ≤ 0.5.
-pub(super) fn log1p_less_argument(f: Real<'_>) -> Real<'_> {
+fn log1p_less_argument(f: Real<'_>) -> Real<'_> {
     match f.precision() {
         Precision::F32 => (f * f) * f.polynomial(&LOG_F32).fma(f, -0.5),
         Precision::F64 => -bend(f, artanh_series(f, &LOG_F64)),

@@ -1,0 +1,36 @@
+//! Functions of a half-line or a wide interval as one polynomial in (a − k) / (a + k), divided by a + m.
+//!
+//! The map takes 0 ≤ a ≤ ∞ to −1 ≤ t < 1 (Shepherd and Laframboise 1981, for erfc); a + m is chosen so that what is left for the
+//! polynomial is nearly constant, and rounding t or the terms after the first hardly matters. The value is a sum of two reals.
+
+use super::pen::Real;
+
+/// A number as a sum, the second part about a last place of the first.
+pub(super) type Pair<'p> = [Real<'p>; 2];
+
+/// (c₀ + rest + c₁t + c₂t² + …) / (a + m), with t = (a − k) / (a + k).
+pub(super) struct Mapped {
+    pub(super) k: f64,
+    pub(super) m: f64,
+    /// c₀, c₁, …
+    pub(super) coefficients: &'static [f64],
+    /// What rounding left of c₀.
+    pub(super) rest: f64,
+}
+
+impl Mapped {
+    /// The function at a.
+    pub(super) fn at<'p>(&self, a: Real<'p>) -> Pair<'p> {
+        let t = (a - self.k) / (a + self.k);
+        let (first, others) = self.coefficients.split_first().expect("a polynomial has a term");
+        let bend = t.polynomial(others);
+        let sum = t.fma(bend, *first);
+        let sum_low = t.fma(bend, a.constant(*first) - sum) + self.rest;
+        let divisor = a + self.m;
+        let divisor_low = a - (divisor - self.m);
+        let reciprocal = a.constant(1.0) / divisor;
+        let quotient = sum * reciprocal;
+        let left = (-quotient).fma(divisor, sum) + (-quotient).fma(divisor_low, sum_low);
+        [quotient, left * reciprocal]
+    }
+}
