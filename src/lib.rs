@@ -63,6 +63,7 @@ pub mod compile;
 pub mod linked;
 pub mod bind;
 pub mod build;
+pub mod study;
 
 pub use call::{Call, CallError, Element, Loss, Reduction, Summary};
 pub use compile::{CompileError, Compiler, Target};

@@ -101,8 +101,11 @@ fn summary(graph: &Graph, outcome: &Outcome) -> String {
     match &outcome.worst {
         Some(worst) => {
             let is_excused = worst.places > BOUND && outcome.fault.is_none();
-            let excuse =
-                if is_excused { " where rounding the inputs alone does as much" } else { "" };
+            let excuse = match outcome.sums_cancel {
+                _ if !is_excused => "",
+                true => " where terms of a sum cancel",
+                false => " where rounding the inputs alone does as much",
+            };
             format!("{what} within {}{excuse}", ulps(worst.places))
         }
         None => format!("{what} not judged"),
@@ -270,6 +273,9 @@ fn explain(reason: Reason) -> String {
     match reason {
         Reason::Cancellation { size, left } => {
             format!("nearly equal numbers of size {} cancel: {} is left", rough(size), rough(left))
+        }
+        Reason::Sum { size, left } => {
+            format!("terms of size {} cancel: {} is left", rough(size), rough(left))
         }
         Reason::Overflow { size } if size.is_infinite() => "overflows f32".into(),
         Reason::Overflow { size } => format!("overflows f32: it is {}", rough(size)),

@@ -34,24 +34,19 @@ const REDUCE_F64: Reduction = Reduction {
     halves: [1.340_780_792_994_259_7e154, 7.458_340_731_200_207e-155],
 };
 
-/// A small number as the sum of an exact part and one that is much smaller still.
-struct Rest<'p> {
-    whole: Real<'p>,
-    exact: Real<'p>,
-    small: Real<'p>,
-}
-
 fn reduction(x: Real<'_>) -> &'static Reduction {
     x.either(&REDUCE_F32, &REDUCE_F64)
 }
 
 impl Reduction {
-    /// x + low − n·ln 2, and the part of it that is not x less a product, which is exact.
-    fn rest<'p>(&self, n: Real<'p>, x: Real<'p>, low: Option<Real<'p>>) -> Rest<'p> {
+    /// x + low − n·ln 2
+    fn rest<'p>(&self, n: Real<'p>, x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
         let [high, tail] = self.ln2;
-        let exact = n.fma(-high, x);
-        let small = low.map_or_else(|| n * -tail, |low| n.fma(-tail, low));
-        Rest { whole: exact + small, exact, small }
+        let rest = n.fma(-high, x);
+        match low {
+            None => n.fma(-tail, rest),
+            Some(low) => rest + n.fma(-tail, low),
+        }
     }
 
     /// The bits of 2ⁿ times the number whose bits are taken away, from the sum with the magic number.
@@ -125,21 +120,15 @@ pub(super) fn exp_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     let x = x.at_least(x.either(-104.0, -746.0)).at_most(x.either(89.0, 710.0));
     let sum = x.fma(LOG2_E, reduce.magic);
     let r = reduce.rest(sum - reduce.magic, x, low);
-    let q = r.whole.polynomial(x.either(&EXP_F32[..], &EXP_F64[..]));
-    // The change from 1 rises with r for all its roundings, which r·(1 + r·q) need not for r < 0.
-    let p = (r.exact + (r.whole * r.whole).fma(q, r.small)) + 1.0;
+    let q = r.polynomial(x.either(&EXP_F32[..], &EXP_F64[..]));
+    let p = r.fma(r.fma(q, 1.0), 1.0);
     let half = x.less(0.0).select(x.constant(reduce.halves[1]), reduce.halves[0]);
     p * reduce.power(sum, half) * half
 }
 
-/// exp x for 0 ≤ x ≤ 50.
-pub(super) fn exp_short(x: Real<'_>) -> Real<'_> {
-    let reduce = reduction(x);
-    let sum = x.fma(LOG2_E, reduce.magic);
-    let r = reduce.rest(sum - reduce.magic, x, None);
-    let q = r.whole.polynomial(x.either(&EXP_F32[..], &EXP_F64[..]));
-    let p = (r.exact + (r.whole * r.whole).fma(q, r.small)) + 1.0;
-    p * reduce.power(sum, x.constant(1.0))
+/// exp(−x) for x ≥ 0.
+pub(super) fn exp_fall(x: Real<'_>) -> Real<'_> {
+    exp_fall_sum(x, None)
 }
 
 /// exp(−(x + low)) for x ≥ 0, low small.
@@ -148,8 +137,8 @@ pub(super) fn exp_fall_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     let x = x.at_most(x.either(104.0, 746.0));
     let sum = x.fma(-LOG2_E, reduce.magic);
     let r = reduce.rest(x.constant(reduce.magic) - sum, x, low);
-    let q = r.whole.polynomial(x.either(&EXP_FALL_F32[..], &EXP_FALL_F64[..]));
-    let p = ((r.whole * r.whole).fma(q, -r.small) - r.exact) + 1.0;
+    let q = r.polynomial(x.either(&EXP_FALL_F32[..], &EXP_FALL_F64[..]));
+    let p = r.fma(r.fma(q, -1.0), 1.0);
     let half = x.constant(reduce.halves[1]);
     p * reduce.power(sum, half) * half
 }
@@ -160,10 +149,9 @@ pub(super) fn exp_fall_pair(x: Real<'_>) -> (Real<'_>, Real<'_>) {
     let x = x.at_most(x.either(104.0, 746.0));
     let sum = x.fma(-LOG2_E, reduce.magic);
     let r = reduce.rest(x.constant(reduce.magic) - sum, x, None);
-    let q = r.whole.polynomial(x.either(&EXP_FALL_F32[..], &EXP_FALL_F64[..]));
-    let change = (r.whole * r.whole).fma(q, -r.small) - r.exact;
-    let p = change + 1.0;
-    let low = change - (p - 1.0);
+    let q = r.fma(r.polynomial(x.either(&EXP_FALL_F32[..], &EXP_FALL_F64[..])), -1.0);
+    let p = r.fma(q, 1.0);
+    let low = r.fma(q, x.constant(1.0) - p);
     let half = x.constant(reduce.halves[1]);
     let power = reduce.power(sum, half);
     (p * power * half, low * (power * half))
@@ -229,7 +217,6 @@ pub(super) fn expm1_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     let sum = near.fma(LOG2_E, reduce.magic);
     let sum = size.less(0.5).select(x.constant(reduce.magic), sum);
     let r = reduce.rest(sum - reduce.magic, near, low);
-    let r = r.whole;
     let p = (r * r).fma(r.polynomial(x.either(&EXPM1_F32[..], &EXPM1_F64[..])), r);
     // 2ⁿ⁻¹, doubled at the end: 2ⁿ may be past the largest number when the result is not.
     let half_power = reduce.power(sum, x.constant(2.0));

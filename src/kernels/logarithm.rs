@@ -33,42 +33,44 @@ const LOG_F64: [f64; 8] = [
     0.138_391_609_709_411_5,
 ];
 
-/// (2 artanh s / s − 2) / s² in z = s² on z ≤ 0.0483, degree 7, error of log1p 2^−60.2.
-const LOG1P_UNIT_F64: [f64; 8] = [
-    0.666_666_666_666_663_4,
-    0.400_000_000_002_174_06,
-    0.285_714_285_218_492_4,
-    0.222_222_276_840_172_04,
-    0.181_814_859_817_290_15,
-    0.153_963_463_361_481_17,
-    0.130_948_368_250_710_77,
-    0.143_223_343_005_361_38,
+/// (2 artanh s / s − 2) / s² in z = s² on z ≤ 1/9, degree 9, error of log1p 2^−59.4.
+const LOG1P_UNIT_F64: [f64; 10] = [
+    0.666_666_666_666_663_1,
+    0.400_000_000_001_574_2,
+    0.285_714_285_478_305_6,
+    0.222_222_239_712_239_67,
+    0.181_817_438_707_799_2,
+    0.153_865_611_088_092_69,
+    0.133_009_576_094_696_38,
+    0.121_062_157_520_346_98,
+    0.083_395_225_297_259_01,
+    0.170_196_720_483_985_15,
 ];
 
-/// ((log(1 + e) − e) / e² + ½) / e on 0 ≤ e ≤ 0.5627, degree 6, error of log1p 2^−30.0.
-const LOG1P_UNIT_F32: [f64; 7] = [
-    0.333_330_7,
-    -0.249_914_93,
-    0.198_941_02,
-    -0.159_798_65,
-    0.116_799_586,
-    -0.063_748_285,
-    0.017_880_14,
+/// (log(1 + e) − e) / e² on 0 ≤ e ≤ 1, degree 8, error of log1p 2^−26.8.
+const LOG1P_UNIT_F32: [f64; 9] = [
+    -0.499_999_3,
+    0.333_304_64,
+    -0.249_580_19,
+    0.196_921_02,
+    -0.153_448_8,
+    0.106_611_28,
+    -0.057_457_36,
+    0.020_086_564,
+    -0.003_290_658_8,
 ];
 
-/// log₂(1 + f) / f − log₂ e on −0.293 ≤ f ≤ 0.4143, degree 10, error of log₂ 2^−29.1; first what rounding left of log₂ e.
-const LOG2_F32: [f64; 11] = [
-    1.925_963e-8,
-    -0.721_347_5,
-    0.480_898,
-    -0.360_675_2,
-    0.288_574_16,
-    -0.240_419_98,
-    0.205_019_37,
-    -0.179_650_9,
-    0.173_056_33,
-    -0.165_263_65,
-    0.090_188_52,
+/// (log₂(1 + f) − f·log₂ e) / f² on −0.293 ≤ f ≤ 0.4143, degree 8, error of log₂ 2^−27.3.
+const LOG2_F32: [f64; 9] = [
+    -0.721_347_33,
+    0.480_898_23,
+    -0.360_696_67,
+    0.288_567_63,
+    -0.239_616_56,
+    0.204_596_13,
+    -0.191_067_81,
+    0.186_206_25,
+    -0.109_972_715,
 ];
 
 /// ln 2 with so few bits that a product with n is exact, and the rest of it.
@@ -76,6 +78,7 @@ const LN_2_F32: [f64; 2] = [0.693_145_751_953_125, 1.428_606_8e-6];
 const LN_2_F64: [f64; 2] = [0.693_147_180_559_663, 2.823_529_056_303_157_7e-13];
 
 /// What rounding left of log₂ e.
+const LOG2_E_LOW_F32: f64 = 1.925_963e-8;
 const LOG2_E_LOW_F64: f64 = 2.035_527_374_093_103_3e-17;
 
 /// ln 2 in two parts, the first with so few bits that a product with n is exact.
@@ -149,8 +152,8 @@ pub(super) fn assemble<'p>(n: Real<'p>, f: Real<'p>) -> Real<'p> {
     match f.precision() {
         Precision::F32 => n.fma(LN_2, series_f32(f)),
         Precision::F64 => {
-            let head = artanh_series(f, &LOG_F64);
-            n.fma(LN_2_F64[0], f - bend(f, n.fma(LN_2_F64[1], head)))
+            let (half_square, head) = artanh_series(f, &LOG_F64);
+            n.fma(LN_2_F64[0], f - (half_square - n.fma(LN_2_F64[1], head)))
         }
     }
 }
@@ -162,8 +165,8 @@ pub(super) fn assemble_less_one<'p>(n: Real<'p>, f: Real<'p>) -> Real<'p> {
     match f.precision() {
         Precision::F32 => n.fma(low, series_f32(f)) + whole,
         Precision::F64 => {
-            let head = artanh_series(f, &LOG_F64);
-            (f - bend(f, n.fma(low, head))) + whole
+            let (half_square, head) = artanh_series(f, &LOG_F64);
+            (f - (half_square - n.fma(low, head))) + whole
         }
     }
 }
@@ -172,16 +175,12 @@ fn series_f32(f: Real<'_>) -> Real<'_> {
     (f * f).fma(f.polynomial(&LOG_F32).fma(f, -0.5), f)
 }
 
-/// s·(f²/2 + R), where log(1 + f) = f − (f²/2 − s·(f²/2 + R)).
-fn artanh_series<'p>(f: Real<'p>, coefficients: &[f64]) -> Real<'p> {
+/// h = f²/2 and s·(h + R), where log(1 + f) = f − (h − s·(h + R)).
+fn artanh_series<'p>(f: Real<'p>, coefficients: &[f64]) -> (Real<'p>, Real<'p>) {
     let s = f / (f + 2.0);
     let z = s * s;
-    s * z.fma(z.polynomial(coefficients), f * 0.5 * f)
-}
-
-/// f²/2 − head
-fn bend<'p>(f: Real<'p>, head: Real<'p>) -> Real<'p> {
-    (f * 0.5).fma(f, -head)
+    let half_square = f * 0.5 * f;
+    (half_square, s * z.fma(z.polynomial(coefficients), half_square))
 }
 
 /// log(1 + f) − f on −0.25 ≤ f ≤ 0.5.
@@ -214,22 +213,16 @@ pub(super) fn log1p(x: Real<'_>) -> Real<'_> {
     let scale = split.scale(x);
     // Rounded once, as both products are exact: the digits that 1 + x lost do not matter.
     let f = x.fma(scale, scale - 1.0);
-    // It has the sign of x, that of a zero included.
-    complete(x, -1.0, assemble(split.n, f)).signed_as(x)
+    complete(x, -1.0, assemble(split.n, f))
 }
 
-/// log(1 + x + low) for 0 ≤ x ≤ 0.5627, low at most a last place of x.
-pub(super) fn log1p_unit<'p>(x: Real<'p>, low: Real<'p>) -> Real<'p> {
-    // low / (1 + x), near enough.
-    let low = low * x.fma(-0.61, 0.98);
+/// log(1 + x) for 0 ≤ x ≤ 1.
+pub(super) fn log1p_unit(x: Real<'_>) -> Real<'_> {
     match x.precision() {
-        Precision::F32 => {
-            let bend = (x * x).fma(x.polynomial(&LOG1P_UNIT_F32), x * -0.5);
-            x + x.fma(bend, low)
-        }
+        Precision::F32 => (x * x).fma(x.polynomial(&LOG1P_UNIT_F32), x),
         Precision::F64 => {
-            let head = artanh_series(x, &LOG1P_UNIT_F64);
-            x - bend(x, head + low)
+            let (half_square, head) = artanh_series(x, &LOG1P_UNIT_F64);
+            x - (half_square - head)
         }
     }
 }
@@ -238,10 +231,13 @@ pub(super) fn log1p_unit<'p>(x: Real<'p>, low: Real<'p>) -> Real<'p> {
 pub(super) fn log2(x: Real<'_>) -> Real<'_> {
     let Parts { n, f } = parts_above(x, 0x3f35_04f3, 0x3fe6_a09e_667f_3bcd);
     let part = match x.precision() {
-        Precision::F32 => f.fma(LOG2_E, f * f.polynomial(&LOG2_F32)),
+        Precision::F32 => {
+            let tail = (f * f).fma(f.polynomial(&LOG2_F32), f * LOG2_E_LOW_F32);
+            f.fma(LOG2_E, tail)
+        }
         Precision::F64 => {
-            let head = artanh_series(f, &LOG_F64);
-            f.fma(LOG2_E, bend(f, head).fma(-LOG2_E, f * LOG2_E_LOW_F64))
+            let (half_square, head) = artanh_series(f, &LOG_F64);
+            f.fma(LOG2_E, (head - half_square).fma(LOG2_E, f * LOG2_E_LOW_F64))
         }
     };
     complete(x, 0.0, n + part)

@@ -45,13 +45,13 @@ const TABLE: &[Row] = &[
     row("log", One(super::log), Some(f64::ln), [1.0, 1.0]),
     row("log1p", One(super::log1p), Some(f64::ln_1p), [1.0, 1.0]),
     row("log2", One(super::log2), Some(f64::log2), [1.0, 1.0]),
-    row("tanh", One(super::tanh), Some(f64::tanh), [1.0, 1.0]),
+    row("tanh", One(super::tanh), Some(f64::tanh), [1.5, 1.5]),
     row("sigmoid", One(super::sigmoid), Some(|x| 1.0 / (1.0 + (-x).exp())), [1.0, 1.0]),
     row(
         "softplus",
         One(super::softplus),
         Some(|x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
-        [1.0, 1.0],
+        [1.8, 1.4],
     ),
     Row {
         range: |[x, _]| x.abs() < 1e5 || x.is_infinite(),

@@ -83,8 +83,11 @@ pub struct Outcome {
     pub relative: f64,
     /// The most that an element is off, relative to the largest of its array.
     pub relative_to_largest: f64,
+    /// Whether elements are off by more than the bound only because terms of a sum cancel there.
+    pub sums_cancel: bool,
     /// The element that is off without an excuse, and what loses its digits.
     pub fault: Option<(Worst, Option<Culprit>)>,
+
 }
 
 /// An element that is off.
@@ -124,31 +127,23 @@ pub fn certify(model: &Model, options: Options) -> Result<Certificate, CompileEr
     let points = scored.len();
     let chosen = choose(&search, scored, product.wrt.len() + 1);
     let judge = Judge { model, product: &product, truth: &truth };
-    let mut outputs: Vec<Outcome> = std::iter::once(None)
-        .chain(product.wrt.iter().copied().map(Some))
-        .map(|input| Outcome {
-            input,
-            worst: None,
-            relative: 0.0,
-            relative_to_largest: 0.0,
-            fault: None,
-        })
-        .collect();
+    let inputs = std::iter::once(None).chain(product.wrt.iter().copied().map(Some));
+    let mut found: Vec<Found> = inputs.map(Found::new).collect();
+
     let (mut judged, mut open) = (0, 0);
     for sample in chosen {
         // A few are judged whatever it takes.
         if judged < LEAST || truth.has_budget(&sample) {
-            open += judge.judge(&sample, &mut outputs);
+            open += judge.judge(&sample, &mut found);
             judged += 1;
         }
     }
 
-    for at in 0..outputs.len() {
-        if let Some((worst, _)) = outputs[at].fault.take() {
-            let culprit = culprit::find(model, &product.wrt, &truth, at, &worst);
-            outputs[at].fault = Some((worst, culprit));
-        }
-    }
+    let blame = |(at, found): (usize, Found)| {
+        found.blamed(|worst| culprit::find(model, &product.wrt, &truth, at, worst))
+    };
+    let outputs = found.into_iter().enumerate().map(blame).collect();
+
     let rewritten = rewritten(model);
     Ok(Certificate { loss: model.name.clone(), rewritten, outputs, points, judged, open })
 }
@@ -193,12 +188,12 @@ struct Judge<'m> {
 
 impl Judge<'_> {
     /// Compares the outputs at a point with the exact ones; returns how many elements are not known.
-    fn judge(&self, sample: &Sample, outputs: &mut [Outcome]) -> usize {
+    fn judge(&self, sample: &Sample, outputs: &mut [Found]) -> usize {
         let Some(got) = self.product.in_single(sample) else { return 0 };
         let exact = self.truth.at(sample);
         let mut around: Option<Vec<Vec<Elements>>> = None;
         let mut open = 0;
-        for (at, outcome) in outputs.iter_mut().enumerate() {
+        for (at, found) in outputs.iter_mut().enumerate() {
             let known: Vec<f64> = exact[at].iter().flatten().copied().collect();
             let largest = size(&known);
             for (element, got) in got[at].iter().enumerate() {
@@ -207,7 +202,7 @@ impl Judge<'_> {
                     continue;
                 };
                 let Some(places) = off(*got, exact_element, largest) else { continue };
-                outcome.measure(*got, exact_element, largest);
+                found.outcome.measure(*got, exact_element, largest);
                 let worst = || Worst {
                     sample: sample.clone(),
                     element,
@@ -215,15 +210,15 @@ impl Judge<'_> {
                     exact: exact_element,
                     places,
                 };
-                if outcome.worst.as_ref().is_none_or(|worst| worst.places < places) {
-                    outcome.worst = Some(worst());
+                if found.outcome.worst.as_ref().is_none_or(|worst| worst.places < places) {
+                    found.outcome.worst = Some(worst());
                 }
                 if places > BOUND {
                     let around = around.get_or_insert_with(|| self.around(sample));
                     let spread = spread(around, at, element, exact_element)
                         / last_place(exact_element, largest);
                     if places > BOUND + SHARE * spread {
-                        outcome.blame(worst());
+                        found.suspects.push(worst());
                     }
                 }
             }
@@ -261,15 +256,54 @@ fn extremity(sample: &Sample) -> f64 {
     all.fold(0.0, |most, element| (element.abs().log10().abs() / 2.0).floor().max(most))
 }
 
-impl Outcome {
-    /// Keeps the fault at the most ordinary point, and of those the worst.
-    fn blame(&mut self, worst: Worst) {
-        let rank = |worst: &Worst| (-extremity(&worst.sample), worst.places);
-        if self.fault.as_ref().is_none_or(|(known, _)| rank(known) < rank(&worst)) {
-            self.fault = Some((worst, None));
-        }
+/// What has been found of an output so far.
+struct Found {
+    outcome: Outcome,
+    /// The elements that are off by more than the inputs explain.
+    suspects: Vec<Worst>,
+}
+
+/// Of how many elements the culprit is looked for.
+const SUSPECTS: usize = 8;
+
+impl Found {
+    fn new(input: Option<InputId>) -> Self {
+        let outcome = Outcome {
+            input,
+            worst: None,
+            relative: 0.0,
+            relative_to_largest: 0.0,
+            sums_cancel: false,
+            fault: None,
+        };
+        Self { outcome, suspects: Vec::new() }
     }
 
+    /// The outcome with the fault at the most ordinary point; that terms of a sum cancel is nobody's fault.
+    fn blamed(mut self, culprit: impl Fn(&Worst) -> Option<Culprit>) -> Outcome {
+        let rank = |worst: &Worst| (extremity(&worst.sample), -worst.places);
+        self.suspects.sort_by(|a, b| {
+            let ((a, a_places), (b, b_places)) = (rank(a), rank(b));
+            a.total_cmp(&b).then(a_places.total_cmp(&b_places))
+        });
+        // The very worst have their say too.
+        let worst = (0..self.suspects.len()).max_by(|a, b| {
+            self.suspects[*a].places.total_cmp(&self.suspects[*b].places)
+        });
+        for at in (0..self.suspects.len().min(SUSPECTS)).chain(worst) {
+            let culprit = culprit(&self.suspects[at]);
+            if matches!(culprit, Some(Culprit { reason: Reason::Sum { .. }, .. })) {
+                self.outcome.sums_cancel = true;
+            } else {
+                self.outcome.fault = Some((self.suspects.swap_remove(at), culprit));
+                break;
+            }
+        }
+        self.outcome
+    }
+}
+
+impl Outcome {
     fn measure(&mut self, got: f64, exact: f64, largest: f64) {
         let off = (got - exact).abs();
         if off > 0.0 || off.is_nan() {

@@ -37,6 +37,13 @@ pub enum Reason {
         /// What is left.
         left: f64,
     },
+    /// The terms of a sum cancel.
+    Sum {
+        /// The largest of them.
+        size: f64,
+        /// What is left.
+        left: f64,
+    },
     /// A result on the way is too large for f32.
     Overflow {
         /// Its size; infinite, if it is too large for f64 too.
@@ -216,9 +223,7 @@ impl Scene<'_> {
         let places = off(rounded(exact_now), exact, 0.0)?;
         let size = of.iter().fold(0.0_f64, |size, it| size.max(it.abs()));
         let reason = match reduction {
-            Reduction::Sum if exact.abs() < size / 4.0 => {
-                Reason::Cancellation { size, left: exact }
-            }
+            Reduction::Sum if exact.abs() < size / 4.0 => Reason::Sum { size, left: exact },
             _ => Reason::Amplification { function: None, argument: size, result: exact },
         };
         Some((places, reason))
