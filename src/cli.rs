@@ -11,6 +11,7 @@ mod failure;
 mod grad;
 mod gradcheck;
 mod list;
+mod numerics;
 mod run;
 mod settings;
 mod source;

@@ -33,7 +33,7 @@ pub(crate) fn guard_products(graph: &mut Graph, roots: &mut [NodeId]) {
 /// What [`stabilize`] did.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    /// The rules in the order in which they fired, each with the node that it rewrote.
+    /// The rules in the order in which they fired, each with the node, as it was before, that it helped to rewrite.
     pub fired: Vec<(&'static str, NodeId)>,
     /// What each node that was reachable has become, in topological order of the old ones.
     pub became: Vec<(NodeId, NodeId)>,
@@ -45,7 +45,13 @@ pub fn stabilize_traced(graph: &mut Graph, roots: &mut [NodeId]) -> Trace {
     let (mut trace, _) = rewrite(graph, roots, stabilize_rules(), Folding::Never);
     let then: HashMap<NodeId, NodeId> = trace.became.iter().copied().collect();
     let of = |(old, new): (NodeId, NodeId)| then.get(&new).map(|newest| (old, *newest));
-    trace.became = guarded.into_iter().filter_map(of).collect();
+    trace.became = guarded.iter().copied().filter_map(of).collect();
+    // The first that became it: a later one is the guarded form itself.
+    let before: HashMap<NodeId, NodeId> =
+        guarded.into_iter().rev().map(|(old, new)| (new, old)).collect();
+    for (_, node) in &mut trace.fired {
+        *node = before.get(node).copied().unwrap_or(*node);
+    }
     trace
 }
 
@@ -88,9 +94,10 @@ fn rewrite(
     let mut new: Vec<Option<NodeId>> = vec![None; graph.len()];
     let done = vec![None; graph.len()];
     let steps = STEPS_A_NODE * (order.len() + 16);
-    let fired = Vec::new();
-    let mut engine = Engine { graph, rules, folding, ranges, done, steps, fired };
+    let (fired, origin) = (Vec::new(), NodeId::from_index(0));
+    let mut engine = Engine { graph, rules, folding, ranges, done, steps, fired, origin };
     for &id in &order {
+        engine.origin = id;
         let becomes = |argument: NodeId| new[argument.index()].expect("arguments come first");
         let node = engine.graph.node(id);
         // Most nodes stay as they are; looking them up again is what costs.
@@ -120,6 +127,8 @@ struct Engine<'a> {
     steps: usize,
     /// The rules that fired, and where.
     fired: Vec<(&'static str, NodeId)>,
+    /// The node of the graph as it was that is being settled.
+    origin: NodeId,
 }
 
 /// The right side of a rule that is being built.
@@ -202,7 +211,7 @@ impl Engine<'_> {
         match found {
             Some((rule, found)) => {
                 self.steps -= 1;
-                self.fired.push((&rule.name, id));
+                self.fired.push((&rule.name, self.origin));
                 let built = Vec::with_capacity(rule.right.terms.len());
                 Found::Matched(Frame { target: id, rule, found, built })
             }

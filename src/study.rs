@@ -5,6 +5,8 @@ mod duals;
 pub mod gradcheck;
 mod kinks;
 #[cfg(feature = "study")]
+pub mod numerics;
+#[cfg(feature = "study")]
 pub mod precise;
 mod random;
 pub mod sample;

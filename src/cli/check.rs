@@ -7,8 +7,10 @@ use lossc::diagnostic::{Code, Diagnostic};
 use lossc::graph::{InputId, InputKind};
 use lossc::library::LOSSES;
 use lossc::model::{Example, Model, Tensor};
+use lossc::study::numerics::Options;
 
 use super::failure::Failure;
+use super::numerics::{self, Format};
 use super::source;
 use super::terminal::{Terminal, print};
 
@@ -27,11 +29,26 @@ tolerance that they state, or else within 1e-12 of the largest element.
 Examples:
   lossc check my.loss other.loss
   lossc check                      the shipped library
-  cat my.loss | lossc check -")]
+  cat my.loss | lossc check -
+  lossc check --numerics my.loss   how far f32 is from the exact numbers, at the worst points found
+  lossc check --numerics huber --samples 20000 --format json | jq '.[].stable'")]
 pub(crate) struct Arguments {
     /// .loss files, - for standard input, or names of shipped losses; the shipped library if left out.
     #[arg(value_name = "FILE")]
     files: Vec<String>,
+    /// Search the domains of each loss for the points where f32 is furthest from exact numbers; the status is 1 if one is
+    /// further off than 16 last places and than rounding its inputs explains.
+    #[arg(long)]
+    numerics: bool,
+    /// How many points are drawn for each loss.
+    #[arg(long, default_value_t = 4096, value_name = "N", requires = "numerics", value_parser = clap::value_parser!(u32).range(1..))]
+    samples: u32,
+    /// What the points are drawn by.
+    #[arg(long, default_value_t = 0, value_name = "S", requires = "numerics")]
+    seed: u64,
+    /// For people, or for programs.
+    #[arg(long, value_enum, default_value_t = Format::Text, requires = "numerics")]
+    format: Format,
 }
 
 /// Checks files.
@@ -49,6 +66,14 @@ pub(crate) fn check(terminal: &Terminal, arguments: &Arguments) -> Result<(), Fa
             .map(|file| Ok((file.clone(), source::find(file)?)))
             .collect::<Result<_, Failure>>()?,
     };
+    if arguments.numerics {
+        let files: Vec<(String, Checked)> = sources
+            .iter()
+            .map(|(name, source)| Ok((name.clone(), source::checked(terminal, source)?)))
+            .collect::<Result<_, Failure>>()?;
+        let options = Options { samples: arguments.samples as usize, seed: arguments.seed };
+        return numerics::certify_all(terminal, &files, options, arguments.format);
+    }
     let mut outcome = Ok(());
     for (name, source) in &sources {
         let (summary, is_right) = check_one(terminal, source);

@@ -78,8 +78,15 @@ fn from_stdin() -> Result<Source, Failure> {
 /// # Errors
 /// If it cannot be read or has mistakes, which have been told.
 pub(crate) fn load(terminal: &Terminal, file: &str) -> Result<Checked, Failure> {
-    let source = find(file)?;
-    match check::check(&source) {
+    checked(terminal, &find(file)?)
+}
+
+/// The losses of a source; warnings have been told.
+///
+/// # Errors
+/// If it has mistakes, which have been told.
+pub(crate) fn checked(terminal: &Terminal, source: &Source) -> Result<Checked, Failure> {
+    match check::check(source) {
         Ok(checked) => {
             terminal.tell(&checked.warnings, &checked.sources);
             Ok(checked)

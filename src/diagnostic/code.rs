@@ -110,6 +110,8 @@ codes! {
     NoSuchLoss = "no-such-loss",
     /// A worked example does not come out as it says.
     ExampleFails = "example-fails",
+    /// An operation loses digits in f32 that no rewriting keeps.
+    LosesDigits = "loses-digits",
     /// The loss has more than a million nodes, or more than 48 axes, once everything is inlined.
     GraphTooLarge = "graph-too-large",
     /// An input is declared and never used.

@@ -54,21 +54,29 @@ impl Precise {
         self.undecided.take()
     }
 
-    /// The value as an f64 that is right to 2^-53 of itself and 2^-220 besides; nothing, if it takes more bits to know.
+    /// The value as an f64 that is right to 2^-53 of itself, or 0 for what is below 2^-220; nothing, if it takes more
+    /// bits to know.
     /// What is no f64 only because it is too large is infinite.
     #[must_use]
     pub fn settled(number: &PreciseNumber) -> Option<f64> {
         match &number.0 {
             Number::Real(ball) => {
-                let spread = ball.radius.magnitude();
-                let is_known =
-                    !ball.middle.is_zero() && spread < ball.middle.magnitude() - 1 + RELATIVE;
-                (ball.is_exact() || is_known || ball.most().magnitude() < NOTHING)
-                    .then(|| number.0.nearest())
+                if !ball.is_exact() && ball.most().magnitude() < NOTHING {
+                    return Some(0.0);
+                }
+                let is_known = !ball.middle.is_zero()
+                    && ball.radius.magnitude() < ball.middle.magnitude() - 1 + RELATIVE;
+                (ball.is_exact() || is_known).then(|| number.0.nearest())
             }
             Number::Infinite { .. } | Number::NotANumber => Some(number.0.nearest()),
-            Number::Unsettled => None,
+            Number::Unsettled | Number::Vast => None,
         }
+    }
+
+    /// Whether no precision will settle a number: it is beyond all exponents, or comes from such.
+    #[must_use]
+    pub fn is_hopeless(number: &PreciseNumber) -> bool {
+        matches!(number.0, Number::Vast)
     }
 
     fn compare(&self, a: &PreciseNumber, b: &PreciseNumber) -> Option<Ordering> {

@@ -11,6 +11,7 @@ mod examples;
 mod house;
 mod linked;
 mod middle;
+mod numerics;
 mod oracle;
 mod parse;
 mod print;

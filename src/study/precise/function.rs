@@ -52,6 +52,8 @@ fn one(function: Function, x: &Ball, precision: &Precision) -> Number {
             return Number::NotANumber;
         }
         Function::Sqrt => x.root(bits),
+        Function::Exp | Function::Expm1 if is_vast(x) => return Number::Vast,
+        Function::Log | Function::Log2 if Number::is_dust(x) => return Number::Vast,
         Function::Exp => exp(x, precision),
         Function::Expm1 => expm1(x, precision),
         Function::Log | Function::Log2 if x.is_zero() => return Number::infinite(true),
@@ -98,6 +100,7 @@ fn two(function: Function, a: &Ball, b: &Ball, precision: &Precision) -> Number 
                 None => Number::Unsettled,
             };
         }
+        Function::Divide if Number::is_dust(b) => return Number::Vast,
         Function::Divide => a.over(b, bits),
         Function::Power => return power(a, b, precision),
         Function::Max | Function::Min => {
@@ -138,6 +141,11 @@ fn log_cosh(x: &Ball, precision: &Precision) -> Option<Ball> {
     }
     let more = softplus(&size.scaled(1).negated(), precision)?;
     Some(size.plus(&more, bits).minus(&precision.log_2_ball(), bits))
+}
+
+/// Whether the exponential is beyond all exponents.
+fn is_vast(x: &Ball) -> bool {
+    x.sign() == Some(Ordering::Greater) && x.middle.magnitude() > 56
 }
 
 fn sigmoid(x: &Ball, precision: &Precision) -> Option<Ball> {
@@ -255,6 +263,7 @@ fn apply_beyond(function: Function, of: &[Number], precision: &Precision) -> Num
         _ if of.iter().any(|number| matches!(number, Number::NotANumber)) => {
             return Number::NotANumber;
         }
+        _ if of.iter().any(|number| matches!(number, Number::Vast)) => return Number::Vast,
         _ if of.iter().any(|number| matches!(number, Number::Unsettled)) => {
             return Number::Unsettled;
         }
@@ -306,6 +315,6 @@ fn representative(number: &Number) -> Option<f64> {
             Some(if *negative { f64::NEG_INFINITY } else { f64::INFINITY })
         }
         Number::NotANumber => Some(f64::NAN),
-        Number::Unsettled => None,
+        Number::Unsettled | Number::Vast => None,
     }
 }

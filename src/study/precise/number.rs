@@ -18,8 +18,10 @@ pub(super) enum Number {
     },
     /// What has no value.
     NotANumber,
-    /// What this precision leaves open, or what is beyond all exponents.
+    /// What this precision leaves open.
     Unsettled,
+    /// What is beyond all exponents, or comes from such: no precision settles it.
+    Vast,
 }
 
 /// Exponents stay below this, far from where they would overflow.
@@ -44,7 +46,7 @@ impl Number {
         let magnitude = if ball.middle.is_zero() { -2 * LARGEST } else { ball.middle.magnitude() };
         let spread = ball.radius.magnitude();
         if magnitude.max(spread) > LARGEST {
-            return Self::Unsettled;
+            return Self::Vast;
         }
         let floor = Radius::power(-LARGEST);
         if !ball.is_zero() && magnitude < -LARGEST {
@@ -60,6 +62,11 @@ impl Number {
         Self::Real(ball)
     }
 
+    /// Whether it is 0 or something below all exponents, such as the exponential of -1e30.
+    pub(super) fn is_dust(ball: &Ball) -> bool {
+        !ball.is_exact() && ball.most().magnitude() < -LARGEST / 2
+    }
+
     /// The order of two numbers, if it is certain; NaN has none.
     pub(super) fn compare(&self, other: &Self) -> Option<Ordering> {
         let side = |number: &Self| match number {
@@ -67,11 +74,10 @@ impl Number {
             Self::Infinite { negative: false } => 1,
             _ => 0,
         };
+        let is_known = |number: &Self| matches!(number, Self::Real(_) | Self::Infinite { .. });
         match (self, other) {
             (Self::Real(a), Self::Real(b)) => a.compare(b),
-            (Self::NotANumber | Self::Unsettled, _) | (_, Self::NotANumber | Self::Unsettled) => {
-                None
-            }
+            _ if !is_known(self) || !is_known(other) => None,
             _ => Some(side(self).cmp(&side(other))),
         }
     }
@@ -82,7 +88,7 @@ impl Number {
             Self::Real(ball) => ball.middle.to_f64(),
             Self::Infinite { negative: true } => f64::NEG_INFINITY,
             Self::Infinite { negative: false } => f64::INFINITY,
-            Self::NotANumber | Self::Unsettled => f64::NAN,
+            Self::NotANumber | Self::Unsettled | Self::Vast => f64::NAN,
         }
     }
 }
