@@ -84,7 +84,8 @@ fn json_has_one_object_a_loss() {
 #[test]
 fn the_worst_point_can_be_met_again() {
     for dtype in ["f32", "f64"] {
-        let arguments = ["gradcheck", "huber", "--samples", "50", "--format", "json", "--dtype", dtype];
+        let arguments =
+            ["gradcheck", "huber", "--samples", "50", "--format", "json", "--dtype", dtype];
         let (_, output, _) = lossc(&arguments, "");
         let worst = &json(&output)[0]["inputs"][0]["worst"];
         let command = worst["command"].as_str().expect("a command");

@@ -113,7 +113,7 @@ fn kinks_are_left_out_by_name() {
         ("loss l(pred x[K]) = max(x) + min(x)", "min(x) at a tie"),
         ("loss l(pred x, target y) = if x < y { x } else { 2 * y }", "x < y at equality"),
         ("loss l(pred x, target y) = if x == y { x } else { 2 * x }", "x == y at equality"),
-        ("loss l(pred x[K]) = sum[i in K if x[i] > 0](x[i])", "0 < x at equality"),
+        ("loss l(pred x[K]) = sum[i in K if x[i] > 0](x[i])", "x[i] > 0 [i in K] at equality"),
         ("loss l(pred x) = x * floor(x)", "floor(x) at a whole number"),
         ("loss l(pred x) = x * sign(x - 1)", "sign(x - 1) at 0"),
         ("loss l(pred x, target y) = sqrt(abs(x - y))", "abs(x - y) at 0"),
@@ -157,12 +157,21 @@ fn what_was_written_may_overflow_and_cancel() {
         "loss l(pred z[K]) = log(sum(exp(z)))",
     ] {
         let report = passes(text, &options(200));
-        let compared = report.inputs[0].compared;
-        assert!(compared > 200, "{text}: {report:?}");
-        let model = model(text);
-        let report = gradcheck::<f32>(&model, &options(200)).expect("it compiles");
+        assert!(report.inputs[0].compared > 200, "{text}: {report:?}");
+    }
+}
+
+#[test]
+fn gradients_in_f32_are_held_to_f32() {
+    for text in [
+        "loss l(pred z[K], target y in K) = -log(softmax(z)[y])",
+        "loss l(pred x, target y, param d in (0, inf) = 1) = if abs(x - y) < d { (x - y)^2 } else { d * abs(x - y) }",
+    ] {
+        let report = gradcheck::<f32>(&model(text), &options(200)).expect("it compiles");
         assert!(report.passed(), "{text}: {report:#?}");
-        assert!(report.inputs[0].compared > 150, "{text}: {report:?}");
+        assert_eq!(report.dtype(), "f32");
+        let worst = report.inputs[0].worst.as_ref().expect("something was compared");
+        assert!(worst.finding.relative_error > 1e-12, "f32 is not that exact: {worst:?}");
     }
 }
 
