@@ -18,19 +18,27 @@ pub(super) struct Candidate {
 const RATIO: f64 = 8.0;
 
 /// The most step sizes.
-const STEPS: usize = 20;
+const STEPS: usize = 24;
 
-/// Derivatives at `x` by central differences of one step and by Richardson's extrapolation (1911) of two, those that
-/// are finite. `noise` is how far off a value may be, `room` how far the function goes on below and above.
-pub(super) fn differences(
-    mut value: impl FnMut(f64) -> f64,
-    x: f64,
-    room: (f64, f64),
-    noise: f64,
-) -> Vec<Candidate> {
+/// Where differences are taken.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    /// The number.
+    pub(super) x: f64,
+    /// How far the function goes on below and above.
+    pub(super) room: (f64, f64),
+    /// How far off a value may be.
+    pub(super) noise: f64,
+    /// The last step, relatively to the number, the room and 1.
+    pub(super) finest: f64,
+}
+
+/// Derivatives by central differences of one step and by Richardson's extrapolation (1911) of two, those that are finite.
+pub(super) fn differences(mut value: impl FnMut(f64) -> f64, place: Place) -> Vec<Candidate> {
+    let Place { x, room, noise, finest } = place;
     let size = if x == 0.0 { 1.0 } else { x.abs() };
     let mut step = size.max(1.0) / RATIO;
-    let last = size.min(room.0).min(room.1).min(1.0) * 2.0_f64.powi(-21);
+    let last = size.min(room.0).min(room.1).min(1.0) * finest;
     let mut slopes: Vec<(f64, f64)> = Vec::new();
     for _ in 0..STEPS {
         if step < last {
@@ -64,6 +72,10 @@ fn joined(pair: &[(f64, f64)], noise: f64) -> [Candidate; 2] {
 mod tests {
     use super::*;
 
+    fn place(x: f64, room: (f64, f64), noise: f64) -> Place {
+        Place { x, room, noise, finest: 2.0_f64.powi(-21) }
+    }
+
     const EVERYWHERE: (f64, f64) = (f64::INFINITY, f64::INFINITY);
 
     #[test]
@@ -78,7 +90,7 @@ mod tests {
             (|x| x * x, 1e5, 2e5),
         ];
         for (function, x, want) in table {
-            let all = differences(function, *x, EVERYWHERE, 1e-16 * function(*x).abs());
+            let all = differences(function, place(*x, EVERYWHERE, 1e-16 * function(*x).abs()));
             let far = |candidate: &Candidate| (candidate.slope - want).abs() / want.abs();
             let best = all.iter().map(far).fold(f64::INFINITY, f64::min);
             assert!(best < 1e-7, "at {x}: {best}");
@@ -100,7 +112,7 @@ mod tests {
             assert!((0.0..1.0).contains(&x), "{x}");
             x.ln()
         };
-        assert!(!differences(inside, 0.25, (0.25, 0.75), 0.0).is_empty());
-        assert!(differences(inside, 0.0, (0.0, 1.0), 0.0).is_empty());
+        assert!(!differences(inside, place(0.25, (0.25, 0.75), 0.0)).is_empty());
+        assert!(differences(inside, place(0.0, (0.0, 1.0), 0.0)).is_empty());
     }
 }

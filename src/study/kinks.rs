@@ -56,11 +56,22 @@ pub(super) fn find(model: &mut Model, wrt: &[InputId]) -> Vec<Kink> {
         inputs.sort_unstable();
         inputs.dedup();
         if !inputs.is_empty() {
-            let name = format!("{} {when}", to_text_within(graph, id, NAME_BUDGET));
+            let name = format!("{} {when}", words(graph, id));
             kinks.push(Kink { name, margin, side, inputs });
         }
     }
     kinks
+}
+
+/// An expression on one line; one that needs indices is followed by them: `x[i] * y [i in K]`.
+fn words(graph: &Graph, id: NodeId) -> String {
+    let text = to_text_within(graph, id, NAME_BUDGET);
+    let element = || {
+        let (definition, name) = text.strip_prefix("let ")?.rsplit_once("; ")?;
+        let (brackets, expression) = definition.strip_prefix(name)?.split_once(" = ")?;
+        Some(format!("{expression} {brackets}"))
+    };
+    element().unwrap_or(text)
 }
 
 /// What tells the side at a node that has a kink, and when it is on it.
@@ -130,7 +141,7 @@ pub(super) fn held(model: &Model, wrt: &[InputId]) -> Vec<Option<String>> {
             matches!(graph.node(**id), Node::Map(Function::StopGradient, _))
                 && depends[id.index()].contains(input)
         });
-        found.map(|id| to_text_within(graph, *id, NAME_BUDGET))
+        found.map(|id| words(graph, *id))
     };
     wrt.iter().map(holds).collect()
 }

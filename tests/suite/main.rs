@@ -8,6 +8,7 @@ mod cli;
 mod crates;
 mod diagnostics;
 mod examples;
+mod gradcheck;
 mod house;
 mod linked;
 mod middle;

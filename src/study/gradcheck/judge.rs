@@ -8,7 +8,7 @@ use crate::loops::Precision;
 use crate::model::Model;
 use crate::plan::stabilized;
 use crate::rewrite::guard_products;
-use crate::study::differences::{Candidate, differences};
+use crate::study::differences::{Candidate, Place, differences};
 use crate::study::duals::{Derived, Manner, Subject};
 use crate::study::kinks::{self, Kink};
 use crate::study::sample::{Sample, room};
@@ -285,11 +285,18 @@ impl<'a> Judge<'a> {
         let Some(room) = room(input, &trial.sample.bounds[lane.input.index()], x) else {
             return verdict.leave_out(format!("{} lies alone in its domain", input.name));
         };
-        let value = |x: f64| {
+        let mut value = |x: f64| {
             moved.inputs[lane.input.index()][lane.at] = x;
             (self.value)(&moved)
         };
-        let all = differences(value, x, room, trial.noise);
+        let place = Place { x, room, noise: trial.noise, finest: 2.0_f64.powi(-21) };
+        let allowed = self.tolerances.difference * lane.symbolic.abs();
+        let mut all = differences(&mut value, place);
+        // Where values change fast, steps may become shorter before rounding counts.
+        let is_near = |it: &Candidate| apart(it.slope, lane.symbolic) <= allowed;
+        if !all.iter().any(is_near) && trial.noise < allowed {
+            all = differences(&mut value, Place { finest: 2.0_f64.powi(-50), ..place });
+        }
         self.weigh(trial, number, lane, &all, verdict);
     }
 

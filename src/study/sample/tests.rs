@@ -7,19 +7,16 @@ use crate::graph::{Graph, InputId, InputKind};
 use crate::loops::Precision;
 use crate::model::Model;
 
-const TEXT: &str = "loss all(
+const TEXT: &str = "loss mixed(
     pred z[K, 3], p in (0, 1), s[K] in simplex,
     target y, label in K?, side in {-1, 1}, seen[N] in 0..,
     learned scale in (0, inf) = 2,
-    param weight[K] in [0, low] = 1, low in [1, 4) = 2, on in {false, true} = true, size in 1..=5 = size(N),
-) = sum(z) + p + sum(s) + y + side + sum(seen) + scale + weight[label] + low + size + if on { 1 } else { 0 }";
+    param low in [1, 4) = 2, weight[K] in [0, low] = 1, on in {false, true} = true, steps in 1..=5 = 2,
+) = sum(z) + p + sum(s) + y + side + sum(seen) + scale + weight[label] + low + steps + if on { 1 } else { 0 }";
 
 fn model() -> Model {
-    let text = TEXT.replace(
-        "param weight[K] in [0, low] = 1, low in [1, 4) = 2,",
-        "param low in [1, 4) = 2, weight[K] in [0, low] = 1,",
-    );
-    check(&Source::Text { name: "all.loss".into(), text }).expect("it is right").models.remove(0)
+    let source = Source::Text { name: "mixed.loss".into(), text: TEXT.into() };
+    check(&source).expect("it is right").models.remove(0)
 }
 
 fn input(graph: &Graph, name: &str) -> InputId {
