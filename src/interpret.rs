@@ -7,9 +7,10 @@
 mod number;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use crate::loops::{
-    Accumulator, ArrayId, ArrayRole, Extent, Join, Kind, Loop, LoopId, Operation, PARTIALS,
+    Accumulator, ArrayId, ArrayRole, BLOCK, Extent, Join, Kind, Loop, LoopId, Operation, PARTIALS,
     Precision, Program, Statement, Subscript, Value,
 };
 use number::Number;
@@ -147,10 +148,35 @@ impl<T: Number> Machine<'_, T> {
     }
 
     fn run_loop(&mut self, inner: &Loop) {
+        let extent = extent_of(inner.extent, self.extents);
+        let block = match (inner.lanes, inner.in_blocks()) {
+            (false, _) => 1,
+            (true, true) => u64::from(BLOCK),
+            (true, false) => extent.max(1),
+        };
+        let joins = || inner.accumulators.iter().map(|accumulator| accumulator.join);
+        let mut totals: Vec<Total<T>> = joins().map(Total::new).collect();
+        let mut start = 0;
+        while start < extent {
+            let end = extent.min(start + block);
+            let taken = self.run_block(inner, start..end);
+            for (total, element) in totals.iter_mut().zip(taken) {
+                total.take(element);
+            }
+            start = end;
+        }
+        self.counters.remove(&inner.id);
+        for (total, accumulator) in totals.iter().zip(&inner.accumulators) {
+            self.values[accumulator.result.0 as usize] = total.value;
+        }
+    }
+
+    /// Runs some iterations and gives what the totals take from them: partial results joined as a tree.
+    fn run_block(&mut self, inner: &Loop, iterations: Range<u64>) -> Vec<Scalar<T>> {
         let count = if inner.lanes { PARTIALS } else { 1 };
         let neutral = |accumulator: &Accumulator| vec![neutral(accumulator.join); count];
         let mut partials: Vec<Vec<Scalar<T>>> = inner.accumulators.iter().map(neutral).collect();
-        for at in 0..extent_of(inner.extent, self.extents) {
+        for at in iterations {
             self.counters.insert(inner.id, at);
             self.run_body(&inner.body);
             for (partial, accumulator) in partials.iter_mut().zip(&inner.accumulators) {
@@ -159,7 +185,6 @@ impl<T: Number> Machine<'_, T> {
                 *partial = join(accumulator.join, *partial, element);
             }
         }
-        self.counters.remove(&inner.id);
         for (partial, accumulator) in partials.iter_mut().zip(&inner.accumulators) {
             let mut step = count / 2;
             while step > 0 {
@@ -168,8 +193,8 @@ impl<T: Number> Machine<'_, T> {
                 }
                 step /= 2;
             }
-            self.values[accumulator.result.0 as usize] = partial[0];
         }
+        partials.into_iter().map(|partial| partial[0]).collect()
     }
 
     fn position(&self, array: ArrayId, subscripts: &[Subscript]) -> usize {
@@ -272,6 +297,36 @@ impl<T: Number> Machine<'_, T> {
             Operation::ShiftRight(a, by) => Integer(integer(a) >> by),
             Operation::ShiftRightUnsigned(a, by) => Integer(T::shift_unsigned(integer(a), *by)),
         }
+    }
+}
+
+/// What an accumulator has come to.
+#[derive(Clone, Copy, Debug)]
+struct Total<T> {
+    join: Join,
+    value: Scalar<T>,
+    /// By how much a sum is too large.
+    lost: T,
+}
+
+impl<T: Number> Total<T> {
+    fn new(join: Join) -> Self {
+        Self { join, value: neutral(join), lost: T::from_f64(0.0) }
+    }
+
+    fn take(&mut self, element: Scalar<T>) {
+        let (Join::Sum, Scalar::Real(total), Scalar::Real(element)) =
+            (self.join, self.value, element)
+        else {
+            self.value = join(self.join, self.value, element);
+            return;
+        };
+        let element = element - self.lost;
+        let sum = total + element;
+        let lost = (sum - total) - element;
+        let rest = lost - lost;
+        self.value = Scalar::Real(sum);
+        self.lost = if rest == rest { lost } else { T::from_f64(0.0) };
     }
 }
 

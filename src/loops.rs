@@ -5,10 +5,28 @@
 //! precision, its [`Precision`]. The same program gives the same bits on every machine, in lanes or as scalars.
 //!
 //! # Order of accumulation
-//! A loop without lanes accumulates one element after the other. A loop in lanes keeps [`PARTIALS`]
-//! partial results, element `k` going to partial `k % PARTIALS`, whatever the width of the machine, and
-//! joins them as a balanced tree: partial `p` takes partial `p + 8`, then `p + 4`, `p + 2`, `p + 1`
-//! (the lower one is the left operand).
+//! A loop has one total for each accumulator, which takes joined elements one after the other.
+//!
+//! - Without lanes, the totals take every element.
+//! - In lanes, there are [`PARTIALS`] partial results: element `k` goes to partial `k % PARTIALS`,
+//!   whatever the width of the machine. They are joined as a balanced tree: partial `p` takes partial
+//!   `p + 8`, then `p + 4`, `p + 2`, `p + 1` (the lower one is the left operand). What comes out is
+//!   what the totals take, once after the last iteration; and where one of the accumulators is a sum
+//!   ([`Loop::in_blocks`]), after each [`BLOCK`] iterations, all partial results beginning anew.
+//!
+//! The total of a sum takes an element with compensation (W. Kahan, Further remarks on reducing
+//! truncation errors, 1965), from `total = lost = 0`:
+//!
+//! ```text
+//! y = element - lost;  t = total + y;  lost = (t - total) - y;  total = t
+//! ```
+//!
+//! and `lost = 0` where it is no finite number, so that infinities stay what they are.
+//!
+//! Where `u` is half the distance from 1 to the next number, the relative error of a sum of one sign is
+//! below `7 u` in a block (8 elements for each partial result, the first one exact), `4 u` in the tree
+//! and `2 u` in the total: 13 `u`, 7.8e-7 in f32, however many there are up to 10^8. A sum over several
+//! axes has `2 u` more for each loop around the innermost.
 
 mod display;
 mod parts;
@@ -19,6 +37,9 @@ pub use validate::{MAX_DEPTH, validate};
 
 /// How many partial results an accumulator of a loop in lanes has.
 pub const PARTIALS: usize = 16;
+
+/// How many iterations of a loop in lanes are summed before a total takes the result.
+pub const BLOCK: u32 = 128;
 
 /// The floating-point format that a program computes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -140,6 +161,15 @@ pub struct Loop {
     pub accumulators: Vec<Accumulator>,
 }
 
+impl Loop {
+    /// Whether the totals take what has been joined after each [`BLOCK`] iterations: a loop in lanes
+    /// with a sum.
+    #[must_use]
+    pub fn in_blocks(&self) -> bool {
+        self.lanes && self.accumulators.iter().any(|accumulator| accumulator.join == Join::Sum)
+    }
+}
+
 /// A scalar result that a loop builds up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Accumulator {
@@ -154,7 +184,7 @@ pub struct Accumulator {
 /// How an accumulator joins what it has, `a`, with an element, `b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Join {
-    /// `a + b` from 0; reals.
+    /// `a + b` from 0; reals. A total takes `b` with compensation.
     Sum,
     /// `a * b` from 1; reals.
     Product,

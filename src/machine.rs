@@ -13,6 +13,7 @@ mod object;
 mod operation;
 mod rounding;
 mod target;
+mod totals;
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::OnceLock;

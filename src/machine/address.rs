@@ -238,9 +238,8 @@ impl Writer<'_> {
     /// Loads an element that is the same in all lanes, in front of the loop: what all iterations read,
     /// none writes.
     pub(super) fn load_once(&mut self, of: Type, place: Place) -> ir::Value {
-        let outside = self.scopes.len() - 2;
-        debug_assert!(place.depth <= outside, "the address does not depend on the loop");
-        self.pure(Pure::LoadSplat(of, place.pointer, place.offset), outside).value
+        debug_assert!(place.depth <= self.outside, "the address does not depend on the loop");
+        self.pure(Pure::LoadSplat(of, place.pointer, place.offset), self.outside).value
     }
 }
 

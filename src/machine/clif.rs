@@ -40,6 +40,7 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
         width: 1,
         copies: 1,
         lane_loop: None,
+        outside: 0,
         tail: None,
         values: vec![Binding::Unbound; program.kinds.len()],
         counters: HashMap::new(),
@@ -80,6 +81,8 @@ pub(super) struct Writer<'a> {
     pub(super) copies: usize,
     /// The loop in lanes around the code being written.
     pub(super) lane_loop: Option<LoopId>,
+    /// How many loops are around that loop.
+    pub(super) outside: usize,
     /// In the tail of that loop.
     pub(super) tail: Option<Tail>,
     pub(super) values: Vec<Binding>,
@@ -192,28 +195,15 @@ impl<'a> Writer<'a> {
 
     /// A loop without lanes: a counter and the accumulators go round as block parameters.
     fn write_loop(&mut self, inner: &'a Loop) {
-        let neutral: Vec<ir::Value> =
-            inner.accumulators.iter().map(|of| self.neutral(of.join)).collect();
-        let types: Vec<Type> =
-            neutral.iter().map(|value| self.cursor.func.dfg.value_type(*value)).collect();
-        let (start, end) = (Amount::Literal(0), self.extent(inner.extent));
-        let repeat = self.enter(start, end, &neutral, &types);
-        let Some(repeat) = repeat else {
-            for (accumulator, value) in inner.accumulators.iter().zip(neutral) {
-                self.bind(accumulator.result, value);
-            }
-            return;
-        };
-        self.counters.insert(inner.id, self.counter_of(&repeat));
-        self.write_body(&inner.body);
-        let mut next = vec![];
-        for (accumulator, before) in inner.accumulators.iter().zip(&repeat.carried) {
-            let element = self.operand(accumulator.element, 0);
-            next.push(self.join(accumulator.join, *before, element));
-        }
-        let results = self.leave(&repeat, Some(1), &next);
-        for (accumulator, result) in inner.accumulators.iter().zip(results) {
-            self.bind(accumulator.result, result);
+        let end = self.extent(inner.extent);
+        let totals = self.repeat_totals(&inner.accumulators, end, 1, |writer, repeat| {
+            writer.counters.insert(inner.id, writer.counter_of(repeat));
+            writer.write_body(&inner.body);
+            let elements = inner.accumulators.iter().map(|of| of.element);
+            elements.map(|element| writer.operand(element, 0)).collect()
+        });
+        for (accumulator, total) in inner.accumulators.iter().zip(totals) {
+            self.bind(accumulator.result, total);
         }
     }
 

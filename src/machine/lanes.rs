@@ -5,7 +5,7 @@
 //! they read and write what the last lane reads and writes, so that memory holds what scalars would
 //! have left, and accumulators leave them out. Partial results lie in memory, [`PARTIALS`] for each
 //! accumulator, so that each section goes on where the one before stopped; where a trip covers all of
-//! them, they stay in registers.
+//! them, they stay in registers. Where a loop goes in blocks, one more loop is around its sections.
 
 use cranelift::codegen::ir::condcodes::IntCC;
 use cranelift::codegen::ir::{
@@ -14,7 +14,7 @@ use cranelift::codegen::ir::{
 
 use super::address::{Amount, Known};
 use super::clif::{Repeat, Tail, Writer};
-use crate::loops::{Accumulator, Join, Kind, Loop, Operation, PARTIALS, Statement};
+use crate::loops::{Accumulator, BLOCK, Join, Kind, Loop, Operation, PARTIALS, Statement};
 
 /// Bodies of at most so many operations get as many copies as it takes to fill a trip with all
 /// partial results.
@@ -48,12 +48,35 @@ impl<'a> Writer<'a> {
     /// Writes a loop in lanes.
     pub(super) fn write_lanes(&mut self, inner: &'a Loop) {
         self.lane_loop = Some(inner.id);
+        self.outside = self.scopes.len() - 1;
+        let (end, block) = (self.extent(inner.extent), i64::from(BLOCK));
+        let alone = matches!(end, Amount::Literal(end) if end <= block);
+        let results = if inner.in_blocks() && !alone {
+            self.repeat_totals(&inner.accumulators, end, block, |writer, repeat| {
+                let depth = writer.scopes.len() - 1;
+                let end = writer.materialize(end);
+                let full = writer.ins().iadd_imm_s(repeat.counter, block);
+                let value = writer.ins().umin(full, end);
+                let start = Amount::Computed(writer.counter_of(repeat));
+                writer.write_block(inner, start, Amount::Computed(Known { value, depth }))
+            })
+        } else {
+            self.write_block(inner, Amount::Literal(0), end)
+        };
+        self.lane_loop = None;
+        for (accumulator, result) in inner.accumulators.iter().zip(results) {
+            self.bind(accumulator.result, result);
+        }
+    }
+
+    /// Writes some of the iterations, beginning at a multiple of [`PARTIALS`], and gives the partial
+    /// results of each accumulator joined as a tree.
+    fn write_block(&mut self, inner: &'a Loop, mut start: Amount, end: Amount) -> Vec<ir::Value> {
         let slots: Vec<StackSlot> = (0..inner.accumulators.len()).map(|at| self.slot(at)).collect();
         let sections = self.plan(inner);
         if !sections[0].in_registers() {
             self.clear_slots(&inner.accumulators, &slots);
         }
-        let (mut start, end) = (Amount::Literal(0), self.extent(inner.extent));
         for section in sections {
             let step = i64::try_from(section.step()).expect("a few lanes");
             let part_end = if section.tail { end } else { self.round_down(end, step) };
@@ -74,11 +97,8 @@ impl<'a> Writer<'a> {
         }
         self.width = 1;
         self.copies = 1;
-        self.lane_loop = None;
-        for (accumulator, slot) in inner.accumulators.iter().zip(slots) {
-            let result = self.join_tree(accumulator.join, slot);
-            self.bind(accumulator.result, result);
-        }
+        let joined = inner.accumulators.iter().zip(slots);
+        joined.map(|(accumulator, slot)| self.join_tree(accumulator.join, slot)).collect()
     }
 
     /// Which sections a loop gets: more copies of small bodies, which hide each other's latency.

@@ -40,7 +40,7 @@ impl Writer<'_> {
             Kind::Real | Kind::Integer => Pure::Splat(scalar, of),
             Kind::Mask => Pure::SplatMask(scalar, of),
         };
-        self.pure(splat, self.scopes.len() - 2).value
+        self.pure(splat, self.outside).value
     }
 
     fn constant(&mut self, constant: &Operation) -> ir::Value {
@@ -301,10 +301,9 @@ impl Writer<'_> {
         if self.width == 1 {
             return self.narrow(value);
         }
-        let outside = self.scopes.len() - 2;
         let scalar = match self.integer {
             types::I64 => value,
-            _ => self.pure(Pure::Narrow(value), outside).value,
+            _ => self.pure(Pure::Narrow(value), self.outside).value,
         };
         self.splat(scalar, Kind::Integer)
     }

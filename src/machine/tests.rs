@@ -5,6 +5,7 @@ mod foreign;
 mod objects;
 mod operations;
 mod random;
+mod sums;
 
 use super::{Kernel, Options, compile};
 use crate::interpret::{ArrayData, element_count, interpret};
