@@ -97,3 +97,42 @@ fn cross_entropy_with_its_params_at_their_defaults_is_plain() {
     assert_eq!(world.show(gradient), expected);
     assert_eq!(world.show(value), "Subtract(LogSumExp[i0](z[i0]), z[label[]])");
 }
+
+#[test]
+fn every_kink_has_the_derivative_that_is_stated() {
+    for kink in KINKS {
+        let (body, slope) = kink.example;
+        let text = format!("loss f(pred x, z, param p = 0) = {body}");
+        let source = crate::check::Source::Text { name: "kink.loss".into(), text };
+        let model = crate::check::check(&source).expect("the example is right").models.remove(0);
+        let mut graph = model.graph.clone();
+        let x = graph.input_ids().next().expect("x comes first");
+        let mut value = [model.value];
+        crate::rewrite::stabilize(&mut graph, &mut value);
+        let gradient = differentiate(&mut graph, value[0], &[x]).remove(0);
+        let mut printed = [gradient.node];
+        crate::rewrite::stabilize(&mut graph, &mut printed);
+        crate::rewrite::simplify(&mut graph, &mut printed);
+        let extents = graph.extent_ids().map(|id| match graph.extent(id) {
+            crate::graph::Extent::Literal(length) => *length as usize,
+            crate::graph::Extent::Named(_) => 1,
+        });
+        let environment = crate::evaluate::Environment {
+            extents: extents.collect(),
+            inputs: vec![vec![0.0]; graph.input_ids().count()],
+        };
+        for node in [gradient.node, printed[0]] {
+            let got = crate::evaluate::evaluate(&graph, &[node], &environment)[0].data[0];
+            assert_eq!(got, slope, "{body} at 0");
+        }
+    }
+}
+
+#[test]
+fn the_readme_lists_every_kink() {
+    let readme = include_str!("../../README.md");
+    for Kink { form, place, derivative, .. } in KINKS {
+        let row = format!("| `{form}` | {place} | {derivative} |");
+        assert!(readme.contains(&row), "the README lacks: {row}");
+    }
+}

@@ -87,7 +87,6 @@ pub struct Outcome {
     pub sums_cancel: bool,
     /// The element that is off without an excuse, and what loses its digits.
     pub fault: Option<(Worst, Option<Culprit>)>,
-
 }
 
 /// An element that is off.
@@ -287,9 +286,8 @@ impl Found {
             a.total_cmp(&b).then(a_places.total_cmp(&b_places))
         });
         // The very worst have their say too.
-        let worst = (0..self.suspects.len()).max_by(|a, b| {
-            self.suspects[*a].places.total_cmp(&self.suspects[*b].places)
-        });
+        let worst = (0..self.suspects.len())
+            .max_by(|a, b| self.suspects[*a].places.total_cmp(&self.suspects[*b].places));
         for at in (0..self.suspects.len().min(SUSPECTS)).chain(worst) {
             let culprit = culprit(&self.suspects[at]);
             if matches!(culprit, Some(Culprit { reason: Reason::Sum { .. }, .. })) {

@@ -9,6 +9,7 @@ mod crates;
 mod diagnostics;
 mod examples;
 mod gradcheck;
+mod guards;
 mod house;
 mod linked;
 mod middle;
