@@ -309,14 +309,7 @@ fn special_arguments_have_their_values() {
         ),
         (
             One(super::log_normal_cdf),
-            &[
-                [0.0, -std::f64::consts::LN_2],
-                [1e30, 0.0],
-                [-1e200, -INF],
-                [INF, 0.0],
-                [-INF, -INF],
-                [NAN, NAN],
-            ],
+            &[[1e30, 0.0], [-1e200, -INF], [INF, 0.0], [-INF, -INF], [NAN, NAN]],
         ),
         (
             One(super::lgamma),
