@@ -142,8 +142,8 @@ const NORMAL_NEAR_F64: [f64; 12] = [
 /// √(2/π)
 const SLOPE: f64 = 0.797_884_560_802_865_4;
 
-/// log 2, and what rounding it left.
-const LN_2_F32: [f64; 2] = [0.693_147_2, -1.904_654_3e-9];
+/// log 2, and what rounding it to the precision left.
+const LN_2_F32: [f64; 2] = [std::f64::consts::LN_2, -1.904_654_3e-9];
 const LN_2_F64: [f64; 2] = [std::f64::consts::LN_2, 2.319_046_813_846_299_6e-17];
 
 /// erf x / x − 1 in x² on |x| ≤ 0.95, degree 6, error of erf 2^−30.6.
@@ -258,7 +258,7 @@ pub(super) fn log_normal_cdf(x: Real<'_>) -> Real<'_> {
 }
 
 /// The logarithm of a number, or of 1 more than it (at least −½) where it is not `whole`.
-fn log_of<'p>(whole: Mask, [number, low]: Pair<'p>) -> Pair<'p> {
+fn log_of(whole: Mask, [number, low]: Pair<'_>) -> Pair<'_> {
     let parts = split(whole.select(number, number + 1.0));
     let scale = parts.scale(number);
     let f = number.fma(scale, whole.select(number.constant(-1.0), scale - 1.0));
