@@ -53,6 +53,11 @@ pub fn softplus(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logistic::softplus)
 }
 
+/// log(exp a + exp b); shares exp(−|a − b|) with [`sigmoid`] of a − b.
+pub fn log_add_exp(emit: &mut dyn Emit, a: Value, b: Value) -> Value {
+    binary(emit, a, b, logistic::log_add_exp)
+}
+
 /// The hyperbolic tangent.
 pub fn tanh(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logistic::tanh)
