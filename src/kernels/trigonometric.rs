@@ -6,7 +6,6 @@
 use std::f64::consts::FRAC_PI_2;
 
 use super::pen::{Integer, Real};
-use crate::loops::Precision;
 
 /// (sin r / r − 1) / r² in r² on |r| ≤ π/4, degree 2, error of sin 2^−28.0.
 const SIN_F32: [f64; 3] = [-0.166_666_55, 0.008_332_173, -0.000_195_166_42];
