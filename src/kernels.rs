@@ -56,6 +56,11 @@ pub fn softplus(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logistic::softplus)
 }
 
+/// log(exp a + exp b); shares exp(−|a − b|) with [`sigmoid`] of a − b.
+pub fn log_add_exp(emit: &mut dyn Emit, a: Value, b: Value) -> Value {
+    binary(emit, a, b, logistic::log_add_exp)
+}
+
 /// The hyperbolic tangent.
 pub fn tanh(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logistic::tanh)
@@ -76,12 +81,12 @@ pub fn log2(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logarithm::log2)
 }
 
-/// The sine of x radians, |x| up to 10⁵ (f32) or 10⁹ (f64); past that digits are lost, but a number stays a number.
+/// The sine of x radians, of any size where `FusedMultiplyAdd` rounds once; where it does not, of a size near 1.
 pub fn sin(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, trigonometric::sin)
 }
 
-/// The cosine of x radians, with the range of [`sin`].
+/// The cosine of x radians, of the sizes that [`sin`] takes.
 pub fn cos(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, trigonometric::cos)
 }

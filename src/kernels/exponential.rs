@@ -77,13 +77,12 @@ const EXP_F64: [f64; 10] = [
     2.511_800_097_419_992e-8,
 ];
 
-/// (exp r − 1 − r) / r² on |r| ≤ 0.501, degree 5, error of expm1 2^−28.2.
-const EXPM1_F32: [f64; 6] =
-    [0.500_000_06, 0.166_666_64, 0.041_665_35, 0.008_333_581_5, 0.001_399_660_5, 0.000_198_497_52];
+/// ((exp r − 1 − r) / r² − ½) / r on |r| ≤ 0.501, degree 4, error of expm1 2^−27.0.
+const EXPM1_F32: [f64; 5] =
+    [0.166_666_67, 0.041_665_893, 0.008_333_122, 0.001_398_027_6, 0.000_199_812_96];
 
-/// (exp r − 1 − r) / r² on |r| ≤ 0.501, degree 11, error of expm1 2^−61.3.
-const EXPM1_F64: [f64; 12] = [
-    0.5,
+/// ((exp r − 1 − r) / r² − ½) / r on |r| ≤ 0.501, degree 10, error of expm1 2^−61.3.
+const EXPM1_F64: [f64; 11] = [
     0.166_666_666_666_666_69,
     0.041_666_666_666_667_615,
     0.008_333_333_333_332_507,
@@ -229,8 +228,9 @@ pub(super) fn expm1_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     let sum = near.fma(LOG2_E, reduce.magic);
     let sum = size.less(0.5).select(x.constant(reduce.magic), sum);
     let r = reduce.rest(sum - reduce.magic, near, low);
-    let r = r.whole;
-    let p = (r * r).fma(r.polynomial(x.either(&EXPM1_F32[..], &EXPM1_F64[..])), r);
+    let q = r.whole.polynomial(x.either(&EXPM1_F32[..], &EXPM1_F64[..]));
+    let bend = (r.whole * r.whole).fma(q, r.whole * 0.5);
+    let p = r.exact + r.whole.fma(bend, r.small);
     // 2ⁿ⁻¹, doubled at the end: 2ⁿ may be past the largest number when the result is not.
     let half_power = reduce.power(sum, x.constant(2.0));
     let rest = half_power - 0.5;

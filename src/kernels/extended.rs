@@ -6,12 +6,11 @@
 //! twice these error terms vanish, and a result exp(t) is off by up to about |t| units in the last place.
 
 use super::exponential::{exp_sum, expm1_sum};
-use super::logarithm::{Parts, complete, ln_2, parts, split};
+use super::logarithm::{Parts, complete, ln_2, parts_about_1, split_about_1};
 use super::pen::Real;
-use crate::loops::Precision;
 
-/// (2 artanh s / s − 2) / s² in z = s² on z ≤ 0.0401, degree 3, error of log 2^−35.3.
-const POW_F32: [f64; 4] = [0.666_666_6, 0.400_008_68, 0.285_067_95, 0.241_034_88];
+/// ((artanh s / s − 1) / s² − 1/3) / s² in z = s² on z ≤ 0.0295, degree 2, error of log 2^−36.8.
+const POW_F32: [f64; 3] = [0.200_000_76, 0.142_735_45, 0.117_098_38];
 
 /// ((artanh s / s − 1) / s² − 1/3) / s² in z = s² on z ≤ 0.0295, degree 7, error of log 2^−73.5.
 const POW_F64: [f64; 8] = [
@@ -26,7 +25,8 @@ const POW_F64: [f64; 8] = [
 ];
 
 /// What rounding left of 1/3.
-const THIRD_LOW: f64 = 1.850_371_707_708_594e-17;
+const THIRD_LOW_F32: f64 = -9.934_107_5e-9;
+const THIRD_LOW_F64: f64 = 1.850_371_707_708_594e-17;
 
 /// A number as a sum, the second part at most half a last place of the first.
 #[derive(Clone, Copy)]
@@ -68,23 +68,14 @@ fn log_pair<'p>(n: Real<'p>, f: Real<'p>, g: Option<Real<'p>>) -> Pair<'p> {
 /// 2 artanh s, its second part not yet small.
 fn twice_artanh(s: Pair<'_>) -> Pair<'_> {
     let Pair(high, low) = s;
-    match high.precision() {
-        Precision::F32 => {
-            let z = high * high;
-            let rest = (z * z.polynomial(&POW_F32)).fma(high, low + low);
-            Pair(high + high, rest)
-        }
-        Precision::F64 => {
-            let Pair(z, z_error) = product(high, high);
-            let z = Pair(z, (high + high).fma(low, z_error));
-            let Pair(third, error) =
-                add_smaller(high.constant(1.0 / 3.0), z.0 * z.0.polynomial(&POW_F64));
-            let cube = s.times(z.times(Pair(third, error + THIRD_LOW)));
-            let Pair(sum, error) = add_smaller(high, cube.0);
-            let rest = error + (low + cube.1);
-            Pair(sum + sum, rest + rest)
-        }
-    }
+    let Pair(z, z_error) = product(high, high);
+    let z = Pair(z, (high + high).fma(low, z_error));
+    let bend = z.0 * z.0.polynomial(high.either(&POW_F32[..], &POW_F64[..]));
+    let Pair(third, error) = add_smaller(high.constant(1.0 / 3.0), bend);
+    let cube = s.times(z.times(Pair(third, error + high.either(THIRD_LOW_F32, THIRD_LOW_F64))));
+    let Pair(sum, error) = add_smaller(high, cube.0);
+    let rest = error + (low + cube.1);
+    Pair(sum + sum, rest + rest)
 }
 
 /// y·log, both parts small enough to be the argument of an exponential.
@@ -98,7 +89,7 @@ fn exponent<'p>(y: Real<'p>, log: Pair<'p>) -> Pair<'p> {
 /// x to the power of y, as IEEE 754-2019 has `pow`: 1 for y = 0 and for x = 1, NaN for a negative x and a y that is not whole.
 pub(super) fn pow<'p>(x: Real<'p>, y: Real<'p>) -> Real<'p> {
     let size = x.absolute();
-    let Parts { n, f } = parts(size);
+    let Parts { n, f } = parts_about_1(size);
     // NaN where x is.
     let log = log_pair(size.fma(0.0, n), f, None);
     let bound = y.either(1.0e30, 1.0e300);
@@ -123,13 +114,13 @@ fn signed_power<'p>(x: Real<'p>, y: Real<'p>, power: Real<'p>) -> Real<'p> {
 
 /// ((1 + x)^λ − 1) / λ, log(1 + x) where λ is 0.
 pub(super) fn boxcox1p<'p>(x: Real<'p>, lambda: Real<'p>) -> Real<'p> {
-    let shifted = split(x + 1.0);
+    let shifted = split_about_1(x + 1.0);
     let scale = shifted.scale(x);
     let (a, b) = (x * scale, scale - 1.0);
     let f = a + b;
     // What the sum lost (Knuth's two-sum, as either may be the larger).
     let back = f - a;
-    let g = (a - (f - back)) + (b - back);
+    let g = ((a - (f - back)) + (b - back)) + (scale - (b + 1.0));
     let log = log_pair(shifted.n, f, Some(g));
     let whole = complete(x, -1.0, log.0);
     let bound = x.either(1.0e30, 1.0e300);

@@ -1,11 +1,11 @@
-//! The functions of exp(−|x|): `sigmoid`, `softplus` and `tanh`.
+//! The functions of exp(−|x|): `sigmoid`, `softplus`, `logaddexp` and `tanh`.
 //!
 //! Written so that `sigmoid` and `softplus` of the same x share exp(−|x|).
 
 use std::f64::consts::LN_2;
 
 use super::exponential::{exp_fall_pair, exp_short};
-use super::logarithm::log1p_unit;
+use super::logarithm::{log1p_bend, rough_inverse};
 use super::pen::Real;
 
 /// log cosh(x/2) in x² on |x| ≤ 0.58, degree 3, absolute error 2^−28.4; first what rounding left of ln 2.
@@ -68,16 +68,48 @@ pub(super) fn sigmoid(x: Real<'_>) -> Real<'_> {
     left.fma(reciprocal, quotient)
 }
 
-/// log(1 + exp x). Near 0 it is the even function log(2 cosh(x/2)) with x/2 added, which rises with x for all its
-/// roundings, far out the larger of 0 and x, and log(1 + exp(−|x|)).
+/// log cosh(x/2) for |x| ≤ 0.58, with what rounding left of ln 2.
+fn log_cosh_half(x: Real<'_>) -> Real<'_> {
+    (x * x).polynomial(x.either(&LOG_COSH_F32[..], &LOG_COSH_F64[..]))
+}
+
+/// Up to where log(1 + exp x) is ln 2 + x/2 + log cosh(x/2).
+const NEAR: f64 = 0.578;
+
+/// log(1 + exp x). Near 0 it is an even function with x/2 added, which rises with x for all its roundings,
+/// far out the larger of 0 and x, and log(1 + exp(−|x|)).
 pub(super) fn softplus(x: Real<'_>) -> Real<'_> {
     let size = x.absolute();
-    let z = x * x;
-    let even = z.polynomial(x.either(&LOG_COSH_F32[..], &LOG_COSH_F64[..]));
-    let near = x.fma(0.5, even) + LN_2;
+    let near = x.fma(0.5, log_cosh_half(size)) + LN_2;
     let (e, low) = exp_fall_pair(size);
-    let far = log1p_unit(e, low) + x.at_least(0.0);
-    size.less(0.578).select(near, far)
+    let far = (e + log1p_bend(e, low)) + x.at_least(0.0);
+    size.less(NEAR).select(near, far)
+}
+
+/// log(exp a + exp b) = max + log(1 + exp(−d)) with d = |a − b|, in two reals; shares exp(−d) with `sigmoid` of a − b.
+/// Where the sum cancels its error is that of the larger argument's last place.
+pub(super) fn log_add_exp<'p>(a: Real<'p>, b: Real<'p>) -> Real<'p> {
+    let (larger, smaller) = (a.at_least(b), a.at_most(b));
+    let distance = (a - b).absolute();
+    let (_, lost) = difference(larger, smaller);
+    let (e, low) = exp_fall_pair(distance);
+    let is_near = distance.less(NEAR);
+    let start = is_near.select(distance.constant(LN_2), e);
+    let near = distance.fma(-0.5, log_cosh_half(distance));
+    let change = is_near.select(near, log1p_bend(e, low));
+    let rest = start + change;
+    let rest_left = (e * rough_inverse(e)).fma(-lost, change - (rest - start));
+    let (sum, left) = difference(larger, -rest);
+    // Infinities leave no remainder, and two of one sign no distance.
+    let infinite = a.equal(b).select(a, sum);
+    larger.absolute().less(f64::INFINITY).select(sum + (left + rest_left), infinite)
+}
+
+/// a − b, rounded, and what rounding left (Knuth's two-sum).
+fn difference<'p>(a: Real<'p>, b: Real<'p>) -> (Real<'p>, Real<'p>) {
+    let difference = a - b;
+    let taken = a - difference;
+    (difference, (a - (difference + taken)) + (taken - b))
 }
 
 /// The hyperbolic tangent: far out 1 − 2 / (exp(2|x|) + 1), in which every step is a monotone function of the one before.

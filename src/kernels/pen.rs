@@ -136,6 +136,12 @@ impl<'p> Real<'p> {
         let top = self.either(i64::from(i32::MIN), i64::MIN);
         self.bits().or(sign.bits().and(top)).real()
     }
+
+    /// `self`, negated where the sign bit of `sign` is set.
+    pub(super) fn flipped_as(self, sign: Self) -> Self {
+        let top = self.either(i64::from(i32::MIN), i64::MIN);
+        self.bits().exclusive_or(sign.bits().and(top)).real()
+    }
 }
 
 impl<'p> Integer<'p> {

@@ -88,7 +88,7 @@ impl Emitter<'_> {
             Function::Or => self.emit(Operation::Or(a, b)),
             Function::Max => self.extremum(Operation::Maximum, nodes, a, b),
             Function::Min => self.extremum(Operation::Minimum, nodes, a, b),
-            Function::LogAddExp => self.log_add_exp(a, b),
+            Function::LogAddExp => kernels::log_add_exp(self, a, b),
             Function::Boxcox1p => kernels::boxcox1p(self, a, b),
             _ => unreachable!("{function:?} does not take two arguments"),
         }
@@ -141,20 +141,6 @@ impl Emitter<'_> {
         }
         let number = self.emit(Operation::Equal(a, a));
         self.emit(Operation::Select(number, plain, a))
-    }
-
-    /// max + log1p(exp(-|a - b|)), and the common infinity where both are infinite.
-    fn log_add_exp(&mut self, a: Value, b: Value) -> Value {
-        let larger = self.emit(Operation::Maximum(a, b));
-        let difference = self.emit(Operation::Subtract(a, b));
-        let distance = self.emit(Operation::Absolute(difference));
-        let infinite = self.emit(Operation::Equal(a, b));
-        let zero = self.real(0.0);
-        let distance = self.emit(Operation::Select(infinite, zero, distance));
-        let closeness = self.emit(Operation::Negate(distance));
-        // softplus(-d) = log1p(exp(-d)) for d >= 0.
-        let rest = kernels::softplus(self, closeness);
-        self.emit(Operation::Add(larger, rest))
     }
 
     /// A power: small whole exponents by multiplication, halves by roots.
