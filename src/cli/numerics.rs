@@ -257,9 +257,10 @@ fn diagnostic(
         model.name,
         worst_line(model, outcome, worst)
     );
+    let whose = if outcome.input.is_some() { "in the gradient " } else { "" };
     let why = culprit.map_or_else(
         || "no single operation is to blame".to_owned(),
-        |culprit| explain(culprit.reason),
+        |culprit| format!("{whose}{}", explain(culprit.reason)),
     );
     let instead = culprit.and_then(|culprit| culprit.instead);
     let help = instead.unwrap_or(
@@ -277,10 +278,10 @@ fn explain(reason: Reason) -> String {
         Reason::Sum { size, left } => {
             format!("terms of size {} cancel: {} is left", rough(size), rough(left))
         }
-        Reason::Overflow { size } if size.is_infinite() => "overflows f32".into(),
-        Reason::Overflow { size } => format!("overflows f32: it is {}", rough(size)),
+        Reason::Overflow { size } if size.is_infinite() => "a result overflows f32".into(),
+        Reason::Overflow { size } => format!("a result of size {} overflows f32", rough(size)),
         Reason::Underflow { size } => {
-            format!("underflows f32: it is {}", rough(size))
+            format!("a result of size {} underflows f32", rough(size))
         }
         Reason::Amplification { argument, .. } => {
             format!("the rounding of its argument, which is {}, grows here", rough(argument))

@@ -268,8 +268,8 @@ fn partials(function: Function, of: &[f64], y: f64) -> [f64; 2] {
         Function::Atan => one(x.hypot(1.0).recip().powi(2)),
         Function::Erf => one(2.0 / PI.sqrt() * (-(x * x)).exp()),
         Function::Erfc => one(-2.0 / PI.sqrt() * (-(x * x)).exp()),
-        Function::LogNormalCdf => one(hazard(x)),
-        Function::InverseMills => one(-hazard(x) * (x + hazard(x))),
+        Function::LogNormalCdf => one(hazard(x)[0]),
+        Function::InverseMills => one(-hazard(x)[0] * hazard(x)[1]),
         Function::Lgamma => one((Function::Digamma.row().reference)(&[x])),
         Function::Digamma => one((Function::Trigamma.row().reference)(&[x])),
         Function::Trigamma => one(tetragamma(x)),
@@ -305,15 +305,17 @@ fn bell(x: f64) -> f64 {
     e / ((1.0 + e) * (1.0 + e))
 }
 
-/// The density of the normal distribution over its distribution function.
-fn hazard(x: f64) -> f64 {
+/// The density of the normal distribution over its distribution function, and `x` more than that.
+fn hazard(x: f64) -> [f64; 2] {
     if x > -10.0 {
         let density = (-(x * x) / 2.0).exp() / (2.0 * PI).sqrt();
-        return density / (libm::erfc(-x * FRAC_1_SQRT_2) / 2.0);
+        let hazard = density / (libm::erfc(-x * FRAC_1_SQRT_2) / 2.0);
+        return [hazard, x + hazard];
     }
     // The inverse of Mills' ratio is the continued fraction t + 1/(t + 2/(t + 3/(t + ...))) (Laplace 1805).
     let t = -x;
-    (1..100).rev().fold(t, |tail, k| t + f64::from(k) / tail)
+    let rest = (2..100).rev().fold(t, |tail, k| t + f64::from(k) / tail).recip();
+    [t + rest, rest]
 }
 
 /// The derivative of trigamma, by recurrence to x ≥ 10 and the asymptotic series (Abramowitz & Stegun 1964, 6.4.13),

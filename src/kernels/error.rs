@@ -5,7 +5,7 @@
 
 use super::exponential::{exp_fall_sum, exp_fall_times};
 use super::logarithm::{assemble_pair, split};
-use super::mapped::{Mapped, Pair};
+use super::mapped::{Mapped, Pair, square};
 use super::pen::{Mask, Real};
 use crate::loops::Precision;
 
@@ -142,8 +142,8 @@ const NORMAL_NEAR_F64: [f64; 12] = [
 /// √(2/π)
 const SLOPE: f64 = 0.797_884_560_802_865_4;
 
-/// log 2, and what rounding it left.
-const LN_2_F32: [f64; 2] = [0.693_147_2, -1.904_654_3e-9];
+/// log 2, and what rounding it to the precision left.
+const LN_2_F32: [f64; 2] = [std::f64::consts::LN_2, -1.904_654_3e-9];
 const LN_2_F64: [f64; 2] = [std::f64::consts::LN_2, 2.319_046_813_846_299_6e-17];
 
 /// erf x / x − 1 in x² on |x| ≤ 0.95, degree 6, error of erf 2^−30.6.
@@ -193,9 +193,8 @@ pub(super) fn normal_tail(s: Real<'_>) -> Pair<'_> {
 fn upper(a: Real<'_>) -> Real<'_> {
     // Past these every digit of the result is 0.
     let a = a.at_most(a.either(11.0, 28.0));
-    let square = a * a;
-    let low = a.fma(a, -square);
-    exp_fall_times(square, low, a.either(TAIL_F32, TAIL_F64).at(a)).rounded()
+    let [whole, low] = square(a);
+    exp_fall_times(whole, low, a.either(TAIL_F32, TAIL_F64).at(a)).rounded()
 }
 
 /// erf x / x − 1 for |x| ≤ 0.75 at least.
@@ -211,9 +210,9 @@ pub(super) fn erf(x: Real<'_>) -> Real<'_> {
         Precision::F32 => {
             // erfc a = exp(−a² − w), with the digits that the sum loses: or it would not fall from one number to the next.
             let a = a.at_most(4.0);
-            let (square, more) = (a * a, a.polynomial(&ERF_TAIL_F32));
-            let sum = square + more;
-            let low = a.fma(a, -square) + ((square - sum) + more);
+            let ([whole, low], more) = (square(a), a.polynomial(&ERF_TAIL_F32));
+            let sum = whole + more;
+            let low = low + ((whole - sum) + more);
             let far = a.constant(1.0) - exp_fall_sum(sum, Some(low));
             a.less(0.945).select(near, far)
         }
@@ -244,24 +243,22 @@ pub(super) fn log_normal_cdf(x: Real<'_>) -> Real<'_> {
     let (most, none) = x.either((1_048_576.0, 15.0), (1_073_741_824.0, 39.0));
     let s = size.at_most(below.select(x.constant(most), none));
     let slow = normal_tail(s);
-    let half = s * 0.5;
-    let square = half * s;
-    let square_low = half.fma(s, -square);
-    let [tail, tail_low] = exp_fall_times(square, square_low, slow).pair();
+    let [fall, fall_low] = square(s).map(|part| part * 0.5);
+    let [tail, tail_low] = exp_fall_times(fall, fall_low, slow).pair();
     let number = [below.select(slow[0], -tail), below.select(slow[1], -tail_low)];
     let [log, log_low] = log_of(below, number);
     // Less x²/2 (Knuth's two-sum, as either may be the larger).
-    let fall = below.select(square, 0.0);
+    let fall = below.select(fall, 0.0);
     let sum = log - fall;
     let back = sum - log;
     let lost = (log - (sum - back)) - (fall + back);
-    let whole = sum + (lost + (log_low - below.select(square_low, 0.0)));
+    let whole = sum + (lost + (log_low - below.select(fall_low, 0.0)));
     let far = x.less(-most).select((size * -0.5) * size, whole);
     size.less(0.3).select(log_half_plus(x), far)
 }
 
 /// The logarithm of a number, or of 1 more than it (at least −½) where it is not `whole`.
-fn log_of<'p>(whole: Mask, [number, low]: Pair<'p>) -> Pair<'p> {
+fn log_of(whole: Mask, [number, low]: Pair<'_>) -> Pair<'_> {
     let parts = split(whole.select(number, number + 1.0));
     let scale = parts.scale(number);
     let f = number.fma(scale, whole.select(number.constant(-1.0), scale - 1.0));

@@ -230,11 +230,6 @@ pub(super) fn rough_inverse(x: Real<'_>) -> Real<'_> {
     x.fma(-0.61, 0.98)
 }
 
-/// log(1 + x + low) for 0 ≤ x ≤ 0.5627, low at most a last place of x.
-pub(super) fn log1p_unit<'p>(x: Real<'p>, low: Real<'p>) -> Real<'p> {
-    x + log1p_bend(x, low)
-}
-
 /// log(1 + x + low) − x for 0 ≤ x ≤ 0.5627, low at most a last place of x.
 pub(super) fn log1p_bend<'p>(x: Real<'p>, low: Real<'p>) -> Real<'p> {
     let low = low * rough_inverse(x);

@@ -5,7 +5,7 @@
 use std::f64::consts::LN_2;
 
 use super::exponential::{exp_fall_pair, exp_short};
-use super::logarithm::{log1p_bend, log1p_unit, rough_inverse};
+use super::logarithm::{log1p_bend, rough_inverse};
 use super::pen::Real;
 
 /// log cosh(x/2) in x² on |x| ≤ 0.58, degree 3, absolute error 2^−28.4; first what rounding left of ln 2.
@@ -82,7 +82,7 @@ pub(super) fn softplus(x: Real<'_>) -> Real<'_> {
     let size = x.absolute();
     let near = x.fma(0.5, log_cosh_half(size)) + LN_2;
     let (e, low) = exp_fall_pair(size);
-    let far = log1p_unit(e, low) + x.at_least(0.0);
+    let far = (e + log1p_bend(e, low)) + x.at_least(0.0);
     size.less(NEAR).select(near, far)
 }
 

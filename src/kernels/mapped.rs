@@ -34,3 +34,11 @@ impl Mapped {
         [quotient, left * reciprocal]
     }
 }
+
+/// a², and what rounding it left, also where `FusedMultiplyAdd` rounds twice.
+pub(super) fn square(a: Real<'_>) -> Pair<'_> {
+    // Half of the digits, so that its own square is exact.
+    let half = a.bits().and(a.either(-0x1000, -0x0800_0000)).real();
+    let whole = a * a;
+    [whole, (a - half).fma(a + half, half * half - whole)]
+}

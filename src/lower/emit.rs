@@ -170,6 +170,9 @@ impl<'a> Emitter<'a> {
     /// Clears the array that a reduction accumulates into, over the axes that are left inside of its loop.
     pub(super) fn begin_array_accumulator(&mut self, reduction: NodeId, inner: &[AxisId]) {
         self.store(reduction, inner);
+        if self.join(reduction) == Join::Sum && self.stored[&reduction].lost.is_none() {
+            self.store_lost(reduction);
+        }
         for axis in inner {
             self.open_loop(*axis);
         }
@@ -182,6 +185,11 @@ impl<'a> Emitter<'a> {
             Join::All => self.emit(Operation::Mask(true)),
         };
         self.store_element(reduction, identity);
+        if let Some(lost) = self.stored[&reduction].lost {
+            let subscripts = self.counters(inner);
+            let statement = Statement::Store { array: lost, subscripts, value: identity };
+            self.body().statements.push(statement);
+        }
         for axis in inner.iter().rev() {
             self.close_loop(*axis, &[]);
         }
@@ -201,6 +209,11 @@ impl<'a> Emitter<'a> {
             return;
         }
         let so_far = self.load_stored(reduction);
+        if let Some(lost) = self.stored[&reduction].lost {
+            let sum = self.add_with_compensation(reduction, lost, so_far, element);
+            self.store_element(reduction, sum);
+            return;
+        }
         let joined = self.emit(match join {
             Join::Sum => Operation::Add(so_far, element),
             Join::Product => Operation::Multiply(so_far, element),
@@ -210,6 +223,30 @@ impl<'a> Emitter<'a> {
             Join::All => Operation::And(so_far, element),
         });
         self.store_element(reduction, joined);
+    }
+
+    /// Adds an element to an element of a stored sum that is too large by what was lost (Kahan 1965),
+    /// as the totals of loops do it.
+    fn add_with_compensation(
+        &mut self,
+        reduction: NodeId,
+        lost: ArrayId,
+        total: Value,
+        element: Value,
+    ) -> Value {
+        let subscripts = self.counters(&self.stored[&reduction].axes);
+        let before = self.emit(Operation::Load(lost, subscripts.clone()));
+        let element = self.emit(Operation::Subtract(element, before));
+        let sum = self.emit(Operation::Add(total, element));
+        let taken = self.emit(Operation::Subtract(sum, total));
+        let after = self.emit(Operation::Subtract(taken, element));
+        let rest = self.emit(Operation::Subtract(after, after));
+        let finite = self.emit(Operation::Equal(rest, rest));
+        let zero = self.real(0.0);
+        let value = self.emit(Operation::Select(finite, after, zero));
+        let statement = Statement::Store { array: lost, subscripts, value };
+        self.body().statements.push(statement);
+        sum
     }
 
     fn join(&self, reduction: NodeId) -> Join {

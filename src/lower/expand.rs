@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 
 use super::residual::residual;
-use super::root::root;
+use super::root::{rest_under_root, root, root_less_part};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId, Role};
 use crate::loops::Precision;
@@ -44,7 +44,13 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     let centered = graph.map(Function::Subtract, &[parts.center, expanded[&b]]);
                     graph.map(Function::Add, &[centered, parts.log_total])
                 } else {
-                    plain_sum(graph, &expanded, id, &node)
+                    ranges.find_all(graph, b);
+                    match rest_under_root(graph, &ranges, &[a, b]) {
+                        Some(rest) => {
+                            root_less_part(graph, [a, b, rest].map(|part| expanded[&part]))
+                        }
+                        None => plain_sum(graph, &expanded, id, &node),
+                    }
                 }
             }
             Node::Map(Function::Multiply, arguments) => {

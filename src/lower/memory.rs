@@ -13,6 +13,8 @@ pub(super) struct Stored {
     pub(super) array: ArrayId,
     /// The axes of the array in order. Other axes of the node are those of loops around it.
     pub(super) axes: Vec<AxisId>,
+    /// For a sum that is accumulated there: by how much each element is too large.
+    pub(super) lost: Option<ArrayId>,
 }
 
 impl Emitter<'_> {
@@ -24,7 +26,17 @@ impl Emitter<'_> {
         let kind = self.element_kind(node);
         let name = format!("t{}", self.stored.len());
         let array = self.add_array(&name, kind, ArrayRole::Temporary, axes, ArraySource::Temporary);
-        self.stored.insert(node, Stored { array, axes: axes.to_vec() });
+        self.stored.insert(node, Stored { array, axes: axes.to_vec(), lost: None });
+    }
+
+    /// Makes room beside a stored sum for what it loses.
+    pub(super) fn store_lost(&mut self, sum: NodeId) {
+        let Stored { axes, .. } = self.stored[&sum].clone();
+        let name = format!("lost{}", self.stored.len());
+        let kind = Kind::Real;
+        let array =
+            self.add_array(&name, kind, ArrayRole::Temporary, &axes, ArraySource::Temporary);
+        self.stored.get_mut(&sum).expect("it is stored").lost = Some(array);
     }
 
     pub(super) fn is_stored(&self, node: NodeId) -> bool {
@@ -42,7 +54,7 @@ impl Emitter<'_> {
     }
 
     pub(super) fn store_element(&mut self, node: NodeId, value: Value) {
-        let Stored { array, axes } = self.stored[&node].clone();
+        let Stored { array, axes, .. } = self.stored[&node].clone();
         let subscripts = self.counters(&axes);
         let value = self.as_element(node, value);
         self.body().statements.push(Statement::Store { array, subscripts, value });

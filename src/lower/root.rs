@@ -3,10 +3,13 @@
 //! In comes the argument of a square root, in words that the machine has. Where it is made of squares, they are
 //! scaled by a power of two, which loses nothing, if the largest of them might overflow or the smallest count for
 //! nothing; the root is scaled back. In between, where nearly all numbers lie, the factor is 1.
+//!
+//! A root less a part of it, `sqrt(a + b^2) - b`, is `a / (sqrt(a + b^2) + b)` where `a` is not the larger by far.
 
 use crate::builtins::{Function, Reduction};
 use crate::graph::{Graph, Node, NodeId};
 use crate::loops::Precision;
+use crate::rewrite::ranges::Ranges;
 
 /// Roots between these need no scaling; by how many powers of two others are scaled.
 struct Scales {
@@ -33,6 +36,38 @@ pub(super) fn root(graph: &mut Graph, precision: Precision, argument: NodeId) ->
     let scaled = scaled(graph, argument, factor);
     let root = graph.map(Function::Sqrt, &[scaled]);
     Some(graph.map(Function::Multiply, &[root, back]))
+}
+
+/// The parts of `sqrt(a + b^2) - b` as the graph has them: the rest `a`, and the root.
+pub(super) fn rest_under_root(graph: &Graph, ranges: &Ranges, of: &[NodeId]) -> Option<NodeId> {
+    let (root, part) = (of[0], of[1]);
+    let Node::Map(Function::Sqrt, root) = graph.node(root) else { return None };
+    let Node::Map(Function::Add, sum) = graph.node(root.as_slice()[0]) else { return None };
+    let is_square = |id: NodeId| match (graph.node(id), graph.as_number(part)) {
+        (Node::Number(bits), Some(part)) => f64::from_bits(*bits) == part * part,
+        (Node::Map(Function::Multiply, of), _) => of.as_slice() == [part, part],
+        _ => false,
+    };
+    let [a, b] = [sum.as_slice()[0], sum.as_slice()[1]];
+    if !ranges.get(part).is_positive() {
+        return None;
+    }
+    match (is_square(a), is_square(b)) {
+        (_, true) => Some(a),
+        (true, false) => Some(b),
+        (false, false) => None,
+    }
+}
+
+/// `root - part` where `rest` is what the root has beside the square of the part.
+pub(super) fn root_less_part(graph: &mut Graph, [root, part, rest]: [NodeId; 3]) -> NodeId {
+    let plain = graph.map(Function::Subtract, &[root, part]);
+    let sum = graph.map(Function::Add, &[root, part]);
+    let quotient = graph.map(Function::Divide, &[rest, sum]);
+    let many = graph.number(16.0);
+    let bound = graph.map(Function::Multiply, &[many, part]);
+    let is_near = graph.map(Function::Less, &[root, bound]);
+    graph.select(is_near, quotient, plain)
 }
 
 /// The first number where the size is small, the second where it is large, else 1.

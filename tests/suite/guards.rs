@@ -210,7 +210,7 @@ const SELECTING: &[&str] = &[
 #[test]
 fn nan_of_one_example_reaches_its_value_and_gradient_and_no_other() {
     for text in SELECTING {
-        let loss = Compiler::new().text::<f64>("nan.loss", text).unwrap();
+        let loss = Compiler::new().text::<f64>("nan.loss", *text).unwrap();
         for (x, y) in [([f64::NAN, 0.5], [1.0, 2.0]), ([0.25, 0.5], [f64::NAN, 2.0])] {
             let (mut values, mut gradient) = ([0.0; 2], [0.0; 2]);
             let call = loss.call().bind("x", &x, &[2]).bind("y", &y, &[2]);
@@ -258,7 +258,7 @@ const LARGE: &[(&str, [f64; 2], f64, f64)] = &[
 #[test]
 fn nothing_overflows_on_the_way_to_a_number() {
     for (text, x, value, slope) in LARGE {
-        let loss = Compiler::new().text::<f64>("large.loss", text).unwrap();
+        let loss = Compiler::new().text::<f64>("large.loss", *text).unwrap();
         let (mut values, mut gradient) = ([f64::NAN], [f64::NAN; 2]);
         let call = loss.call().bind("x", x, &[1, 2]);
         call.values(&mut values).gradient("x", &mut gradient).run(Reduction::Sum).unwrap();

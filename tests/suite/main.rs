@@ -21,5 +21,6 @@ mod random;
 #[cfg(target_os = "linux")]
 mod shared;
 #[cfg(target_os = "linux")]
+mod sums;
 mod symbols;
 mod syntax_tree;

@@ -158,8 +158,46 @@ fn the_command_says_what_was_rewritten_and_where_digits_are_lost() {
     assert_eq!(run.status.code(), Some(2), "samples without a search");
 }
 
-/// The shipped losses that are known to lose digits somewhere in their domains, and where.
-const KNOWN: &[&str] = &[];
+/// The shipped losses that lose digits somewhere in their domains, most of them only where numbers of 1e19 and more are
+/// squared: a thorough search finds it, a short one may not.
+const KNOWN: &[&str] = &[
+    "asymmetric_multilabel",
+    "auc_squared_hinge",
+    "barlow_twins",
+    "barron",
+    "beta_nll",
+    "cauchy",
+    "charbonnier",
+    "cosine_embedding",
+    "cross_entropy",
+    "dice",
+    "distillation",
+    "earth_mover_squared",
+    "focal",
+    "gamma_nll",
+    "gaussian_nll",
+    "geman_mcclure",
+    "generalized_cross_entropy",
+    "giou",
+    "info_nce",
+    "iou",
+    "lambdarank",
+    "listmle",
+    "listnet",
+    "lovasz_hinge",
+    "mixture_density",
+    "multiclass_dice",
+    "policy_gradient",
+    "quantiles",
+    "ranknet",
+    "ridge",
+    "soft_cross_entropy",
+    "softmax_squared_error",
+    "squared_log_error",
+    "triplet_margin",
+    "variational_kl",
+    "wing",
+];
 
 #[test]
 fn every_shipped_loss_has_a_certificate() {

@@ -112,6 +112,15 @@ pub fn softplus(x: f64) -> Float {
     if x > 0.0 { rest + x } else { rest }
 }
 
+/// log cosh x, by cosh x − 1 = 2 sinh²(x/2) where it is near 0.
+pub fn logcosh(x: f64) -> Float {
+    if x.abs() < 1.0 {
+        return (Float::with_val(BITS, of(x) / 2u32).sinh().square() * 2u32).ln_1p();
+    }
+    let x = Float::with_val(MORE, x.abs());
+    Float::with_val(BITS, -2 * x.clone()).exp().ln_1p() + (x - Float::with_val(MORE, 2).ln())
+}
+
 pub fn log_sigmoid(x: f64) -> Float {
     -softplus(-x)
 }

@@ -153,6 +153,17 @@ pub const FUNCTIONS: &[Function] = &[
         ..function("tanh", exact::tanh, ONE)
     },
     Function {
+        plain: Some(|x| match x.abs() {
+            x if x < 1.0 => (2.0 * (x / 2.0).sinh().powi(2)).ln_1p(),
+            x => (x - std::f64::consts::LN_2) + (-2.0 * x).exp().ln_1p(),
+        }),
+        symmetry: Symmetry::Even,
+        pieces: &[piece([f64::NEG_INFINITY, 0.0], false), piece(POSITIVE, true)],
+        range: [-22.0, 22.0],
+        hard: half_logarithms,
+        ..function("logcosh", exact::logcosh, ONE)
+    },
+    Function {
         plain: Some(f64::sin),
         symmetry: Symmetry::Odd,
         range: [-100.0, 100.0],

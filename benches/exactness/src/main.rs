@@ -23,6 +23,7 @@ Usage: cargo run --release --manifest-path benches/exactness/Cargo.toml -- FUNCT
 
   --all          every function
   --f32, --f64   in this precision only
+  --part N       only every Nth block of 16384 arguments in f32: a quick look [1]
   --points N     so many points in f64, and so many pairs [10000000]
   --seed N       of the points
   --write        put the results into benches/exactness/RESULTS.md
@@ -34,6 +35,7 @@ It ends with 1 where something is not as promised.
 struct Choice {
     names: Vec<String>,
     precisions: [bool; 2],
+    part: u32,
     points: u64,
     seed: u64,
     writes: bool,
@@ -48,6 +50,7 @@ fn choose(arguments: impl Iterator<Item = String>) -> Result<Choice, String> {
     let mut choice = Choice {
         names: Vec::new(),
         precisions: [false; 2],
+        part: 1,
         points: 10_000_000,
         seed: 1,
         writes: false,
@@ -55,7 +58,7 @@ fn choose(arguments: impl Iterator<Item = String>) -> Result<Choice, String> {
     let mut arguments = arguments;
     while let Some(argument) = arguments.next() {
         let mut number = || {
-            let number = arguments.next().and_then(|text| text.parse().ok());
+            let number = arguments.next().and_then(|text| text.parse::<u64>().ok());
             number.ok_or_else(|| format!("{argument} needs a whole number"))
         };
         match argument.as_str() {
@@ -63,11 +66,15 @@ fn choose(arguments: impl Iterator<Item = String>) -> Result<Choice, String> {
             "--f32" => choice.precisions[0] = true,
             "--f64" => choice.precisions[1] = true,
             "--write" => choice.writes = true,
+            "--part" => choice.part = number()?.clamp(1, u32::MAX.into()) as u32,
             "--points" => choice.points = number()?,
             "--seed" => choice.seed = number()?,
             name if known.contains(&name) => choice.names.push(argument),
             _ => return Err(format!("`{argument}` is none of {}", known.join(", "))),
         }
+    }
+    if choice.writes && choice.part > 1 {
+        return Err("a part of the arguments is not written into the page".into());
     }
     if choice.names.is_empty() {
         return Err("name a function".into());
@@ -108,7 +115,7 @@ fn measure(name: &str, choice: &Choice) -> Vec<Row> {
             let table = [Table::Single, Table::Double][index];
             rows.push(timed(table, function.name, function.bounds[index], || {
                 let found = match table {
-                    Table::Single => sweep::sweep(function, threads),
+                    Table::Single => sweep::sweep(function, choice.part, threads),
                     _ => doubles::measure(function, points, seed, threads),
                 };
                 (found, Vec::new())

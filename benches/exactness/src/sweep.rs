@@ -29,8 +29,8 @@ const SIGN: u32 = 1 << 31;
 /// The size from which there are NaNs only.
 const NAN: u32 = 0x7f80_0001;
 
-/// Measures a function over all arguments, on so many threads.
-pub fn sweep(function: &Function, threads: usize) -> Found {
+/// Measures a function over all arguments, or those of every so manieth block, on so many threads.
+pub fn sweep(function: &Function, part: u32, threads: usize) -> Found {
     let single = compile::<f32>(function.name, 1);
     let double = compile::<f64>(function.name, 1);
     let next = AtomicU32::new(0);
@@ -44,7 +44,7 @@ pub fn sweep(function: &Function, threads: usize) -> Found {
                 if turn >= BLOCKS / TAKE {
                     return worker.found;
                 }
-                worker.turn(turn);
+                worker.turn(turn, part);
                 progress.step();
             }
         };
@@ -122,9 +122,9 @@ impl<'w> Worker<'w> {
         }
     }
 
-    fn turn(&mut self, turn: u32) {
+    fn turn(&mut self, turn: u32, part: u32) {
         let mut worst: Option<(f64, f32, f32, f64)> = None;
-        for block in turn * TAKE..(turn + 1) * TAKE {
+        for block in (turn * TAKE..(turn + 1) * TAKE).filter(|block| block % part == 0) {
             let start = block * BLOCK;
             for half in &mut self.halves {
                 half.run(self.single, self.double, start);
