@@ -152,7 +152,7 @@ fn mistakes_are_told() {
         (&["gradcheck", "-", "-"], 2, "standard input can be read once only"),
         (&["gradcheck", "huber", "--loss", "other"], 2, "defines no loss `other`"),
         (&["gradcheck", "huber", "--samples", "0"], 2, "--samples"),
-        (&["gradcheck", "huber", "--seed", "-1"], 2, "--seed"),
+        (&["gradcheck", "huber", "--seed", "one"], 2, "--seed"),
         (&["gradcheck", "huber", "--dtype", "f16"], 2, "--dtype"),
         (&["gradcheck", "huber", "--wrt", "yhatt"], 2, "did you mean `yhat`?"),
         (&["gradcheck", "cross_entropy", "--wrt", "label"], 2, "`label` is no number"),
