@@ -62,10 +62,12 @@ fn costs(graph: &Graph, nodes: &[NodeId]) -> HashMap<NodeId, u32> {
             Node::Map(function, _) if is_cheap(*function) => 1,
             Node::Map(..) | Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
         };
-        let cost = graph
-            .arguments(*id)
-            .iter()
-            .fold(own, |sum, argument| sum.saturating_add(costs[argument]));
+        // What a reduction has left is there: it need not be done again to do again what uses it.
+        let of = |argument: &NodeId| match graph.node(*argument) {
+            Node::Reduce(..) => 1,
+            _ => costs[argument],
+        };
+        let cost = graph.arguments(*id).iter().fold(own, |sum, it| sum.saturating_add(of(it)));
         costs.insert(*id, cost);
     }
     // An array that is read under another axis name must lie in memory.
