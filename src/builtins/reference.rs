@@ -111,7 +111,7 @@ pub(super) fn digamma(x: f64) -> f64 {
     if x <= 0.0 {
         let from_whole = x - x.round();
         let pole = from_whole == 0.0 || from_whole.is_nan();
-        return if pole { f64::NAN } else { digamma(1.0 - x) - PI / (PI * from_whole).tan() };
+        return if pole { f64::NAN } else { digamma(1.0 - x) - PI * cot_pi(from_whole) };
     }
     if x >= 10.0 {
         let r = 1.0 / (x * x);
@@ -133,6 +133,11 @@ pub(super) fn digamma(x: f64) -> f64 {
     }
     let tail = 0.5 / (near * far) - series;
     (distance / near).ln_1p() + distance * (sum + tail)
+}
+
+/// cot(πr) for |r| ≤ ½, 0 at both ends.
+fn cot_pi(r: f64) -> f64 {
+    if r.abs() < 0.25 { 1.0 / (PI * r).tan() } else { (PI * (0.5 - r.abs())).tan().copysign(r) }
 }
 
 /// The derivative of digamma, by recurrence to x ≥ 16 and the asymptotic series.
