@@ -1,6 +1,7 @@
 //! What is measured: the functions of one argument, what they are compared with and what must hold of them.
 
 use rug::Float;
+use rug::ops::Pow;
 
 use crate::exact;
 
@@ -269,7 +270,6 @@ fn half_logarithms() -> Vec<f64> {
 fn roots_of_two() -> Vec<f64> {
     let roots = (-2148..2048).map(|k: i32| {
         let root = Float::with_val(128, 2).sqrt();
-        use rug::ops::Pow;
         Float::to_f64(&root.pow(k))
     });
     let thirds = [2.0 / 3.0, 4.0 / 3.0, 0.75, 1.5, 0.5, 1.25];
