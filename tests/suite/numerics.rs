@@ -22,7 +22,7 @@ fn certificate(text: &str, samples: usize) -> Certificate {
 /// The faults of a certificate in words.
 fn faults(certificate: &Certificate) -> String {
     let faults = certificate.outputs.iter().filter_map(|outcome| outcome.fault.as_ref());
-    faults.map(|(worst, culprit)| format!("{worst:?} {culprit:?}\n")).collect()
+    faults.map(|(worst, culprit)| format!("{worst:?} {culprit:?}")).collect::<Vec<_>>().join("\n")
 }
 
 /// Plain spellings.
