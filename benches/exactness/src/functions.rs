@@ -162,7 +162,7 @@ pub const FUNCTIONS: &[Function] = &[
         pieces: &[piece([f64::NEG_INFINITY, 0.0], false), piece(POSITIVE, true)],
         range: [-22.0, 22.0],
         hard: half_logarithms,
-        ..function("logcosh", exact::logcosh, ONE)
+        ..function("logcosh", exact::logcosh, [Some(4.5), Some(4.0)])
     },
     Function {
         plain: Some(f64::sin),
@@ -209,13 +209,13 @@ pub const FUNCTIONS: &[Function] = &[
         pieces: &[piece(ALL, true)],
         range: [-39.0, 9.0],
         hard: eighths,
-        ..function("normal_cdf", exact::normal_cdf, ONE)
+        ..function("normal_cdf", exact::normal_cdf, [None, None])
     },
     Function {
         pieces: &[piece(ALL, true)],
         range: [-60.0, 40.0],
         hard: eighths,
-        ..function("log_normal_cdf", exact::log_normal_cdf, ONE)
+        ..function("log_normal_cdf", exact::log_normal_cdf, [Some(1.3), Some(1.0)])
     },
     Function {
         plain: Some(libm::lgamma),
