@@ -54,19 +54,18 @@ impl Precise {
         self.undecided.take()
     }
 
-    /// The value as an f64 that is right to 2^-53 of itself, or 0 for what is below 2^-220; nothing, if it takes more
-    /// bits to know.
+    /// The value as an f64 that is right to 2^-53 of itself, or 0 for what is only known to be below 2^-220; nothing, if
+    /// it takes more bits to know.
     /// What is no f64 only because it is too large is infinite.
     #[must_use]
     pub fn settled(number: &PreciseNumber) -> Option<f64> {
         match &number.0 {
             Number::Real(ball) => {
-                if !ball.is_exact() && ball.most().magnitude() < NOTHING {
-                    return Some(0.0);
-                }
-                let is_known = !ball.middle.is_zero()
-                    && ball.radius.magnitude() < ball.middle.magnitude() - 1 + RELATIVE;
-                (ball.is_exact() || is_known).then(|| number.0.nearest())
+                let is_known = ball.is_exact()
+                    || !ball.middle.is_zero()
+                        && ball.radius.magnitude() < ball.middle.magnitude() - 1 + RELATIVE;
+                let is_nothing = ball.most().magnitude() < NOTHING;
+                if is_known { Some(number.0.nearest()) } else { is_nothing.then_some(0.0) }
             }
             Number::Infinite { .. } | Number::Undefined => Some(number.0.nearest()),
             Number::Unsettled | Number::Vast => None,
