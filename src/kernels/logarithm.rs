@@ -94,9 +94,10 @@ pub(super) struct Split<'p> {
     exponent: Integer<'p>,
 }
 
-/// x = 2ⁿ·m with ¾ ≤ m < 3/2, which is exact about m − 1 on a wide range of 1 + x.
+/// x = 2ⁿ·m with ¾ < m ≤ 3/2, which is exact about m − 1 on a wide range of 1 + x; where 1 + x is rounded to 3/2 or ¾,
+/// log 2 then does not cancel with the logarithm of m.
 pub(super) fn split(x: Real<'_>) -> Split<'_> {
-    split_above(x, 0x3f40_0000, 0x3fe8_0000_0000_0000)
+    split_above(x, 0x3f40_0001, 0x3fe8_0000_0000_0001)
 }
 
 /// x = 2ⁿ·m with √½ ≤ m < √2.

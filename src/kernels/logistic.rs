@@ -89,9 +89,10 @@ pub(super) fn softplus(x: Real<'_>) -> Real<'_> {
 /// log(exp a + exp b) = max + log(1 + exp(−d)) with d = |a − b|, in two reals; shares exp(−d) with `sigmoid` of a − b.
 /// Where the sum cancels its error is that of the larger argument's last place.
 pub(super) fn log_add_exp<'p>(a: Real<'p>, b: Real<'p>) -> Real<'p> {
-    let (larger, smaller) = (a.at_least(b), a.at_most(b));
+    let larger = a.at_least(b);
     let distance = (a - b).absolute();
-    let (_, lost) = difference(larger, smaller);
+    // Further apart than this nothing is added, and nothing is lost that could be.
+    let (_, lost) = difference(larger, a.at_most(b).at_least(larger - 1000.0));
     let (e, low) = exp_fall_pair(distance);
     let is_near = distance.less(NEAR);
     let start = is_near.select(distance.constant(LN_2), e);
