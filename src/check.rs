@@ -253,7 +253,7 @@ impl Checker<'_> {
         if self.graph.ty(value.node) != Type::Real {
             let ty = self.type_text(value.node);
             return self.report(
-                Diagnostic::error(Code::NotANumber, span, format!("{what} is {ty}, not a number"))
+                Diagnostic::error(Code::Undefined, span, format!("{what} is {ty}, not a number"))
                     .help("turn a boolean into a number with `if c { 1 } else { 0 }`, an index with `real(i)`"),
             );
         }

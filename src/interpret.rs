@@ -324,9 +324,10 @@ impl<T: Number> Total<T> {
         let element = element - self.lost;
         let sum = total + element;
         let lost = (sum - total) - element;
-        let rest = lost - lost;
+        // Of an infinity nothing was lost.
+        let is_finite = lost.abs() < T::from_f64(f64::INFINITY);
         self.value = Scalar::Real(sum);
-        self.lost = if rest == rest { lost } else { T::from_f64(0.0) };
+        self.lost = if is_finite { lost } else { T::from_f64(0.0) };
     }
 }
 

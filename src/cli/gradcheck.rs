@@ -98,10 +98,7 @@ pub(crate) fn gradcheck(terminal: &Terminal, arguments: &Arguments) -> Result<()
     if arguments.format == Format::Json {
         print(&json::write(&all))?;
     }
-    match all.iter().all(|checked| checked.report.passed()) {
-        true => Ok(()),
-        false => Err(Failure::told()),
-    }
+    if all.iter().all(|checked| checked.report.passed()) { Ok(()) } else { Err(Failure::told()) }
 }
 
 /// The losses of a file that are meant.

@@ -71,7 +71,7 @@ codes! {
     /// A loss comes out with axes.
     AxesLeft = "axes-left",
     /// A loss is not a number.
-    NotANumber = "not-a-number",
+    Undefined = "not-a-number",
     /// An array is indexed by something that is no index of its axis.
     IndexMismatch = "index-mismatch",
     /// A constant index lies outside its axis.

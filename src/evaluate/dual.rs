@@ -217,7 +217,9 @@ impl Arithmetic for Duals {
                 }
                 let parts: Vec<f64> =
                     elements.iter().map(|element| (element.value - largest).exp()).collect();
-                parts.iter().for_each(|part| self.note(*part));
+                for part in &parts {
+                    self.note(*part);
+                }
                 let sum: f64 = parts.iter().sum();
                 let shares = parts.iter().map(|part| part / sum);
                 Dual { value: largest + sum.ln(), slopes: self.joined(elements.iter().zip(shares)) }

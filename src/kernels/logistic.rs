@@ -103,7 +103,7 @@ pub(super) fn log_add_exp<'p>(a: Real<'p>, b: Real<'p>) -> Real<'p> {
     let (sum, left) = difference(larger, -rest);
     // Infinities leave no remainder, and two of one sign no distance.
     let infinite = a.equal(b).select(a, sum);
-    larger.absolute().less(f64::INFINITY).select(sum + (left + rest_left), infinite)
+    distance.less(f64::INFINITY).select(sum + (left + rest_left), infinite)
 }
 
 /// a − b, rounded, and what rounding left (Knuth's two-sum).

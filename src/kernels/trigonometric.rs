@@ -133,7 +133,7 @@ const TWO_OVER_PI_F32: [f64; 9] = [
 /// The digits of 2/π, after a 0 of no digits: piece i is a whole number times 2^−53, and counts 2^−53(i − 1).
 const TWO_OVER_PI_F64: [f64; 23] = [
     0.0,
-    0.636_619_772_367_581_4,
+    std::f64::consts::FRAC_2_PI,
     -0.354_499_523_765_985_26,
     -0.173_965_249_783_270_77,
     -0.382_297_031_349_336_1,
@@ -172,7 +172,7 @@ const LEVELS_F64: [Level; 5] = [
 
 /// 2ⁿ for the n of a normal number.
 const fn two_to(n: i64) -> f64 {
-    f64::from_bits(((n + 1023) as u64) << 52)
+    f64::from_bits((n + 1023).cast_unsigned() << 52)
 }
 
 /// Two numbers whose product is π/2 with twice the precision.

@@ -186,7 +186,7 @@ impl<'a> Emitter<'a> {
         };
         self.store_element(reduction, identity);
         if let Some(lost) = self.stored[&reduction].lost {
-            let subscripts = self.counters(inner);
+            let subscripts = self.counters(&self.stored[&reduction].axes);
             let statement = Statement::Store { array: lost, subscripts, value: identity };
             self.body().statements.push(statement);
         }

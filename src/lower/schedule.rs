@@ -62,10 +62,13 @@ fn costs(graph: &Graph, nodes: &[NodeId]) -> HashMap<NodeId, u32> {
             Node::Map(function, _) if is_cheap(*function) => 1,
             Node::Map(..) | Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
         };
-        let cost = graph
-            .arguments(*id)
-            .iter()
-            .fold(own, |sum, argument| sum.saturating_add(costs[argument]));
+        // What a reduction has left, or what lacks an axis, is there: it need not be done again with what uses it.
+        let of = |argument: &NodeId| match graph.node(*argument) {
+            Node::Reduce(..) => 1,
+            _ if graph.axes(*argument) != graph.axes(*id) => costs[argument].min(1),
+            _ => costs[argument],
+        };
+        let cost = graph.arguments(*id).iter().fold(own, |sum, it| sum.saturating_add(of(it)));
         costs.insert(*id, cost);
     }
     // An array that is read under another axis name must lie in memory.

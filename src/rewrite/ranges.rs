@@ -383,7 +383,9 @@ fn is_instance(
         (_, Node::Index(_)) => *place.get_or_insert(element) == element,
         (Node::Read(a, at), Node::Read(b, bt)) if a == b => all(at, bt),
         (Node::Map(f, a), Node::Map(g, b)) if f == g => all(a.as_slice(), b.as_slice()),
-        (Node::Reduce(f, s, a), Node::Reduce(g, t, b)) if (f, s) == (g, t) => all(&[*a], &[*b]),
+        (Node::Reduce(f, along, a), Node::Reduce(g, other, b)) if (f, along) == (g, other) => {
+            all(&[*a], &[*b])
+        }
         _ => false,
     }
 }

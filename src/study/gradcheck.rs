@@ -123,10 +123,13 @@ pub fn gradcheck<T: Element>(model: &Model, options: &Options) -> Result<Report,
     compare(model, &wrt, options, T::PRECISION, sources)
 }
 
+/// The gradients in every input of interest.
+type Gradients = Result<Vec<Vec<f64>>, CallError>;
+
 /// Where gradients and values come from.
 pub(crate) struct Sources<'a> {
-    /// The gradients that are on trial, in every input of interest.
-    pub(crate) gradients: &'a mut dyn FnMut(&Sample) -> Result<Vec<Vec<f64>>, CallError>,
+    /// The gradients that are on trial.
+    pub(crate) gradients: &'a mut dyn FnMut(&Sample) -> Gradients,
     /// The mean in f64; NaN where it is refused.
     pub(crate) value: &'a mut dyn FnMut(&Sample) -> f64,
 }
@@ -139,12 +142,13 @@ pub(crate) fn compare(
     precision: Precision,
     sources: Sources,
 ) -> Result<Report, GradcheckError> {
+    let Sources { gradients, value } = sources;
     let graph = &model.graph;
     let mut report = Report::new(model, wrt, precision, options);
-    let mut judge = Judge::new(model, wrt, precision, sources.value);
+    let mut judge = Judge::new(model, wrt, precision, value);
     for number in 0..options.samples {
         let sample = draw(model, &options.given, precision, options.seed, number);
-        let gradients = (sources.gradients)(&sample)?;
+        let gradients = gradients(&sample)?;
         let mut random = Random::new(!options.seed, number as u64);
         let mut lanes = Vec::new();
         for (place, (id, gradient)) in wrt.iter().zip(&gradients).enumerate() {

@@ -27,7 +27,7 @@ pub(super) struct Kink {
 enum Side {
     /// By its sign.
     Sign,
-    /// By its sign, where the margin has an infinite derivative or ends.
+    /// By its sign, also where the margin has derivative 0: the root of a square has a kink.
     Root,
     /// By the whole number below it.
     Whole,
@@ -80,10 +80,12 @@ fn margin(graph: &mut Graph, id: NodeId) -> Option<(NodeId, Side, &'static str)>
         Node::Map(function, arguments) => {
             let of = arguments.as_slice();
             match function {
-                Function::Abs | Function::Sign => Some((of[0], Side::Sign, "at 0")),
-                Function::Sqrt | Function::ZeroProduct => Some((of[0], Side::Root, "at 0")),
+                Function::Abs | Function::Sign | Function::ZeroProduct => {
+                    Some((of[0], Side::Sign, "at 0"))
+                }
+                Function::Sqrt => Some((of[0], Side::Root, "at 0")),
                 Function::Power if !is_polynomial(graph, of[1]) => {
-                    Some((of[0], Side::Root, "at base 0"))
+                    Some((of[0], Side::Sign, "at base 0"))
                 }
                 Function::Floor => Some((of[0], Side::Whole, "at a whole number")),
                 Function::Max | Function::Min => {

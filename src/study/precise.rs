@@ -68,7 +68,7 @@ impl Precise {
                     && ball.radius.magnitude() < ball.middle.magnitude() - 1 + RELATIVE;
                 (ball.is_exact() || is_known).then(|| number.0.nearest())
             }
-            Number::Infinite { .. } | Number::NotANumber => Some(number.0.nearest()),
+            Number::Infinite { .. } | Number::Undefined => Some(number.0.nearest()),
             Number::Unsettled | Number::Vast => None,
         }
     }
@@ -81,7 +81,7 @@ impl Precise {
 
     fn compare(&self, a: &PreciseNumber, b: &PreciseNumber) -> Option<Ordering> {
         let order = a.0.compare(&b.0);
-        let is_nan = |number: &PreciseNumber| matches!(number.0, Number::NotANumber);
+        let is_nan = |number: &PreciseNumber| matches!(number.0, Number::Undefined);
         if order.is_none() && !is_nan(a) && !is_nan(b) {
             self.undecided.set(true);
             // What cannot be told apart is taken to be equal.

@@ -166,9 +166,16 @@ fn world(
                 let bound = |node| graph.as_number(node).filter(|bound| bound.is_finite());
                 let low = bound(*low).unwrap_or(0.0);
                 let width = bound(*high).map_or(1.0, |high| high - low);
-                elements.iter_mut().for_each(|it| *it = low + width * (*it * 0.9 + 0.05));
+                for it in &mut elements {
+                    *it = low + width * (*it * 0.9 + 0.05);
+                }
             }
-            (Elements::Real, Some(Domain::Whole { .. })) => unreachable!("no shipped loss has one"),
+            (Elements::Real, Some(Domain::Whole { low, .. })) => {
+                let low = graph.as_number(*low).expect("shipped bounds are numbers");
+                for it in &mut elements {
+                    *it = low + (*it * 2.0).floor();
+                }
+            }
         }
         let given = argument.default == Default::Required || with_params;
         world.elements.push(given.then_some(elements));

@@ -95,12 +95,11 @@ fn compare_failures(precision: &str, outcomes: &[Outcome]) {
     let mut news = Vec::new();
     for outcome in outcomes.iter().filter(|outcome| !outcome.faults.is_empty()) {
         let name = name(outcome.row, &outcome.id);
-        if known.remove(&name).is_none() {
-            let faults = outcome.faults.join("\n    ");
-            news.push(format!(
-                "{name}: {:?}, {:.1e}\n    {faults}",
-                outcome.measure, outcome.worst
-            ));
+        let faults = outcome.faults.join("\n    ");
+        let failure = format!("{name}: {:?}, {:.1e}\n    {faults}", outcome.measure, outcome.worst);
+        match known.remove(&name) {
+            Some(why) => println!("known in {precision}: {failure}\n    because {why}"),
+            None => news.push(failure),
         }
     }
     news.extend(known.keys().map(|name| format!("{name}: does not fail any more")));

@@ -59,7 +59,9 @@ fn hard_points(function: &Function) -> Vec<f64> {
 
 fn see(function: &Function, loss: &Loss<f64>, mut x: Vec<f64>) -> Found {
     if function.positive {
-        x.iter_mut().for_each(|x| *x = x.abs());
+        for x in &mut x {
+            *x = x.abs();
+        }
     }
     let minus: Vec<f64> = x.iter().map(|x| -x).collect();
     let next: Vec<f64> = x.iter().map(|x| x.next_up()).collect();

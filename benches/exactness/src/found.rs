@@ -11,13 +11,14 @@ pub struct Worst {
 
 impl Worst {
     pub fn see(&mut self, off: f64, place: impl FnOnce() -> String) {
-        if off > self.off {
-            *self = Self { off, place: place() };
+        if off > self.off || off == self.off && off > 0.0 {
+            self.join(Self { off, place: place() });
         }
     }
 
+    /// Of two that are as far off, the one whose place comes first as text: the same whoever came first.
     pub fn join(&mut self, other: Self) {
-        if other.off > self.off {
+        if other.off > self.off || other.off == self.off && other.place < self.place {
             *self = other;
         }
     }

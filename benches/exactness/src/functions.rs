@@ -1,6 +1,7 @@
 //! What is measured: the functions of one argument, what they are compared with and what must hold of them.
 
 use rug::Float;
+use rug::ops::Pow;
 
 use crate::exact;
 
@@ -161,7 +162,7 @@ pub const FUNCTIONS: &[Function] = &[
         pieces: &[piece([f64::NEG_INFINITY, 0.0], false), piece(POSITIVE, true)],
         range: [-22.0, 22.0],
         hard: half_logarithms,
-        ..function("logcosh", exact::logcosh, ONE)
+        ..function("logcosh", exact::logcosh, [Some(4.5), Some(4.0)])
     },
     Function {
         plain: Some(f64::sin),
@@ -208,13 +209,13 @@ pub const FUNCTIONS: &[Function] = &[
         pieces: &[piece(ALL, true)],
         range: [-39.0, 9.0],
         hard: eighths,
-        ..function("normal_cdf", exact::normal_cdf, ONE)
+        ..function("normal_cdf", exact::normal_cdf, [None, None])
     },
     Function {
         pieces: &[piece(ALL, true)],
         range: [-60.0, 40.0],
         hard: eighths,
-        ..function("log_normal_cdf", exact::log_normal_cdf, ONE)
+        ..function("log_normal_cdf", exact::log_normal_cdf, [Some(1.3), Some(1.0)])
     },
     Function {
         plain: Some(libm::lgamma),
@@ -269,7 +270,6 @@ fn half_logarithms() -> Vec<f64> {
 fn roots_of_two() -> Vec<f64> {
     let roots = (-2148..2048).map(|k: i32| {
         let root = Float::with_val(128, 2).sqrt();
-        use rug::ops::Pow;
         Float::to_f64(&root.pow(k))
     });
     let thirds = [2.0 / 3.0, 4.0 / 3.0, 0.75, 1.5, 0.5, 1.25];

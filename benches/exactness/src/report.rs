@@ -10,6 +10,9 @@ use crate::functions::FUNCTIONS;
 use crate::machine;
 use crate::pairs::PAIRS;
 
+/// How many pairs of special numbers are printed.
+const SHOWN: usize = 20;
+
 /// A table of the page.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Table {
@@ -157,8 +160,11 @@ impl Row {
         say_wrong("zeros of the wrong sign", signs);
         say_wrong("breaches of symmetry", symmetry);
         say_wrong("breaches of monotonicity", order);
-        for text in &self.breaks {
+        for text in self.breaks.iter().take(SHOWN) {
             println!("    special pair {text}");
+        }
+        if self.breaks.len() > SHOWN {
+            println!("    and {} more special pairs", self.breaks.len() - SHOWN);
         }
     }
 

@@ -163,7 +163,7 @@ impl<'w> Worker<'w> {
             self.close.extend(close.map(point));
         }
         let is_wrong = |(got, exact): (&f32, &f64)| {
-            (*got == 0.0) & (*exact == 0.0) & (got.is_sign_negative() != exact.is_sign_negative())
+            *got == 0.0 && *exact == 0.0 && (got.is_sign_negative() != exact.is_sign_negative())
         };
         let results = || half.got[..n].iter().zip(&half.exact[..n]);
         let count: u32 = results().map(|pair| u32::from(is_wrong(pair))).sum();

@@ -49,3 +49,54 @@ pub fn double(got: f64, exact: &Float) -> f64 {
 fn after_largest(negative: bool) -> Float {
     Float::with_val(64, if negative { -1 } else { 1 }) << 1024
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_those_of_the_exact_value() {
+        let unit = f64::from(f32::EPSILON);
+        let cases = [
+            (1.0 + f32::EPSILON, 1.0, 1.0),
+            (1.0, 1.0 + 0.25 * unit, 0.25),
+            // Below a power of two, units are half as large.
+            (1.0, 1.0 - unit, 2.0),
+            (f32::from_bits(3), f64::from(f32::from_bits(1)), 2.0),
+            (0.0, 0.5 * f64::from(f32::from_bits(1)), 0.5),
+            (f32::MIN_POSITIVE, 0.0, 8_388_608.0),
+            (f32::INFINITY, f64::from(f32::MAX), 1.0),
+            (f32::MAX, 1e300, 1.0),
+            (f32::NEG_INFINITY, f64::NEG_INFINITY, 0.0),
+            (f32::NAN, f64::NAN, 0.0),
+            (f32::NAN, 1.0, f64::INFINITY),
+            (1.0, f64::NAN, f64::INFINITY),
+        ];
+        for (got, exact, off) in cases {
+            assert_eq!(single(got, exact), off, "{got:e} for {exact:e}");
+        }
+    }
+
+    #[test]
+    fn units_of_double_precision_are_those_of_the_exact_value() {
+        let least = f64::from_bits(1);
+        let of = |value: f64| Float::with_val(128, value);
+        let cases = [
+            (1.0 + f64::EPSILON, of(1.0), 1.0),
+            (1.0, of(f64::EPSILON) / 4u32 + 1u32, 0.25),
+            (1.0, 1u32 - of(f64::EPSILON), 2.0),
+            (3.0 * least, of(least), 2.0),
+            (0.0, of(least) / 2u32, 0.5),
+            (least, of(0.0), 1.0),
+            (f64::INFINITY, of(f64::MAX), 1.0),
+            (f64::MAX, of(2.0) << 2000, 1.0),
+            (f64::NEG_INFINITY, of(f64::NEG_INFINITY), 0.0),
+            (f64::NAN, of(f64::NAN), 0.0),
+            (f64::NAN, of(1.0), f64::INFINITY),
+            (1.0, of(f64::NAN), f64::INFINITY),
+        ];
+        for (got, exact, off) in cases {
+            assert_eq!(double(got, &exact), off, "{got:e} for {exact}");
+        }
+    }
+}

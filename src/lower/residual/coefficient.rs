@@ -230,8 +230,8 @@ fn mean_under(
     for (is_negative, term) in terms_of_any(graph, body)? {
         let found = share_in(graph, term)
             .filter(|found| found.along == axis && matches!(found.kind, Kind::Element { .. }))?;
-        let there = graph.substitute(found.node, &[(axis, here)]);
-        if there != share.node {
+        let is_alike = graph.axis(axis).extent == graph.axis(share.along).extent;
+        if !is_alike || graph.substitute(found.node, &[(axis, here)]) != share.node {
             return None;
         }
         inner = Some(found);

@@ -201,16 +201,15 @@ impl<'a> Judge<'a> {
             let slope = derived.mean.slopes[number];
             let tolerance = allowed.dual * slope.abs() + doubt + doubts.compiled[number];
             if tolerance <= allowed.loosest * slope.abs() {
-                return match slope.abs() <= allowed.largest {
-                    true => Ok(Expected { slope, tolerance: tolerance + allowed.tiny, against }),
-                    false => Err(BEYOND),
-                };
+                let expected = Expected { slope, tolerance: tolerance + allowed.tiny, against };
+                return if slope.abs() <= allowed.largest { Ok(expected) } else { Err(BEYOND) };
             }
         }
-        Err(match is_defined(&trial.stable, number) {
-            true => "rounding leaves the dual numbers or the gradient too few digits",
-            false => "the value or its derivative is not finite",
-        })
+        if is_defined(&trial.stable, number) {
+            Err("rounding leaves the dual numbers or the gradient too few digits")
+        } else {
+            Err("the value or its derivative is not finite")
+        }
     }
 
     fn doubts<'t>(&self, trial: &'t Trial) -> &'t Doubts {
@@ -315,8 +314,15 @@ impl<'a> Judge<'a> {
             self.tolerances.difference * it.slope.abs().max(size) + self.tolerances.tiny
         };
         let far = |it: &Candidate| apart(it.slope, symbolic);
-        let is_good =
-            |it: &&Candidate| it.rounding + it.truncation <= allowed(it) || it.slope == symbolic;
+        // Shorter steps refute a candidate, if rounding does not explain how far away they are.
+        let refutes = |it: &Candidate, other: &Candidate| {
+            let far = (it.slope - other.slope).abs();
+            other.step < it.step && far > it.rounding + other.rounding + allowed(it)
+        };
+        let is_good = |it: &&Candidate| {
+            let is_close = it.rounding + it.truncation <= allowed(it) / 4.0;
+            (is_close || it.slope == symbolic) && !all.iter().any(|other| refutes(it, other))
+        };
         let use_of = |it: &Candidate| if far(it) == 0.0 { 0.0 } else { far(it) / allowed(it) };
         let best = all.iter().filter(is_good).min_by(|a, b| use_of(a).total_cmp(&use_of(b)));
         if let Some(best) = best.filter(|best| use_of(best) <= 1.0) {

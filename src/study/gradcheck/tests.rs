@@ -69,7 +69,8 @@ fn wrong_gradients_are_caught_and_the_worst_point_is_told() {
         ("a NaN", |_, gradients| gradients[0][0] = f64::NAN),
         ("an infinity", |_, gradients| gradients[0][0] = f64::INFINITY),
         ("one more example", |sample, gradients| {
-            gradients[0].iter_mut().for_each(|it| *it *= sample.rows as f64);
+            let rows: f64 = (0..sample.rows).map(|_| 1.0).sum();
+            gradients[0].iter_mut().for_each(|it| *it *= rows);
         }),
         ("the neighbour's", |_, gradients| gradients[0].rotate_left(1)),
         ("a little at 0", |_, gradients| gradients[0].iter_mut().for_each(|it| *it += 1e-8)),

@@ -49,7 +49,7 @@ fn one(function: Function, x: &Ball, precision: &Precision) -> Number {
         }),
         Function::Floor => x.floor(),
         Function::Sqrt | Function::Log | Function::Log2 if below_zero() => {
-            return Number::NotANumber;
+            return Number::Undefined;
         }
         Function::Sqrt => x.root(bits),
         Function::Exp | Function::Expm1 if is_vast(x) => return Number::Vast,
@@ -61,7 +61,7 @@ fn one(function: Function, x: &Ball, precision: &Precision) -> Number {
         Function::Log2 => log(x, precision).and_then(|log| log.over(&precision.log_2_ball(), bits)),
         Function::Log1p => match minus_one() {
             Some(Ordering::Equal) => return Number::infinite(true),
-            Some(Ordering::Greater) => return Number::NotANumber,
+            Some(Ordering::Greater) => return Number::Undefined,
             _ => log1p(x, precision),
         },
         Function::Sigmoid => sigmoid(x, precision),
@@ -77,7 +77,7 @@ fn one(function: Function, x: &Ball, precision: &Precision) -> Number {
         Function::LogCosh => log_cosh(x, precision),
         Function::Lgamma | Function::Trigamma if is_pole() => return Number::infinite(false),
         Function::Lgamma => gamma::lgamma(x, precision),
-        Function::Digamma if is_pole() => return Number::NotANumber,
+        Function::Digamma if is_pole() => return Number::Undefined,
         Function::Digamma => gamma::digamma(x, precision),
         Function::Trigamma => gamma::trigamma(x, precision),
         _ => unreachable!("{function:?} is no function of one real"),
@@ -90,12 +90,11 @@ fn two(function: Function, a: &Ball, b: &Ball, precision: &Precision) -> Number 
     let ball = match function {
         Function::Add => Some(a.plus(b, bits)),
         Function::Subtract => Some(a.minus(b, bits)),
-        Function::Multiply => Some(a.times(b, bits)),
         Function::ZeroProduct if a.is_zero() => Some(Ball::integer(0)),
-        Function::ZeroProduct => Some(a.times(b, bits)),
+        Function::Multiply | Function::ZeroProduct => Some(a.times(b, bits)),
         Function::Divide if b.is_zero() => {
             return match a.sign() {
-                Some(Ordering::Equal) => Number::NotANumber,
+                Some(Ordering::Equal) => Number::Undefined,
                 Some(sign) => Number::infinite(sign.is_lt()),
                 None => Number::Unsettled,
             };
@@ -178,7 +177,7 @@ fn tanh(x: &Ball, precision: &Precision) -> Option<Ball> {
 
 fn boxcox1p(x: &Ball, lambda: &Ball, precision: &Precision) -> Number {
     match Ball::integer(-1).compare(x) {
-        Some(Ordering::Greater) => return Number::NotANumber,
+        Some(Ordering::Greater) => return Number::Undefined,
         Some(Ordering::Equal) => {
             return match lambda.sign() {
                 Some(Ordering::Greater) => {
@@ -232,7 +231,7 @@ fn power(a: &Ball, b: &Ball, precision: &Precision) -> Number {
                 let value = power_of_positive(&a.negated(), b, precision);
                 Number::of(if is_odd { value.map(|value| value.negated()) } else { value })
             }
-            None if b.is_exact() => Number::NotANumber,
+            None if b.is_exact() => Number::Undefined,
             None => Number::Unsettled,
         },
         (None, Some(Ordering::Greater)) => {
@@ -260,8 +259,8 @@ fn apply_beyond(function: Function, of: &[Number], precision: &Precision) -> Num
         Function::ZeroProduct if is(0, 0) => return Number::Real(Ball::integer(0)),
         Function::Power if is(1, 0) || is(0, 1) => return Number::Real(Ball::integer(1)),
         Function::StopGradient | Function::Real => return of[0].clone(),
-        _ if of.iter().any(|number| matches!(number, Number::NotANumber)) => {
-            return Number::NotANumber;
+        _ if of.iter().any(|number| matches!(number, Number::Undefined)) => {
+            return Number::Undefined;
         }
         _ if of.iter().any(|number| matches!(number, Number::Vast)) => return Number::Vast,
         _ if of.iter().any(|number| matches!(number, Number::Unsettled)) => {
@@ -295,7 +294,7 @@ fn apply_beyond(function: Function, of: &[Number], precision: &Precision) -> Num
     let Some(like) = like else { return Number::Unsettled };
     let value = (function.row().reference)(&like);
     match value {
-        _ if value.is_nan() => Number::NotANumber,
+        _ if value.is_nan() => Number::Undefined,
         _ if value.is_infinite() => Number::infinite(value < 0.0),
         _ if value == value.trunc() && value.abs() <= 2.0 => {
             Number::Real(Ball::exact(Float::from_f64(value)))
@@ -314,7 +313,7 @@ fn representative(number: &Number) -> Option<f64> {
         Number::Infinite { negative } => {
             Some(if *negative { f64::NEG_INFINITY } else { f64::INFINITY })
         }
-        Number::NotANumber => Some(f64::NAN),
+        Number::Undefined => Some(f64::NAN),
         Number::Unsettled | Number::Vast => None,
     }
 }

@@ -17,7 +17,7 @@ pub(super) enum Number {
         negative: bool,
     },
     /// What has no value.
-    NotANumber,
+    Undefined,
     /// What this precision leaves open.
     Unsettled,
     /// What is beyond all exponents, or comes from such: no precision settles it.
@@ -34,7 +34,7 @@ impl Number {
 
     pub(super) fn from_f64(value: f64) -> Self {
         match value {
-            _ if value.is_nan() => Self::NotANumber,
+            _ if value.is_nan() => Self::Undefined,
             _ if value.is_infinite() => Self::infinite(value < 0.0),
             _ => Self::Real(Ball::exact(Float::from_f64(value))),
         }
@@ -88,7 +88,7 @@ impl Number {
             Self::Real(ball) => ball.middle.to_f64(),
             Self::Infinite { negative: true } => f64::NEG_INFINITY,
             Self::Infinite { negative: false } => f64::INFINITY,
-            Self::NotANumber | Self::Unsettled | Self::Vast => f64::NAN,
+            Self::Undefined | Self::Unsettled | Self::Vast => f64::NAN,
         }
     }
 }

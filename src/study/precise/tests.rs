@@ -36,7 +36,9 @@ fn every_function_has_its_exact_values() {
             let result = apply(precise, function, &arguments);
             if let Some(got) = Precise::settled(&result) {
                 settled[at] += 1;
-                let same = got == expected || got.is_nan() && expected.is_nan();
+                // What no f32 comes near counts for nothing.
+                let is_nothing = got == 0.0 && expected.abs() < 1e-66;
+                let same = got == expected || got.is_nan() && expected.is_nan() || is_nothing;
                 assert!(same, "{line}: {got:?} at {at}");
             } else {
                 assert!(at == 0 || expected.is_infinite(), "{line}: {result:?} at {at}");
@@ -51,8 +53,9 @@ fn every_function_has_its_exact_values() {
 fn overlap(a: &PreciseNumber, b: &PreciseNumber) -> bool {
     match (&a.0, &b.0) {
         (Number::Real(a), Number::Real(b)) => a.minus(b, 4096).sign().is_none_or(Ordering::is_eq),
-        (Number::Unsettled | Number::Vast, _) | (_, Number::Unsettled | Number::Vast) => true,
-        (Number::NotANumber, Number::NotANumber) => true,
+        (Number::Unsettled | Number::Vast, _)
+        | (_, Number::Unsettled | Number::Vast)
+        | (Number::Undefined, Number::Undefined) => true,
         (Number::Infinite { negative: a }, Number::Infinite { negative: b }) => a == b,
         _ => false,
     }

@@ -48,7 +48,8 @@ fn reduced(x: &Ball, precision: &Precision) -> (Ball, i64) {
     let rest = fixed - &count * quarter;
     // π/2 is off by less than a unit, taken count < 2^magnitude times
     let off = Radius::power(magnitude + 2 - places).plus(x.radius);
-    let quarters = i64::try_from(((count % 4) + 4) % 4).expect("below 4");
+    let part: i32 = count % 4;
+    let quarters = i64::from(part.rem_euclid(4));
     (Ball::new(Float::new(rest, -places), off), quarters)
 }
 

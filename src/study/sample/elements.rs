@@ -54,12 +54,11 @@ pub(super) fn draw_elements(
         InputKind::Switch => (0..count).map(|_| f64::from(u8::from(random.once_in(2)))).collect(),
         InputKind::Index { extent, optional } => {
             let length = sample.extents[extent.index()];
-            (0..count)
-                .map(|_| match optional && random.once_in(6) {
-                    true => -1.0,
-                    false => whole(random.below(length)),
-                })
-                .collect()
+            let draw = |_| {
+                let is_missing = optional && random.once_in(6);
+                if is_missing { -1.0 } else { whole(random.below(length)) }
+            };
+            (0..count).map(draw).collect()
         }
         InputKind::Real => match &input.domain {
             Some(Domain::Simplex) => {

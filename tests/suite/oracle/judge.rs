@@ -27,7 +27,6 @@ impl Precision for f32 {
     const PLAIN: f64 = 2e-6;
     const STRICT: f64 = 1e-5;
     const TINY: f64 = 1e-37;
-    #[expect(clippy::cast_lossless, reason = "a constant")]
     const LARGEST: f64 = f32::MAX as f64;
 }
 

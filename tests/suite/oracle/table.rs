@@ -41,7 +41,7 @@ fn worst(outcomes: &[&Outcome], measure: Measure) -> Option<f64> {
         .reduce(f64::max)
 }
 
-/// Where the file says that PyTorch is not right, by kind.
+/// Where the file says that `PyTorch` is not right, by kind.
 fn pytorch(row: &Value) -> String {
     let file = read_json(&format!("{}.json", text(&row["oracle"])));
     let cases = file["cases"].as_array().expect("cases");
