@@ -1,0 +1,100 @@
+//! `logaddexp` and products of a number and a logarithm, on pairs.
+
+use super::evaluate::Kernel::Two;
+use super::evaluate::{run_f32, run_f64, write};
+use super::{EXACT, off_double, off_single, sample};
+use crate::loops::{Emit, Operation, Precision, Value};
+
+/// The terms of logaddexp: the larger argument and what is added to it. The last place of the larger of them counts.
+fn largest_term([a, b]: [f64; 2], exact: f64) -> f64 {
+    let larger = a.max(b);
+    larger.abs().max((exact - larger).abs())
+}
+
+#[test]
+fn logaddexp_keeps_its_bound() {
+    let kernel = Two(super::super::log_add_exp);
+    let (single, double) = (write(kernel, Precision::F32), write(kernel, Precision::F64));
+    let lines = EXACT.lines().filter_map(|line| line.strip_prefix("logaddexp "));
+    let mut count = 0;
+    for line in lines {
+        let numbers: Vec<f64> = line.split(' ').map(|w| w.parse().expect("a number")).collect();
+        let [a, b, exact, left] = numbers[..] else { panic!("a short line: {line}") };
+        let got = run_f64(&double, &[[a, b]])[0];
+        let off = off_double(got, exact, left, largest_term([a, b], exact));
+        assert!(off <= 1.0, "{a}, {b}: {off} units off in f64");
+        count += 1;
+    }
+    assert!(count > 100, "exact values are missing");
+
+    let mut pairs = sample(kernel, 8191);
+    let about: Vec<[f32; 2]> = pairs.iter().map(|[x, y]| [*y, *y + x.clamp(-30.0, 30.0)]).collect();
+    pairs.extend(about);
+    for chunk in pairs.chunks(1024) {
+        let wide: Vec<[f64; 2]> = chunk.iter().map(|pair| pair.map(f64::from)).collect();
+        let values = run_f32(&single, chunk).into_iter().zip(run_f64(&double, &wide));
+        for (pair, (got, exact)) in wide.iter().zip(values) {
+            let off = off_single(got, exact, largest_term(*pair, exact));
+            assert!(off <= 1.0, "{pair:?}: {off} units off in f32, {got} for {exact}");
+        }
+    }
+}
+
+#[test]
+fn logaddexp_has_its_special_pairs() {
+    const INF: f64 = f64::INFINITY;
+    const NAN: f64 = f64::NAN;
+    let table = [
+        [INF, INF, INF],
+        [-INF, -INF, -INF],
+        [INF, -INF, INF],
+        [-INF, INF, INF],
+        [INF, 1.0, INF],
+        [2.5, -INF, 2.5],
+        [-INF, 2.5, 2.5],
+        [NAN, 1.0, NAN],
+        [1.0, NAN, NAN],
+        [NAN, INF, NAN],
+        [INF, NAN, NAN],
+        [-INF, NAN, NAN],
+        [3e38, 3e38, 3e38],
+    ];
+    let kernel = Two(super::super::log_add_exp);
+    let (single, double) = (write(kernel, Precision::F32), write(kernel, Precision::F64));
+    for [a, b, expected] in table {
+        let got = run_f64(&double, &[[a, b]])[0];
+        assert!(got == expected || got.is_nan() && expected.is_nan(), "{a}, {b}: {got}");
+        let got = run_f32(&single, &[[a as f32, b as f32]])[0];
+        assert!(got == expected as f32 || got.is_nan() && expected.is_nan(), "{a}, {b}: {got}");
+    }
+}
+
+fn log_times(emit: &mut dyn Emit, a: Value, b: Value) -> Value {
+    let log = super::super::log(emit, b);
+    emit.emit(Operation::Multiply(a, log))
+}
+
+fn log1p_times(emit: &mut dyn Emit, a: Value, b: Value) -> Value {
+    let log = super::super::log1p(emit, b);
+    emit.emit(Operation::Multiply(a, log))
+}
+
+/// `xlogy` and `xlog1py`: a rounded product of a rounded logarithm.
+#[test]
+fn products_with_logarithms_keep_their_bound() {
+    let rows = [
+        ("xlogy", Two(log_times), f64::ln as fn(f64) -> f64),
+        ("xlog1py", Two(log1p_times), f64::ln_1p),
+    ];
+    for (name, kernel, log) in rows {
+        let code = write(kernel, Precision::F32);
+        for chunk in sample(kernel, 8191).chunks(1024) {
+            let turned: Vec<[f32; 2]> = chunk.iter().map(|[x, y]| [*y, *x]).collect();
+            for ([a, b], got) in turned.iter().zip(run_f32(&code, &turned)) {
+                let exact = f64::from(*a) * log(f64::from(*b));
+                let off = off_single(got, exact, 0.0);
+                assert!(off <= 1.8, "{name}({a}, {b}): {off} units off, {got} for {exact}");
+            }
+        }
+    }
+}
