@@ -37,7 +37,7 @@ fn starts() -> Vec<f64> {
         0.945,
         1.0,
         1.039_720_8,
-        std::f32::consts::SQRT_2,
+        std::f64::consts::SQRT_2,
         1.5,
         1.732_868,
         2.0,
