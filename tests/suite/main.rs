@@ -16,6 +16,7 @@ mod middle;
 mod numerics;
 mod oracle;
 mod parse;
+mod prepared;
 mod print;
 mod random;
 #[cfg(target_os = "linux")]
