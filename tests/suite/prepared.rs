@@ -202,7 +202,7 @@ impl Pool for Careless {
 #[test]
 fn prepared_calls_and_threads_give_the_bits_of_one_call_on_one_thread() {
     let backwards = Arc::new(Backwards { threads: 5, jobs: AtomicUsize::new(0) });
-    let mut lent = vec![Lent::Threads(1), Lent::Threads(2), Lent::Threads(usize::MAX)];
+    let mut lent = vec![Lent::Threads(1), Lent::Threads(usize::MAX)];
     lent.extend([1, 2, 3, 7].map(|threads| Lent::Pool(Arc::new(Threads::new(threads)))));
     lent.extend([0, 9].map(|jobs| Lent::Pool(Arc::new(Careless(jobs)))));
     lent.push(Lent::Pool(backwards.clone()));
@@ -212,27 +212,20 @@ fn prepared_calls_and_threads_give_the_bits_of_one_call_on_one_thread() {
         let loss = loss.unwrap();
         for (rows, classes) in SHAPES {
             let inputs = Inputs::new(rows, classes);
-            let how = [(false, Reduction::Mean), (true, Reduction::Mean), (true, Reduction::Sum)];
-            for how in how {
+            for how in [(false, Reduction::Sum), (true, Reduction::Mean)] {
                 let expected = call(&loss, case, &inputs, how, &lent[0]);
                 nan_free += usize::from(!f64::from_bits(expected[0]).is_nan());
                 for (at, lent) in lent.iter().enumerate() {
                     let found = call(&loss, case, &inputs, how, lent);
                     assert!(found == expected, "{}, {rows} × {classes}, {how:?}, {at}", case.0);
                     let mut prepared = prepare(&loss, case, &inputs, how, lent);
-                    for _ in 0..2 {
-                        let found = run(&mut prepared, case, &inputs, how.0);
-                        assert!(
-                            found == expected,
-                            "prepared: {}, {rows} × {classes}, {at}",
-                            case.0
-                        );
-                    }
+                    let found = run(&mut prepared, case, &inputs, how.0);
+                    assert!(found == expected, "run: {}, {rows} × {classes}, {at}", case.0);
                 }
             }
         }
     }
-    assert!(nan_free > 50, "{nan_free} cases have a mean");
+    assert!(nan_free > 40, "{nan_free} cases have a mean");
     assert!(backwards.jobs.load(Ordering::Relaxed) > 0, "some batches are worth threads");
 }
 
