@@ -7,6 +7,7 @@ mod bind;
 mod build;
 mod check;
 mod data;
+mod explain;
 mod failure;
 mod grad;
 mod gradcheck;
@@ -39,6 +40,7 @@ Examples:
   lossc check my.loss
   lossc gradcheck my.loss
   lossc build my.loss -o target/losses
+  lossc explain-lowering my.loss
 
 Exit status: 0 done, 1 the file or the data are wrong, 2 usage, or something cannot be read or written."
 )]
@@ -60,6 +62,7 @@ enum Command {
     Gradcheck(gradcheck::Arguments),
     Run(run::Arguments),
     Build(build::Arguments),
+    ExplainLowering(explain::Arguments),
     List(list::ListArguments),
     Show(list::ShowArguments),
 }
@@ -74,6 +77,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Gradcheck(arguments) => gradcheck::gradcheck(&terminal, arguments),
         Command::Run(arguments) => run::run(&terminal, arguments),
         Command::Build(arguments) => build::build(&terminal, arguments),
+        Command::ExplainLowering(arguments) => explain::explain(&terminal, arguments),
         Command::List(arguments) => list::list(&terminal, arguments),
         Command::Show(arguments) => list::show(arguments),
     };

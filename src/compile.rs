@@ -11,14 +11,16 @@ mod tests;
 use std::fmt::{Display, Formatter};
 use std::path::Path;
 
+use crate::batch::Weighting;
 use crate::call::{Element, Loss};
 use crate::check::{self, check};
 use crate::diagnostic::{Failure, suggest};
 use crate::freeze::{FreezeError, freeze};
 use crate::graph::{InputId, InputKind, Role};
+use crate::loops::Precision;
 use crate::machine::{Isa, host_fuses};
 use crate::model::Model;
-use crate::plan::{Request, plan, stabilized};
+use crate::plan::{Request, explained, plan, stabilized};
 use assemble::assemble;
 
 /// Why a loss was not compiled.
@@ -179,6 +181,22 @@ impl Compiler {
         let loss = Loss::new(model, &frozen, wrt, Box::new(build));
         loss.prepare().map_err(CompileError::Code)?;
         Ok(loss)
+    }
+
+    /// The loop program of values and default gradients as text, with what it stores and why; `fused` says
+    /// whether the machine multiplies and adds in one instruction.
+    ///
+    /// # Errors
+    /// If the loss does not have what is asked for, or becomes too large.
+    pub fn explain(
+        &self,
+        model: &Model,
+        precision: Precision,
+        fused: bool,
+    ) -> Result<String, CompileError> {
+        let Chosen { model, wrt, .. } = self.choose_inputs(model)?;
+        let request = Request::Values { gradients: wrt, weighting: Weighting::default() };
+        explained(&stabilized(&model), &request, precision, fused).map_err(CompileError::Code)
     }
 
     /// Makes constants of the inputs that are to be, and finds those whose gradients come by default.

@@ -13,6 +13,7 @@ mod guards;
 mod house;
 mod linked;
 mod middle;
+mod lowering;
 mod numerics;
 mod oracle;
 mod parse;
