@@ -14,7 +14,7 @@ use crate::graph::{
     AXIS_LIMIT, AxisId, Extent, ExtentId, Graph, InputId, NODE_LIMIT, Node, NodeId,
 };
 use crate::loops::{self, Precision, Program};
-use crate::lower::{ArraySource, Lowered, Output, lower};
+use crate::lower::{ArraySource, Lowered, Output, explain, lower};
 use crate::model::Model;
 use crate::rewrite::{simplify, stabilize};
 use nan::keep_nan;
@@ -105,6 +105,30 @@ pub(crate) fn plan(
     precision: Precision,
     fused: bool,
 ) -> Result<Plan, String> {
+    let (batched, lowered) = lowered(model, request, precision, fused)?;
+    Ok(name_arrays(&batched, lowered))
+}
+
+/// The program that [`plan`] makes as text, with what is stored in it and why.
+///
+/// # Errors
+/// If the loss becomes too large.
+pub(crate) fn explained(
+    model: &Model,
+    request: &Request,
+    precision: Precision,
+    fused: bool,
+) -> Result<String, String> {
+    let (batched, lowered) = lowered(model, request, precision, fused)?;
+    Ok(explain(&batched.graph, &lowered))
+}
+
+fn lowered(
+    model: &Model,
+    request: &Request,
+    precision: Precision,
+    fused: bool,
+) -> Result<(Batched, Lowered), String> {
     let mut graph = model.graph.clone();
     let gradients = match request {
         Request::Values { gradients, .. } => gradients.as_slice(),
@@ -119,7 +143,7 @@ pub(crate) fn plan(
     let lowered = lower(&mut batched.graph, &outputs, precision, fused);
     within_limits(&batched.graph)?;
     countable(&batched.graph, precision)?;
-    Ok(name_arrays(&batched, lowered))
+    Ok((batched, lowered))
 }
 
 /// Makes sure that code in a precision, whose integers are as wide, can count along every axis.
