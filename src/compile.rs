@@ -11,14 +11,16 @@ mod tests;
 use std::fmt::{Display, Formatter};
 use std::path::Path;
 
+use crate::batch::Weighting;
 use crate::call::{Element, Loss};
 use crate::check::{self, check};
 use crate::diagnostic::{Failure, suggest};
 use crate::freeze::{FreezeError, freeze};
 use crate::graph::{InputId, InputKind, Role};
-use crate::machine::host_fuses;
+use crate::loops::Precision;
+use crate::machine::{Isa, host_fuses};
 use crate::model::Model;
-use crate::plan::{Request, plan, stabilized};
+use crate::plan::{Request, explained, plan, stabilized};
 use assemble::assemble;
 
 /// Why a loss was not compiled.
@@ -78,6 +80,7 @@ pub struct Compiler {
     wrt: Option<Vec<String>>,
     frozen: Vec<(String, f64)>,
     target: Target,
+    isa: Option<Isa>,
 }
 
 impl Compiler {
@@ -112,6 +115,14 @@ impl Compiler {
     #[must_use]
     pub fn target(mut self, target: Target) -> Self {
         self.target = target;
+        self
+    }
+
+    /// Chooses the vectors of [`Target::Native`], which are the widest of this machine otherwise. The bits of
+    /// results do not depend on it.
+    #[must_use]
+    pub fn isa(mut self, isa: Isa) -> Self {
+        self.isa = Some(isa);
         self
     }
 
@@ -163,13 +174,30 @@ impl Compiler {
     pub fn model<T: Element>(&self, model: &Model) -> Result<Loss<T>, CompileError> {
         let Chosen { model, frozen, wrt } = self.choose_inputs(model)?;
         let stable = stabilized(&model);
-        let target = self.target;
+        let (target, isa) = (self.target, self.isa.unwrap_or_else(Isa::host));
         let build = move |request: &Request| {
-            assemble(plan(&stable, request, T::PRECISION, host_fuses())?, target)
+            assemble(plan(&stable, request, T::PRECISION, host_fuses())?, target, isa)
         };
         let loss = Loss::new(model, &frozen, wrt, Box::new(build));
         loss.prepare().map_err(CompileError::Code)?;
         Ok(loss)
+    }
+
+    /// The loop program of values and default gradients as text, with what it stores and why; `fused` says
+    /// whether the machine multiplies and adds in one instruction.
+    ///
+    /// # Errors
+    /// If the loss does not have what is asked for, or becomes too large.
+    pub fn explain(
+        &self,
+        model: &Model,
+        precision: Precision,
+        fused: bool,
+    ) -> Result<String, CompileError> {
+        let Chosen { model, wrt, .. } = self.choose_inputs(model)?;
+        let request =
+            Request::Values { gradients: wrt, weighting: Weighting::default(), each: false };
+        explained(&stabilized(&model), &request, precision, fused).map_err(CompileError::Code)
     }
 
     /// Makes constants of the inputs that are to be, and finds those whose gradients come by default.

@@ -7,11 +7,10 @@
 mod number;
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use crate::loops::{
-    Accumulator, ArrayId, ArrayRole, BLOCK, Extent, Join, Kind, Loop, LoopId, Operation, PARTIALS,
-    Precision, Program, Statement, Subscript, Value,
+    ArrayId, ArrayRole, BLOCK, Extent, Join, Kind, Loop, LoopId, Operation, PARTIALS, Precision,
+    Program, Statement, Subscript, Value,
 };
 use number::Number;
 
@@ -149,52 +148,26 @@ impl<T: Number> Machine<'_, T> {
 
     fn run_loop(&mut self, inner: &Loop) {
         let extent = extent_of(inner.extent, self.extents);
-        let block = match (inner.lanes, inner.in_blocks()) {
-            (false, _) => 1,
-            (true, true) => u64::from(BLOCK),
-            (true, false) => extent.max(1),
-        };
-        let joins = || inner.accumulators.iter().map(|accumulator| accumulator.join);
-        let mut totals: Vec<Total<T>> = joins().map(Total::new).collect();
-        let mut start = 0;
-        while start < extent {
-            let end = extent.min(start + block);
-            let taken = self.run_block(inner, start..end);
-            for (total, element) in totals.iter_mut().zip(taken) {
-                total.take(element);
-            }
-            start = end;
-        }
-        self.counters.remove(&inner.id);
-        for (total, accumulator) in totals.iter().zip(&inner.accumulators) {
-            self.values[accumulator.result.0 as usize] = total.value;
-        }
-    }
-
-    /// Runs some iterations and gives what the totals take from them: partial results joined as a tree.
-    fn run_block(&mut self, inner: &Loop, iterations: Range<u64>) -> Vec<Scalar<T>> {
         let count = if inner.lanes { PARTIALS } else { 1 };
-        let neutral = |accumulator: &Accumulator| vec![neutral(accumulator.join); count];
-        let mut partials: Vec<Vec<Scalar<T>>> = inner.accumulators.iter().map(neutral).collect();
-        for at in iterations {
+        let block = if inner.lanes { u64::from(BLOCK) } else { 1 };
+        let mut all: Vec<Vec<Partial<T>>> =
+            inner.accumulators.iter().map(|of| vec![Partial::new(of.join); count]).collect();
+        for at in 0..extent {
             self.counters.insert(inner.id, at);
             self.run_body(&inner.body);
-            for (partial, accumulator) in partials.iter_mut().zip(&inner.accumulators) {
-                let partial = &mut partial[usize::try_from(at).expect("a length") % count];
+            for (partials, accumulator) in all.iter_mut().zip(&inner.accumulators) {
                 let element = self.values[accumulator.element.0 as usize];
-                *partial = join(accumulator.join, *partial, element);
-            }
-        }
-        for (partial, accumulator) in partials.iter_mut().zip(&inner.accumulators) {
-            let mut step = count / 2;
-            while step > 0 {
-                for low in 0..step {
-                    partial[low] = join(accumulator.join, partial[low], partial[low + step]);
+                partials[usize::try_from(at).expect("a length") % count].join(element);
+                if (at + 1) % block == 0 || at + 1 == extent {
+                    partials.iter_mut().for_each(Partial::end_block);
                 }
-                step /= 2;
             }
         }
-        partials.into_iter().map(|partial| partial[0]).collect()
+        self.counters.remove(&inner.id);
+        for (partials, accumulator) in all.iter().zip(&inner.accumulators) {
+            let totals = partials.iter().map(|partial| partial.total).collect();
+            self.values[accumulator.result.0 as usize] = join_tree(accumulator.join, totals);
+        }
     }
 
     fn position(&self, array: ArrayId, subscripts: &[Subscript]) -> usize {
@@ -300,25 +273,33 @@ impl<T: Number> Machine<'_, T> {
     }
 }
 
-/// What an accumulator has come to.
+/// A partial result of an accumulator.
 #[derive(Clone, Copy, Debug)]
-struct Total<T> {
+struct Partial<T> {
     join: Join,
+    /// What the elements of this block have come to.
     value: Scalar<T>,
+    /// What the blocks before have come to; of joins that are no sums, all elements.
+    total: Scalar<T>,
     /// By how much a sum is too large.
     lost: T,
 }
 
-impl<T: Number> Total<T> {
+impl<T: Number> Partial<T> {
     fn new(join: Join) -> Self {
-        Self { join, value: neutral(join), lost: T::from_f64(0.0) }
+        let neutral = neutral(join);
+        Self { join, value: neutral, total: neutral, lost: T::from_f64(0.0) }
     }
 
-    fn take(&mut self, element: Scalar<T>) {
+    fn join(&mut self, element: Scalar<T>) {
+        self.value = join(self.join, self.value, element);
+    }
+
+    fn end_block(&mut self) {
         let (Join::Sum, Scalar::Real(total), Scalar::Real(element)) =
-            (self.join, self.value, element)
+            (self.join, self.total, self.value)
         else {
-            self.value = join(self.join, self.value, element);
+            self.total = self.value;
             return;
         };
         let element = element - self.lost;
@@ -326,9 +307,19 @@ impl<T: Number> Total<T> {
         let lost = (sum - total) - element;
         // Of an infinity nothing was lost.
         let is_finite = lost.abs() < T::from_f64(f64::INFINITY);
-        self.value = Scalar::Real(sum);
+        self.total = Scalar::Real(sum);
         self.lost = if is_finite { lost } else { T::from_f64(0.0) };
+        self.value = neutral(Join::Sum);
     }
+}
+
+/// Joins the lower half with the upper half until one is left.
+fn join_tree<T: Number>(of: Join, mut partials: Vec<Scalar<T>>) -> Scalar<T> {
+    while partials.len() > 1 {
+        let (low, high) = partials.split_at(partials.len() / 2);
+        partials = low.iter().zip(high).map(|(a, b)| join(of, *a, *b)).collect();
+    }
+    partials[0]
 }
 
 fn neutral<T: Number>(join: Join) -> Scalar<T> {

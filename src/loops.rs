@@ -7,12 +7,13 @@
 //! # Order of accumulation
 //! A loop has one total for each accumulator, which takes joined elements one after the other.
 //!
-//! - Without lanes, the totals take every element.
+//! - Without lanes, the total takes every element.
 //! - In lanes, there are [`PARTIALS`] partial results: element `k` goes to partial `k % PARTIALS`,
-//!   whatever the width of the machine. They are joined as a balanced tree: partial `p` takes partial
-//!   `p + 8`, then `p + 4`, `p + 2`, `p + 1` (the lower one is the left operand). What comes out is
-//!   what the totals take, once after the last iteration; and where one of the accumulators is a sum
-//!   ([`Loop::in_blocks`]), after each [`BLOCK`] iterations, all partial results beginning anew.
+//!   whatever the width of the machine. After the last iteration they are joined as a balanced tree:
+//!   partial `p` takes partial `p + 16`, then `p + 8`, `p + 4`, `p + 2`, `p + 1` (the lower one is the
+//!   left operand). A sum goes in blocks: each partial result has a total of its own, which takes it after
+//!   each [`BLOCK`] iterations and after the last one if that ends no block, whereupon the partial
+//!   result begins anew; it is the totals that are joined.
 //!
 //! The total of a sum takes an element with compensation (W. Kahan, Further remarks on reducing
 //! truncation errors, 1965), from `total = lost = 0`:
@@ -24,8 +25,8 @@
 //! and `lost = 0` where it is no finite number, so that infinities stay what they are.
 //!
 //! Where `u` is half the distance from 1 to the next number, the relative error of a sum of one sign is
-//! below `7 u` in a block (8 elements for each partial result, the first one exact), `4 u` in the tree
-//! and `2 u` in the total: 13 `u`, 7.8e-7 in f32, however many there are up to 10^8. A sum over several
+//! below `7 u` in a block (8 elements for each partial result, the first one exact), `2 u` in the totals
+//! and `5 u` in the tree: 14 `u`, 8.4e-7 in f32, however many there are up to 10^8. A sum over several
 //! axes has `2 u` more for each loop around the innermost.
 
 mod display;
@@ -36,10 +37,10 @@ pub use parts::subscript_values;
 pub use validate::{MAX_DEPTH, validate};
 
 /// How many partial results an accumulator of a loop in lanes has.
-pub const PARTIALS: usize = 16;
+pub const PARTIALS: usize = 32;
 
-/// How many iterations of a loop in lanes are summed before a total takes the result.
-pub const BLOCK: u32 = 128;
+/// How many iterations of a loop in lanes are summed before the totals take the partial results.
+pub const BLOCK: u32 = 256;
 
 /// The floating-point format that a program computes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -162,8 +163,7 @@ pub struct Loop {
 }
 
 impl Loop {
-    /// Whether the totals take what has been joined after each [`BLOCK`] iterations: a loop in lanes
-    /// with a sum.
+    /// Whether it goes in blocks of [`BLOCK`] iterations: a loop in lanes with a sum.
     #[must_use]
     pub fn in_blocks(&self) -> bool {
         self.lanes && self.accumulators.iter().any(|accumulator| accumulator.join == Join::Sum)

@@ -7,6 +7,7 @@
 
 mod emit;
 mod expand;
+mod explain;
 mod memory;
 mod order;
 mod primitive;
@@ -17,7 +18,9 @@ mod schedule;
 mod tests;
 
 use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId};
-use crate::loops::{Precision, Program};
+use crate::loops::{ArrayId, Precision, Program};
+
+pub use explain::explain;
 
 /// An array that the program is to write.
 #[derive(Clone, Debug)]
@@ -39,6 +42,19 @@ pub struct Lowered {
     pub arrays: Vec<ArraySource>,
     /// The extent of the graph that each of its extents is.
     pub extents: Vec<ExtentId>,
+    /// What earlier loops leave to later ones, and how.
+    pub choices: Vec<Choice>,
+}
+
+/// An array that one loop computes and a later one needs too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// Its elements.
+    pub node: NodeId,
+    /// What an element costs where it is computed again, in additions.
+    pub cost: u32,
+    /// Where it is stored; none: it is computed again.
+    pub stored: Option<ArrayId>,
 }
 
 /// What an array of a program is.

@@ -13,7 +13,7 @@ use crate::graph::{
     AXIS_LIMIT, AxisId, Extent, ExtentId, Graph, InputId, NODE_LIMIT, Node, NodeId,
 };
 use crate::loops::{self, Precision, Program};
-use crate::lower::{ArraySource, Lowered, Output, lower};
+use crate::lower::{ArraySource, Lowered, Output, explain, lower};
 use crate::model::Model;
 use crate::rewrite::{simplify, stabilize};
 use nan::keep_nan;
@@ -23,8 +23,10 @@ use nan::keep_nan;
 pub(crate) enum Request {
     /// What each example counts for in the mean.
     Weights(Weighting),
-    /// The values and some gradients.
+    /// The total of the values, and some gradients.
     Values {
+        /// Whether the value of each example is asked for.
+        each: bool,
         /// Which gradients, in the order of declaration.
         gradients: Vec<InputId>,
         /// Which further inputs there are.
@@ -99,21 +101,45 @@ pub(crate) fn plan(
     precision: Precision,
     fused: bool,
 ) -> Result<Plan, String> {
+    let (batched, lowered) = lowered(model, request, precision, fused)?;
+    Ok(name_arrays(&batched, lowered))
+}
+
+/// The program that [`plan`] makes as text, with what is stored in it and why.
+///
+/// # Errors
+/// If the loss becomes too large.
+pub(crate) fn explained(
+    model: &Model,
+    request: &Request,
+    precision: Precision,
+    fused: bool,
+) -> Result<String, String> {
+    let (batched, lowered) = lowered(model, request, precision, fused)?;
+    Ok(explain(&batched.graph, &lowered))
+}
+
+fn lowered(
+    model: &Model,
+    request: &Request,
+    precision: Precision,
+    fused: bool,
+) -> Result<(Batched, Lowered), String> {
     let mut graph = model.graph.clone();
-    let (gradients, weighting) = match request {
-        Request::Values { gradients, weighting } => (gradients.as_slice(), *weighting),
-        Request::Weights(weighting) => (&[][..], *weighting),
+    let gradients = match request {
+        Request::Values { gradients, .. } => gradients.as_slice(),
+        Request::Weights(_) => &[],
     };
     let mut roots = derive(&mut graph, model, gradients);
     tidy(&mut graph, &mut roots);
     keep_nan(&mut graph, &mut roots);
     within_limits(&graph)?;
-    let mut batched = batch_request(&graph, &roots, request, weighting)?;
+    let mut batched = batch_request(&graph, &roots, request)?;
     let outputs = outputs(&batched);
     let lowered = lower(&mut batched.graph, &outputs, precision, fused);
     within_limits(&batched.graph)?;
     countable(&batched.graph, precision)?;
-    Ok(name_arrays(&batched, lowered))
+    Ok((batched, lowered))
 }
 
 /// Makes sure that code in a precision, whose integers are as wide, can count along every axis.
@@ -179,15 +205,10 @@ fn tidy(graph: &mut Graph, roots: &mut Roots) {
     }
 }
 
-fn batch_request(
-    graph: &Graph,
-    roots: &Roots,
-    request: &Request,
-    weighting: Weighting,
-) -> Result<Batched, String> {
+fn batch_request(graph: &Graph, roots: &Roots, request: &Request) -> Result<Batched, String> {
     match request {
-        Request::Values { .. } => Ok(batch(graph, roots, weighting)),
-        Request::Weights(_) => batch_weights(graph, roots, weighting)
+        Request::Values { each, weighting, .. } => Ok(batch(graph, roots, *weighting, *each)),
+        Request::Weights(weighting) => batch_weights(graph, roots, *weighting)
             .ok_or_else(|| "every example counts for 1".to_owned()),
     }
 }
@@ -195,7 +216,7 @@ fn batch_request(
 fn outputs(batched: &Batched) -> Vec<Output> {
     let name = |part| match part {
         Part::Values => "values".to_owned(),
-        Part::Weights => "weights".to_owned(),
+        Part::Total => "total".to_owned(),
         Part::Gradient(id) => format!("gradient.{}", batched.graph.input(id).name),
     };
     let output =

@@ -1,7 +1,7 @@
 //! The interpreter against arithmetic done by hand, and what it refuses.
 
 use super::*;
-use crate::loops::{Array, validate};
+use crate::loops::{Accumulator, Array, PARTIALS, validate};
 
 /// `total[] = join of a[i]`, and `last[at[i]] = a[i] * a[i] + total`, over `N`.
 fn program(precision: Precision, lanes: bool, join: Join) -> Program {
@@ -100,18 +100,28 @@ fn compensated(elements: &[f32]) -> f32 {
     total
 }
 
+/// The partial sums of a block.
+fn partials(elements: &[f32]) -> [f32; PARTIALS] {
+    let mut partials = [0f32; PARTIALS];
+    for (at, element) in elements.iter().enumerate() {
+        partials[at % PARTIALS] += element;
+    }
+    partials
+}
+
+fn tree(partials: [f32; PARTIALS]) -> f32 {
+    let two = |at: usize| partials[at] + partials[at + 16];
+    let four = |at: usize| two(at) + two(at + 8);
+    let eight = |at: usize| four(at) + four(at + 4);
+    (eight(0) + eight(2)) + (eight(1) + eight(3))
+}
+
 #[test]
 fn lanes_join_partial_results_as_a_tree() {
     let a: Vec<f32> = (0..41u8).map(|at| 1.0 / (1.0 + f32::from(at))).collect();
     let at = vec![0; a.len()];
     let one_by_one = compensated(&a);
-    let mut partials = [0f32; 16];
-    for (at, element) in a.iter().enumerate() {
-        partials[at % 16] += element;
-    }
-    let two = |at: usize| partials[at] + partials[at + 8];
-    let four = |at: usize| two(at) + two(at + 4);
-    let tree = (four(0) + four(2)) + (four(1) + four(3));
+    let tree = tree(partials(&a));
     assert_eq!(run_f32(false, Join::Sum, &a, &at).0.to_bits(), one_by_one.to_bits());
     assert_eq!(run_f32(true, Join::Sum, &a, &at).0.to_bits(), tree.to_bits());
     assert_ne!(tree.to_bits(), one_by_one.to_bits(), "the order shows in this sum");
@@ -122,12 +132,14 @@ fn lanes_add_blocks_with_compensation() {
     let count = 9 * BLOCK as usize + 1;
     // One large element in the first block; the others are lost beside it unless blocks keep them.
     let a: Vec<f32> =
-        (0..count).map(|at| if at == 0 { 16_777_216.0 } else { 1.0 / 300.0 }).collect();
+        (0..count).map(|at| if at == 0 { 16_777_216.0 } else { 1.0 / 20.0 }).collect();
     let at = vec![0; count];
-    let of = |part: &[f32]| run_f32(true, Join::Sum, part, &at[..part.len()]).0;
-    let blocks: Vec<f32> = a.chunks(BLOCK as usize).map(of).collect();
-    assert_eq!(of(&a).to_bits(), compensated(&blocks).to_bits());
-    assert_ne!(of(&a).to_bits(), blocks.iter().sum::<f32>().to_bits(), "the compensation shows");
+    let blocks: Vec<[f32; PARTIALS]> = a.chunks(BLOCK as usize).map(partials).collect();
+    let total = |at: usize| compensated(&blocks.iter().map(|block| block[at]).collect::<Vec<_>>());
+    let sum = run_f32(true, Join::Sum, &a, &at).0;
+    assert_eq!(sum.to_bits(), tree(std::array::from_fn(total)).to_bits());
+    let plain = |at: usize| blocks.iter().map(|block| block[at]).sum::<f32>();
+    assert_ne!(sum.to_bits(), tree(std::array::from_fn(plain)).to_bits(), "the compensation shows");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::memory::Stored;
 use super::schedule::{Task, is_constant};
-use super::{ArraySource, Lowered, Output};
+use super::{ArraySource, Choice, Lowered, Output};
 use crate::builtins::Reduction;
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
 use crate::loops::{
@@ -22,6 +22,7 @@ pub(super) struct Emitter<'a> {
     pub(super) inputs: HashMap<InputId, ArrayId>,
     written: Vec<ArrayId>,
     pub(super) stored: HashMap<NodeId, Stored>,
+    pub(super) choices: Vec<Choice>,
     bodies: Vec<Body>,
     /// What each negation negates.
     negations: HashMap<Value, Value>,
@@ -95,6 +96,7 @@ impl<'a> Emitter<'a> {
             inputs: HashMap::new(),
             written: Vec::new(),
             stored: HashMap::new(),
+            choices: Vec::new(),
             bodies: vec![Body::default()],
             negations: HashMap::new(),
             loops: 0,
@@ -117,7 +119,8 @@ impl<'a> Emitter<'a> {
         let body = self.bodies.pop().expect("the outermost body");
         assert!(self.bodies.is_empty(), "every loop is closed");
         self.program.body = body.statements;
-        Lowered { program: self.program, arrays: self.sources, extents: self.extents }
+        let Self { program, sources: arrays, extents, choices, .. } = self;
+        Lowered { program, arrays, extents, choices }
     }
 
     /// Does one piece of straight-line work.

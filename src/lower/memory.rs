@@ -1,7 +1,7 @@
 //! Arrays: what crosses loops is stored, inputs are read, labels are kept inside of their axes.
 
-use super::ArraySource;
 use super::emit::Emitter;
+use super::{ArraySource, Choice};
 use crate::graph::{self, AxisId, InputId, InputKind, Node, NodeId, Type};
 use crate::loops::{
     Array, ArrayId, ArrayRole, Emit, Extent, ExtentId, Kind, Operation, Statement, Subscript, Value,
@@ -27,6 +27,14 @@ impl Emitter<'_> {
         let name = format!("t{}", self.stored.len());
         let array = self.add_array(&name, kind, ArrayRole::Temporary, axes, ArraySource::Temporary);
         self.stored.insert(node, Stored { array, axes: axes.to_vec(), lost: None });
+    }
+
+    /// Notes how an array gets to a later loop.
+    pub(super) fn choose(&mut self, node: NodeId, cost: u32, stored: Option<ArrayId>) {
+        let choice = Choice { node, cost, stored };
+        if !self.choices.contains(&choice) {
+            self.choices.push(choice);
+        }
     }
 
     /// Makes room beside a stored sum for what it loses.

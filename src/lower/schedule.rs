@@ -25,7 +25,13 @@ pub(super) enum Task {
     Write(usize),
 }
 
-/// The dearest computation that is done again rather than stored, in primitive operations.
+/// What reading an element from memory costs, in additions of a vector machine whose memory is its cache.
+pub(super) const LOAD: u32 = 1;
+
+/// What writing an element costs.
+pub(super) const STORE: u32 = 2;
+
+/// The dearest computation that is done again rather than stored.
 const CHEAP: u32 = 6;
 
 /// Writes the code of all outputs.
@@ -52,15 +58,16 @@ pub(super) fn is_constant(graph: &Graph, id: NodeId) -> bool {
     matches!(graph.node(id), Node::Number(_) | Node::Bool(_) | Node::Position(..))
 }
 
-/// How many primitive operations a node takes, arguments included; the maximum if it is not to be done again.
+/// What an element of each node costs where it is computed again, arguments included; the maximum if it cannot be.
 fn costs(graph: &Graph, nodes: &[NodeId]) -> HashMap<NodeId, u32> {
     let mut costs: HashMap<NodeId, u32> = HashMap::new();
     for id in nodes {
         let own = match graph.node(*id) {
             Node::Number(_) | Node::Bool(_) | Node::Position(..) => 0,
-            Node::Index(_) | Node::Size(_) | Node::Read(..) => 1,
-            Node::Map(function, _) if is_cheap(*function) => 1,
-            Node::Map(..) | Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
+            Node::Index(_) | Node::Size(_) => 1,
+            Node::Read(..) => LOAD,
+            Node::Map(function, _) => cost_of(*function),
+            Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
         };
         // What a reduction has left, or what lacks an axis, is there: it need not be done again with what uses it.
         let of = |argument: &NodeId| match graph.node(*argument) {
@@ -80,28 +87,50 @@ fn costs(graph: &Graph, nodes: &[NodeId]) -> HashMap<NodeId, u32> {
     costs
 }
 
-fn is_cheap(function: Function) -> bool {
-    matches!(
-        function,
+/// What a function costs, in additions: about the number of operations of its code, divisions and roots
+/// by how long vector machines take.
+fn cost_of(function: Function) -> u32 {
+    match function {
+        Function::StopGradient => 0,
         Function::Negate
-            | Function::Add
-            | Function::Subtract
-            | Function::Multiply
-            | Function::ZeroProduct
-            | Function::Equal
-            | Function::Less
-            | Function::LessEqual
-            | Function::And
-            | Function::Or
-            | Function::Not
-            | Function::Select
-            | Function::Real
-            | Function::Missing
-            | Function::StopGradient
-            | Function::Max
-            | Function::Min
-            | Function::Abs
-    )
+        | Function::Add
+        | Function::Subtract
+        | Function::Multiply
+        | Function::Equal
+        | Function::Less
+        | Function::LessEqual
+        | Function::And
+        | Function::Or
+        | Function::Not
+        | Function::Select
+        | Function::Real
+        | Function::Missing
+        | Function::Floor
+        | Function::Abs => 1,
+        // With what keeps NaN, or the sign of zero.
+        Function::Max | Function::Min | Function::ZeroProduct => 3,
+        Function::Sign => 4,
+        Function::Divide => 8,
+        Function::Sqrt => 10,
+        Function::Exp | Function::Expm1 => 20,
+        Function::Log | Function::Log1p | Function::Log2 => 25,
+        Function::Sigmoid | Function::Tanh => 30,
+        Function::Sin
+        | Function::Cos
+        | Function::Atan
+        | Function::Erf
+        | Function::Erfc
+        | Function::Softplus
+        | Function::LogCosh
+        | Function::LogAddExp => 45,
+        Function::Power
+        | Function::Boxcox1p
+        | Function::LogNormalCdf
+        | Function::InverseMills
+        | Function::Lgamma
+        | Function::Digamma
+        | Function::Trigamma => 80,
+    }
 }
 
 struct Scheduler {
@@ -224,6 +253,9 @@ impl Scheduler {
                     && in_memory
                     && self.costs[&argument] <= CHEAP
                     && !emitter.is_stored(argument);
+                if again {
+                    emitter.choose(argument, self.costs[&argument], None);
+                }
                 if theirs == home || again {
                     if groups.of(home).items.insert(producer) {
                         open.push(producer);
@@ -232,6 +264,8 @@ impl Scheduler {
                 }
                 if in_memory {
                     emitter.store(argument, &in_order(axes, inner));
+                    let array = emitter.stored[&argument].array;
+                    emitter.choose(argument, self.costs[&argument], Some(array));
                 }
                 groups.want(theirs, producer);
             }

@@ -196,7 +196,7 @@ impl<'a> Writer<'a> {
     /// A loop without lanes: a counter and the accumulators go round as block parameters.
     fn write_loop(&mut self, inner: &'a Loop) {
         let end = self.extent(inner.extent);
-        let totals = self.repeat_totals(&inner.accumulators, end, 1, |writer, repeat| {
+        let totals = self.repeat_totals(&inner.accumulators, end, |writer, repeat| {
             writer.counters.insert(inner.id, writer.counter_of(repeat));
             writer.write_body(&inner.body);
             let elements = inner.accumulators.iter().map(|of| of.element);

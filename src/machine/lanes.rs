@@ -5,7 +5,8 @@
 //! they read and write what the last lane reads and writes, so that memory holds what scalars would
 //! have left, and accumulators leave them out. Partial results lie in memory, [`PARTIALS`] for each
 //! accumulator, so that each section goes on where the one before stopped; where a trip covers all of
-//! them, they stay in registers. Where a loop goes in blocks, one more loop is around its sections.
+//! them, they stay in registers. Where a loop goes in blocks, one more loop is around its sections,
+//! at the end of which the totals of the sums take their partial results.
 
 use cranelift::codegen::ir::condcodes::IntCC;
 use cranelift::codegen::ir::{
@@ -17,8 +18,10 @@ use super::clif::{Repeat, Tail, Writer};
 use crate::loops::{Accumulator, BLOCK, Join, Kind, Loop, Operation, PARTIALS, Statement};
 
 /// Bodies of at most so many operations get as many copies as it takes to fill a trip with all
-/// partial results.
+/// partial results, up to [`MOST_COPIES`].
 const TINY_BODY: usize = 12;
+/// The most copies that a body gets.
+const MOST_COPIES: usize = 8;
 /// Bodies of at most so many operations get four copies: more gain nothing.
 const SMALL_BODY: usize = 24;
 /// Bodies of at most so many operations get two copies.
@@ -44,52 +47,89 @@ impl Section {
     }
 }
 
+/// Where the partial results of an accumulator lie.
+#[derive(Clone, Copy, Debug)]
+struct Partials {
+    join: Join,
+    partial: StackSlot,
+    /// The totals of a sum.
+    total: Option<StackSlot>,
+    /// What they have lost.
+    lost: Option<StackSlot>,
+}
+
 impl<'a> Writer<'a> {
     /// Writes a loop in lanes.
     pub(super) fn write_lanes(&mut self, inner: &'a Loop) {
         self.lane_loop = Some(inner.id);
         self.outside = self.scopes.len() - 1;
+        let slots: Vec<Partials> = self.partials(&inner.accumulators);
         let (end, block) = (self.extent(inner.extent), i64::from(BLOCK));
         let alone = matches!(end, Amount::Literal(end) if end <= block);
-        let results = if inner.in_blocks() && !alone {
-            self.repeat_totals(&inner.accumulators, end, block, |writer, repeat| {
-                let depth = writer.scopes.len() - 1;
-                let end = writer.materialize(end);
-                let full = writer.ins().iadd_imm_s(repeat.counter, block);
-                let value = writer.ins().umin(full, end);
-                let start = Amount::Computed(writer.counter_of(repeat));
-                writer.write_block(inner, start, Amount::Computed(Known { value, depth }))
-            })
+        if inner.in_blocks() && !alone {
+            self.write_blocks(inner, end, &slots);
         } else {
-            self.write_block(inner, Amount::Literal(0), end)
-        };
+            if !self.plan(inner)[0].in_registers() {
+                slots.iter().for_each(|slots| self.clear(slots.join, slots.partial));
+            }
+            self.write_block(inner, Amount::Literal(0), end, &slots, false);
+        }
         self.lane_loop = None;
-        for (accumulator, result) in inner.accumulators.iter().zip(results) {
+        for (accumulator, slots) in inner.accumulators.iter().zip(slots) {
+            let joined = if inner.in_blocks() && !alone { slots.total } else { None };
+            let result = self.join_tree(slots.join, joined.unwrap_or(slots.partial));
             self.bind(accumulator.result, result);
         }
     }
 
-    /// Writes some of the iterations, beginning at a multiple of [`PARTIALS`], and gives the partial
-    /// results of each accumulator joined as a tree.
-    fn write_block(&mut self, inner: &'a Loop, mut start: Amount, end: Amount) -> Vec<ir::Value> {
-        let slots: Vec<StackSlot> = (0..inner.accumulators.len()).map(|at| self.slot(at)).collect();
-        let sections = self.plan(inner);
-        if !sections[0].in_registers() {
-            self.clear_slots(&inner.accumulators, &slots);
+    /// Writes the iterations in blocks, at the end of which the totals of sums take the partial results.
+    fn write_blocks(&mut self, inner: &'a Loop, end: Amount, slots: &[Partials]) {
+        for slots in slots {
+            self.clear(slots.join, slots.partial);
+            for slot in [slots.total, slots.lost].into_iter().flatten() {
+                self.clear(slots.join, slot);
+            }
         }
-        for section in sections {
+        let Some(repeat) = self.enter(Amount::Literal(0), end, &[], &[]) else { return };
+        let depth = self.scopes.len() - 1;
+        let end = self.materialize(end);
+        let full = self.ins().iadd_imm_s(repeat.counter, i64::from(BLOCK));
+        let value = self.ins().umin(full, end);
+        let start = Amount::Computed(self.counter_of(&repeat));
+        let end = Amount::Computed(Known { value, depth });
+        self.write_block(inner, start, end, slots, true);
+        for slots in slots {
+            if let (Some(total), Some(lost)) = (slots.total, slots.lost) {
+                self.take_partials(slots.partial, total, lost);
+                self.clear(slots.join, slots.partial);
+            }
+        }
+        self.leave(&repeat, Some(i64::from(BLOCK)), &[]);
+    }
+
+    /// Writes some of the iterations, beginning at a multiple of [`PARTIALS`], which join the partial
+    /// results: those in memory where they go on, else what is neutral.
+    fn write_block(
+        &mut self,
+        inner: &'a Loop,
+        mut start: Amount,
+        end: Amount,
+        slots: &[Partials],
+        goes_on: bool,
+    ) {
+        for section in self.plan(inner) {
             let step = i64::try_from(section.step()).expect("a few lanes");
             let part_end = if section.tail { end } else { self.round_down(end, step) };
             self.width = section.width;
             self.copies = section.copies;
             if section.in_registers() {
-                self.write_in_registers(inner, section, start, part_end, &slots);
+                self.write_in_registers(inner, section, (start, part_end), slots, goes_on);
             } else if let Some(repeat) = self.enter(start, part_end, &[], &[]) {
                 if section.tail {
                     self.tail = Some(self.tail_lanes(&repeat, part_end));
                 }
                 self.write_trip(inner, &repeat);
-                self.join_in_memory(&inner.accumulators, &slots, &repeat);
+                self.join_in_memory(&inner.accumulators, slots, &repeat);
                 self.tail = None;
                 self.leave(&repeat, (!section.tail).then_some(step), &[]);
             }
@@ -97,8 +137,6 @@ impl<'a> Writer<'a> {
         }
         self.width = 1;
         self.copies = 1;
-        let joined = inner.accumulators.iter().zip(slots);
-        joined.map(|(accumulator, slot)| self.join_tree(accumulator.join, slot)).collect()
     }
 
     /// Which sections a loop gets: more copies of small bodies, which hide each other's latency.
@@ -110,7 +148,7 @@ impl<'a> Writer<'a> {
         }
         let operations = inner.body.iter().filter(|statement| !is_constant(statement)).count();
         let copies = if operations <= TINY_BODY && !inner.accumulators.is_empty() {
-            PARTIALS / width
+            (PARTIALS / width).min(MOST_COPIES)
         } else if operations <= SMALL_BODY {
             4
         } else if operations <= MEDIUM_BODY {
@@ -162,14 +200,18 @@ impl<'a> Writer<'a> {
         &mut self,
         inner: &'a Loop,
         section: Section,
-        start: Amount,
-        end: Amount,
-        slots: &[StackSlot],
+        (start, end): (Amount, Amount),
+        slots: &[Partials],
+        goes_on: bool,
     ) {
         let mut carried = vec![];
-        for accumulator in &inner.accumulators {
-            let neutral = self.neutral_partial(accumulator.join);
-            carried.extend(vec![neutral; section.copies]);
+        for slots in slots {
+            if goes_on {
+                carried.extend(self.load_partials(slots.join, slots.partial));
+            } else {
+                let neutral = self.neutral_partial(slots.join);
+                carried.extend(vec![neutral; section.copies]);
+            }
         }
         let types: Vec<Type> =
             carried.iter().map(|value| self.cursor.func.dfg.value_type(*value)).collect();
@@ -186,9 +228,9 @@ impl<'a> Writer<'a> {
             let step = i64::try_from(section.step()).expect("a few lanes");
             carried = self.leave(&repeat, Some(step), &next);
         }
-        for (at, slot) in slots.iter().enumerate() {
+        for (at, slots) in slots.iter().enumerate() {
             let partials = &carried[at * section.copies..][..section.copies];
-            self.store_partials(*slot, partials);
+            self.store_partials(slots.partial, partials);
         }
     }
 
@@ -196,7 +238,7 @@ impl<'a> Writer<'a> {
     fn join_in_memory(
         &mut self,
         accumulators: &[Accumulator],
-        slots: &[StackSlot],
+        slots: &[Partials],
         repeat: &Repeat,
     ) {
         if accumulators.is_empty() {
@@ -207,7 +249,7 @@ impl<'a> Writer<'a> {
         let phase = self.ins().band_imm_s(repeat.counter, partials - 1);
         let phase = self.ins().imul_imm_s(phase, element_size);
         for (accumulator, slot) in accumulators.iter().zip(slots) {
-            let slot = self.ins().stack_addr(types::I64, *slot, 0);
+            let slot = self.ins().stack_addr(types::I64, slot.partial, 0);
             let pointer = self.ins().iadd(slot, phase);
             let of = self.partial_type(accumulator.join);
             for copy in 0..self.copies {
@@ -226,16 +268,10 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Joins all partial results: `p` takes `p + 8`, then `p + 4`, `p + 2`, `p + 1`.
+    /// Joins all partial results: `p` takes `p + 16`, then `p + 8` and so on.
     fn join_tree(&mut self, join: Join, slot: StackSlot) -> ir::Value {
         self.width = self.vector_width();
-        let of = self.partial_type(join);
-        let pointer = self.ins().stack_addr(types::I64, slot, 0);
-        let mut partials = vec![];
-        for at in 0..PARTIALS / self.width {
-            let offset = partial_offset(of, at);
-            partials.push(self.ins().load(of, partial_flags(), pointer, offset));
-        }
+        let mut partials = self.load_partials(join, slot);
         while partials.len() > 1 {
             partials = self.fold(join, &partials);
         }
@@ -260,12 +296,39 @@ impl<'a> Writer<'a> {
         low.iter().zip(high).map(|(a, b)| self.join(join, *a, *b)).collect()
     }
 
-    fn clear_slots(&mut self, accumulators: &[Accumulator], slots: &[StackSlot]) {
+    /// Makes all partial results in a slot neutral.
+    fn clear(&mut self, join: Join, slot: StackSlot) {
         self.width = self.vector_width();
-        for (accumulator, slot) in accumulators.iter().zip(slots) {
-            let neutral = self.neutral_partial(accumulator.join);
-            self.store_partials(*slot, &vec![neutral; PARTIALS / self.width]);
-        }
+        let neutral = self.neutral_partial(join);
+        self.store_partials(slot, &vec![neutral; PARTIALS / self.width]);
+        self.width = 1;
+    }
+
+    /// Lets the totals of a sum take its partial results.
+    fn take_partials(&mut self, partial: StackSlot, total: StackSlot, lost: StackSlot) {
+        let bytes = i64::try_from(PARTIALS).expect("16") * i64::from(self.integer.bytes());
+        let end = Amount::Literal(bytes);
+        let Some(repeat) = self.enter(Amount::Literal(0), end, &[], &[]) else { return };
+        self.width = self.vector_width();
+        let of = self.type_of(Kind::Real);
+        let pointers = [partial, total, lost].map(|slot| {
+            let slot = self.ins().stack_addr(types::I64, slot, 0);
+            self.ins().iadd(slot, repeat.counter)
+        });
+        let [element, before, lost] =
+            pointers.map(|pointer| self.ins().load(of, partial_flags(), pointer, 0));
+        let (after, lost) = self.add_with_compensation(before, lost, element);
+        self.ins().store(partial_flags(), after, pointers[1], 0);
+        self.ins().store(partial_flags(), lost, pointers[2], 0);
+        self.width = 1;
+        self.leave(&repeat, Some(i64::from(of.bytes())), &[]);
+    }
+
+    fn load_partials(&mut self, join: Join, slot: StackSlot) -> Vec<ir::Value> {
+        let of = self.partial_type(join);
+        let pointer = self.ins().stack_addr(types::I64, slot, 0);
+        let offsets = (0..PARTIALS / self.width).map(|at| partial_offset(of, at));
+        offsets.map(|offset| self.ins().load(of, partial_flags(), pointer, offset)).collect()
     }
 
     fn store_partials(&mut self, slot: StackSlot, partials: &[ir::Value]) {
@@ -284,7 +347,24 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// The memory for the partial results of the accumulator at some place.
+    /// The memory for the partial results of accumulators.
+    fn partials(&mut self, accumulators: &[Accumulator]) -> Vec<Partials> {
+        let mut count = 0;
+        let mut slot = || {
+            count += 1;
+            self.slot(count - 1)
+        };
+        let of = |accumulator: &Accumulator| {
+            let join = accumulator.join;
+            let partial = slot();
+            let is_sum = join == Join::Sum;
+            let [total, lost] = [(); 2].map(|()| is_sum.then(&mut slot));
+            Partials { join, partial, total, lost }
+        };
+        accumulators.iter().map(of).collect()
+    }
+
+    /// The memory for partial results at some place.
     fn slot(&mut self, at: usize) -> StackSlot {
         if self.slots.len() == at {
             let partials = u32::try_from(PARTIALS).expect("16");

@@ -8,13 +8,12 @@ use super::clif::{Repeat, Writer};
 use crate::loops::{Accumulator, Join};
 
 impl Writer<'_> {
-    /// Writes a loop from 0 in steps, the body of which gives an element for each accumulator, and
+    /// Writes a loop from 0, the body of which gives an element for each accumulator, and
     /// gives the totals after it, in the order that [`crate::loops`] states.
     pub(super) fn repeat_totals(
         &mut self,
         accumulators: &[Accumulator],
         end: Amount,
-        step: i64,
         body: impl FnOnce(&mut Self, &Repeat) -> Vec<ir::Value>,
     ) -> Vec<ir::Value> {
         let mut totals: Vec<ir::Value> =
@@ -27,7 +26,7 @@ impl Writer<'_> {
         if let Some(repeat) = self.enter(Amount::Literal(0), end, &totals, &types) {
             let elements = body(self, &repeat);
             let next = self.take(accumulators, &repeat.carried, &elements);
-            totals = self.leave(&repeat, Some(step), &next);
+            totals = self.leave(&repeat, Some(1), &next);
         }
         totals.truncate(accumulators.len());
         totals
@@ -58,7 +57,7 @@ impl Writer<'_> {
     }
 
     /// Adds an element to a total that is too large by what was lost; gives both anew (Kahan 1965).
-    fn add_with_compensation(
+    pub(super) fn add_with_compensation(
         &mut self,
         total: ir::Value,
         lost: ir::Value,
@@ -69,9 +68,9 @@ impl Writer<'_> {
         let taken = self.ins().fsub(sum, total);
         let lost = self.ins().fsub(taken, element);
         let rest = self.ins().fsub(lost, lost);
-        let finite = self.ins().fcmp(FloatCC::Ordered, rest, rest);
+        let finite = self.ins().fcmp(FloatCC::Equal, rest, rest);
         let zero = self.real_constant(0.0);
-        (sum, self.ins().select(finite, lost, zero))
+        (sum, self.choose(finite, lost, zero))
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one integration test binary.
 
 mod bad;
+mod bench;
 mod bind;
 mod build;
 mod call;
@@ -13,6 +14,7 @@ mod guards;
 mod house;
 mod linked;
 mod middle;
+mod lowering;
 mod numerics;
 mod oracle;
 mod parse;
