@@ -62,7 +62,8 @@ const TABLE: &[Row] = &[
     row("atan", One(super::atan), Some(f64::atan), [1.0, 1.0]),
     row("erf", One(super::erf), None, [1.0, 1.0]),
     row("erfc", One(super::erfc), None, [1.0, 1.0]),
-    row("log_normal_cdf", One(super::log_normal_cdf), None, [1.3, 1.3]),
+    row("normal_cdf", One(super::normal_cdf), None, [1.0, 1.0]),
+    row("log_normal_cdf", One(super::log_normal_cdf), None, [1.2, 1.0]),
     Row {
         size: |x| if x < 0.0 { 2.0 - x * x.min(-2.0).abs().ln() } else { 0.0 },
         ..row("lgamma", One(super::lgamma), None, [2.0, 2.0])
@@ -333,6 +334,10 @@ fn special_arguments_have_their_values() {
         (One(super::erf), &[[0.0, 0.0], [-0.0, -0.0], [INF, 1.0], [-INF, -1.0], [NAN, NAN]]),
         (One(super::erfc), &[[0.0, 1.0], [INF, 0.0], [-INF, 2.0], [NAN, NAN]]),
         (One(super::erfc), &[[-0.0, 1.0], [1e30, 0.0], [-1e30, 2.0]]),
+        (
+            One(super::normal_cdf),
+            &[[0.0, 0.5], [INF, 1.0], [-INF, 0.0], [1e30, 1.0], [-1e200, 0.0], [NAN, NAN]],
+        ),
         (One(super::log_normal_cdf), &[[INF, 0.0], [-INF, -INF], [NAN, NAN]]),
         (One(super::log_normal_cdf), &[[1e30, 0.0], [-1e200, -INF]]),
         (

@@ -209,13 +209,13 @@ pub const FUNCTIONS: &[Function] = &[
         pieces: &[piece(ALL, true)],
         range: [-39.0, 9.0],
         hard: eighths,
-        ..function("normal_cdf", exact::normal_cdf, [None, None])
+        ..function("normal_cdf", exact::normal_cdf, ONE)
     },
     Function {
         pieces: &[piece(ALL, true)],
         range: [-60.0, 40.0],
         hard: eighths,
-        ..function("log_normal_cdf", exact::log_normal_cdf, [Some(1.3), Some(1.0)])
+        ..function("log_normal_cdf", exact::log_normal_cdf, [Some(1.2), Some(1.0)])
     },
     Function {
         plain: Some(libm::lgamma),
