@@ -179,7 +179,7 @@ impl Compiler {
             assemble(plan(&stable, request, T::PRECISION, host_fuses())?, target, isa)
         };
         let loss = Loss::new(model, &frozen, wrt, Box::new(build));
-        loss.prepare().map_err(CompileError::Code)?;
+        loss.compile_default().map_err(CompileError::Code)?;
         Ok(loss)
     }
 

@@ -4,6 +4,11 @@
 //! The object exports the symbols that its interfaces name and refers to no others. Its code does what
 //! [`crate::call`] does in this process, with the same bits: it tests what it is given, runs the same
 //! passes over the same chunks, and sums in the same order.
+//!
+//! A call runs on the thread that makes it. A program with several gives each of them a part of the
+//! examples, asks for the gradients of the sum ([`FLAG_SUM`]) with the upstream factor `1 / weight`, and adds
+//! up the sums, the weights and the gradients of what the examples share. Parts of a multiple of 4096
+//! examples are cut where one call would cut them.
 
 mod anatomy;
 mod cpu;
