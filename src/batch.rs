@@ -85,10 +85,11 @@ pub struct Root {
 /// A part of the results.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
+    /// The sum over the batch of what each example has, its loss times its weight or what it counts for in
+    /// the mean: a scalar.
+    Total,
     /// The loss of each example, times its weight: `[batch]`.
     Values,
-    /// What each example counts for in the mean: `[batch]`.
-    Weights,
     /// The gradient in an input: `[batch, axes…]` and scaled if the input is batched, else `[axes…]`,
     /// summed over the batch and not scaled.
     Gradient(InputId),
@@ -103,9 +104,9 @@ pub fn is_batched(role: Role) -> bool {
     }
 }
 
-/// Values and gradients of a batch.
+/// The total of a batch, the value of each example where they are asked for, and gradients.
 #[must_use]
-pub fn batch(graph: &Graph, roots: &Roots, weighting: Weighting) -> Batched {
+pub fn batch(graph: &Graph, roots: &Roots, weighting: Weighting, with_values: bool) -> Batched {
     let mut builder = Builder::new(graph);
     let weight = weighting.sample_weights.then(|| builder.extra(Extra::SampleWeight));
     let upstream = weighting.upstream.then(|| builder.extra(Extra::Upstream));
@@ -118,7 +119,10 @@ pub fn batch(graph: &Graph, roots: &Roots, weighting: Weighting) -> Batched {
     let guard = builder.guard(roots.missing.map(&moved), weight);
     let weighted = builder.product(weight, moved(roots.value));
     let values = builder.guarded(guard, weighted);
-    builder.root(Part::Values, values, vec![builder.axis]);
+    builder.total(values);
+    if with_values {
+        builder.root(Part::Values, values, vec![builder.axis]);
+    }
     let center = roots
         .gradients
         .iter()
@@ -152,10 +156,10 @@ pub fn batch(graph: &Graph, roots: &Roots, weighting: Weighting) -> Batched {
     builder.finish()
 }
 
-/// What each example of a batch counts for in the mean; none: 1, or its sample weight.
+/// What the examples of a batch count for together in the mean; none: how many there are.
 #[must_use]
 pub fn batch_weights(graph: &Graph, roots: &Roots, weighting: Weighting) -> Option<Batched> {
-    if roots.per.is_none() && roots.missing.is_none() {
+    if roots.per.is_none() && roots.missing.is_none() && !weighting.sample_weights {
         return None;
     }
     let mut builder = Builder::new(graph);
@@ -163,13 +167,13 @@ pub fn batch_weights(graph: &Graph, roots: &Roots, weighting: Weighting) -> Opti
     let all: Vec<NodeId> = roots.per.into_iter().chain(roots.missing).collect();
     let moved = builder.move_in(&all);
     let guard = builder.guard(roots.missing.map(&moved), weight);
-    let per = match roots.per {
-        Some(per) => moved(per),
-        None => builder.graph.number(1.0),
+    let weighted = match (roots.per.map(&moved), weight) {
+        (Some(per), weight) => builder.product(weight, per),
+        (None, Some(weight)) => weight,
+        (None, None) => builder.graph.number(1.0),
     };
-    let weighted = builder.product(weight, per);
     let kept = builder.guarded(guard, weighted);
-    builder.root(Part::Weights, kept, vec![builder.axis]);
+    builder.total(kept);
     Some(builder.finish())
 }
 
@@ -281,6 +285,12 @@ impl Builder {
             Some(factor) => self.graph.map(Function::Multiply, &[factor, node]),
             None => node,
         }
+    }
+
+    /// Asks for the sum of a number of each example.
+    fn total(&mut self, node: NodeId) {
+        let sum = self.graph.reduce(Reduction::Sum, self.axis, node);
+        self.root(Part::Total, sum, Vec::new());
     }
 
     fn root(&mut self, part: Part, node: NodeId, axes: Vec<AxisId>) {

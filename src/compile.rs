@@ -18,7 +18,7 @@ use crate::diagnostic::{Failure, suggest};
 use crate::freeze::{FreezeError, freeze};
 use crate::graph::{InputId, InputKind, Role};
 use crate::loops::Precision;
-use crate::machine::host_fuses;
+use crate::machine::{Isa, host_fuses};
 use crate::model::Model;
 use crate::plan::{Request, explained, plan, stabilized};
 use assemble::assemble;
@@ -80,6 +80,7 @@ pub struct Compiler {
     wrt: Option<Vec<String>>,
     frozen: Vec<(String, f64)>,
     target: Target,
+    isa: Option<Isa>,
 }
 
 impl Compiler {
@@ -114,6 +115,14 @@ impl Compiler {
     #[must_use]
     pub fn target(mut self, target: Target) -> Self {
         self.target = target;
+        self
+    }
+
+    /// Chooses the vectors of [`Target::Native`], which are the widest of this machine otherwise. The bits of
+    /// results do not depend on it.
+    #[must_use]
+    pub fn isa(mut self, isa: Isa) -> Self {
+        self.isa = Some(isa);
         self
     }
 
@@ -165,9 +174,9 @@ impl Compiler {
     pub fn model<T: Element>(&self, model: &Model) -> Result<Loss<T>, CompileError> {
         let Chosen { model, frozen, wrt } = self.choose_inputs(model)?;
         let stable = stabilized(&model);
-        let target = self.target;
+        let (target, isa) = (self.target, self.isa.unwrap_or_else(Isa::host));
         let build = move |request: &Request| {
-            assemble(plan(&stable, request, T::PRECISION, host_fuses())?, target)
+            assemble(plan(&stable, request, T::PRECISION, host_fuses())?, target, isa)
         };
         let loss = Loss::new(model, &frozen, wrt, Box::new(build));
         loss.prepare().map_err(CompileError::Code)?;

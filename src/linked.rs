@@ -15,7 +15,6 @@ mod inputs;
 mod interface;
 mod pen;
 mod shared;
-mod sum;
 mod validate;
 
 pub use interface::{
@@ -127,11 +126,9 @@ fn define(
     anatomy.described.interface.least_cpu = anatomy.levels[0];
     let mut define = || -> Result<(), MachineError> {
         let machine = &object.machine().clone();
-        let add = sum::write_add(object, precision);
-        let add = object.function(machine, &format!("{symbol}_add"), add, Linkage::Local)?;
         let function = entry::write_workspace(object, &anatomy);
         let workspace = object.function(machine, &workspace, function, Linkage::Export)?;
-        let function = entry::write_entry(object, &anatomy, workspace, add);
+        let function = entry::write_entry(object, &anatomy, workspace);
         object.function(machine, symbol, function, Linkage::Export)?;
         if machine.has_levels() {
             let signature = pen::signature(object, 0, Some(cranelift::prelude::types::I64));

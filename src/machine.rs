@@ -1,12 +1,14 @@
-//! Turns valid programs into machine code, through Cranelift.
+//! Turns valid programs into machine code.
 //!
 //! The function that comes out is `extern "C" fn(arrays: *const *mut u8, extents: *const u64)`: one
 //! pointer for each array of the program in order, temporaries included, and one length for each
-//! extent. It calls nothing and allocates nothing. Loops in lanes run in 128-bit vectors with a
-//! scalar tail, or all scalar; the bits that come out are those of [`crate::interpret`].
+//! extent. It calls nothing and allocates nothing. Cranelift writes loops in lanes as 128-bit vectors, or
+//! all scalar; on x86-64 CPUs that have wider ones, `wide` writes the whole function instead. The bits
+//! that come out are those of [`crate::interpret`].
 
 mod address;
 mod clif;
+mod isa;
 mod jit;
 mod lanes;
 mod object;
@@ -14,6 +16,7 @@ mod operation;
 mod rounding;
 mod target;
 mod totals;
+mod wide;
 
 use std::fmt::{self, Display, Formatter};
 use std::sync::OnceLock;
@@ -25,6 +28,7 @@ use cranelift_module::{FuncId, Module};
 use crate::loops::Program;
 
 pub use cranelift_module::Linkage;
+pub use isa::Isa;
 pub use jit::{Kernel, compile};
 pub use object::{FunctionText, Object, ObjectWriter};
 pub use target::{Level, Machine, TARGETS, host_level};
@@ -34,11 +38,13 @@ pub use target::{Level, Machine, TARGETS, host_level};
 pub struct Options {
     /// Whether loops in lanes use vectors. If not, every loop is scalar, with the same bits.
     pub lanes: bool,
+    /// Which vectors they use.
+    pub isa: Isa,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { lanes: true }
+        Self { lanes: true, isa: Isa::host() }
     }
 }
 

@@ -23,8 +23,10 @@ use nan::keep_nan;
 pub(crate) enum Request {
     /// What each example counts for in the mean.
     Weights(Weighting),
-    /// The values and some gradients.
+    /// The total of the values, and some gradients.
     Values {
+        /// Whether the value of each example is asked for.
+        each: bool,
         /// Which gradients, in the order of declaration.
         gradients: Vec<InputId>,
         /// Which further inputs there are.
@@ -124,15 +126,15 @@ fn lowered(
     fused: bool,
 ) -> Result<(Batched, Lowered), String> {
     let mut graph = model.graph.clone();
-    let (gradients, weighting) = match request {
-        Request::Values { gradients, weighting } => (gradients.as_slice(), *weighting),
-        Request::Weights(weighting) => (&[][..], *weighting),
+    let gradients = match request {
+        Request::Values { gradients, .. } => gradients.as_slice(),
+        Request::Weights(_) => &[],
     };
     let mut roots = derive(&mut graph, model, gradients);
     tidy(&mut graph, &mut roots);
     keep_nan(&mut graph, &mut roots);
     within_limits(&graph)?;
-    let mut batched = batch_request(&graph, &roots, request, weighting)?;
+    let mut batched = batch_request(&graph, &roots, request)?;
     let outputs = outputs(&batched);
     let lowered = lower(&mut batched.graph, &outputs, precision, fused);
     within_limits(&batched.graph)?;
@@ -203,15 +205,10 @@ fn tidy(graph: &mut Graph, roots: &mut Roots) {
     }
 }
 
-fn batch_request(
-    graph: &Graph,
-    roots: &Roots,
-    request: &Request,
-    weighting: Weighting,
-) -> Result<Batched, String> {
+fn batch_request(graph: &Graph, roots: &Roots, request: &Request) -> Result<Batched, String> {
     match request {
-        Request::Values { .. } => Ok(batch(graph, roots, weighting)),
-        Request::Weights(_) => batch_weights(graph, roots, weighting)
+        Request::Values { each, weighting, .. } => Ok(batch(graph, roots, *weighting, *each)),
+        Request::Weights(weighting) => batch_weights(graph, roots, *weighting)
             .ok_or_else(|| "every example counts for 1".to_owned()),
     }
 }
@@ -219,7 +216,7 @@ fn batch_request(
 fn outputs(batched: &Batched) -> Vec<Output> {
     let name = |part| match part {
         Part::Values => "values".to_owned(),
-        Part::Weights => "weights".to_owned(),
+        Part::Total => "total".to_owned(),
         Part::Gradient(id) => format!("gradient.{}", batched.graph.input(id).name),
     };
     let output =

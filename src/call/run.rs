@@ -7,14 +7,18 @@ use super::error::CallError;
 use super::prepare::reals;
 use super::scratch::{Converted, Scratch};
 use super::shape::{Extents, count};
-use super::sum::{BLOCK, BlockSum};
+use super::sum::Sum;
 use super::variant::Variant;
 use crate::batch::{Extra, Part, Weighting, is_batched};
 use crate::graph::{InputId, InputKind};
 use crate::plan::{Array, Length, Request, Source};
 
-/// How many bytes the arrays of a chunk should take at most: they should stay in the second-level cache.
+/// How many bytes the inputs of a chunk and as many results should take at most: they should stay in the
+/// second-level cache.
 pub(crate) const CHUNK_BYTES: usize = 1 << 18;
+
+/// The most examples of a chunk.
+pub(crate) const LONGEST_CHUNK: usize = 4096;
 
 /// How the values of the examples become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,12 +122,16 @@ impl<T: Element> Call<'_, T> {
             loss.variant(request).map_err(|reason| CallError::NotCompiled { reason })
         };
         let weighting_of_values = Weighting { upstream: false, ..weighting };
-        let weights = if loss.has_weights() {
+        let weights = if loss.has_weights() || weighting.sample_weights {
             Some(find(&Request::Weights(weighting_of_values))?)
         } else {
             None
         };
-        let request = Request::Values { gradients: std::mem::take(asked), weighting };
+        let request = Request::Values {
+            each: self.values.is_some(),
+            gradients: std::mem::take(asked),
+            weighting,
+        };
         let results = find(&request);
         if let Request::Values { gradients, .. } = request {
             *asked = gradients;
@@ -132,7 +140,11 @@ impl<T: Element> Call<'_, T> {
         let centered = reduction == Reduction::Mean
             && results.arrays.iter().any(|array| array.source == Source::Extra(Extra::Center));
         let values = if centered {
-            let request = Request::Values { gradients: Vec::new(), weighting: weighting_of_values };
+            let request = Request::Values {
+                each: false,
+                gradients: Vec::new(),
+                weighting: weighting_of_values,
+            };
             Some(find(&request)?)
         } else {
             None
@@ -169,30 +181,20 @@ impl<T: Element> Call<'_, T> {
 
     /// Runs code that fits the call: nothing can go wrong from here on.
     fn run_checked(mut self, code: &Needed, examples: usize, reduction: Reduction) -> Summary {
-        let weight = match (&code.weights, self.sample_weights) {
-            (Some(weights), _) => self.execute(weights, examples, Scalars::default()),
-            (None, Some(weights)) => {
-                let mut sum = BlockSum::default();
-                sum.add(weights);
-                sum.finish()
-            }
+        let weight = match &code.weights {
+            Some(weights) => self.execute(weights, examples, Scalars::default()),
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "a count, and a slice is shorter than 2^53"
             )]
-            (None, None) => examples as f64,
+            None => examples as f64,
         };
         let upstream = match self.upstream {
             Upstream::Scalar(factor) => factor,
             Upstream::PerExample(_) => 1.0,
         };
         let center = match &code.values {
-            Some(values) => {
-                let kept = self.values.take();
-                let sum = self.execute(values, examples, Scalars::default());
-                self.values = kept;
-                sum / weight
-            }
+            Some(values) => self.execute(values, examples, Scalars::default()) / weight,
             None => 0.0,
         };
         let scale = match reduction {
@@ -210,14 +212,14 @@ impl<T: Element> Call<'_, T> {
     }
 
     /// Runs a variant over all examples: writes the batched results, leaves the sums of the shared
-    /// gradients, and gives the sum of the values, or of the weights.
+    /// gradients, and gives the total of the batch.
     fn execute(&mut self, variant: &Variant, examples: usize, scalars: Scalars<T>) -> f64 {
-        let chunk = chunk_length::<T>(variant, &self.scratch.extents).min(examples);
+        let chunk = self.chunk_length().min(examples);
         self.lay_out(variant, chunk, &scalars);
         let loss = self.loss;
         let Scratch { extents, table, strides, lengths, sums, .. } = &mut self.scratch;
         sums.clear();
-        let mut sum = BlockSum::default();
+        let mut sum = Sum::default();
         let mut start = 0;
         while start < examples {
             let rows = chunk.min(examples - start);
@@ -230,9 +232,9 @@ impl<T: Element> Call<'_, T> {
             let mut place = 0;
             for (array, address) in variant.arrays.iter().zip(table.iter()) {
                 match array.source {
-                    Source::Output(Part::Values | Part::Weights) => {
-                        // SAFETY: the code has just written one element for each row.
-                        sum.add(unsafe { std::slice::from_raw_parts(address.cast::<T>(), rows) });
+                    // SAFETY: the code has just written it.
+                    Source::Output(Part::Total) => {
+                        sum.add(unsafe { address.cast::<T>().read() }.to_f64())
                     }
                     Source::Output(Part::Gradient(id))
                         if !is_batched(loss.graph().input(id).role) =>
@@ -252,7 +254,17 @@ impl<T: Element> Call<'_, T> {
             }
             start += rows;
         }
-        sum.finish()
+        sum.total()
+    }
+
+    /// How many examples a chunk has: a power of two, by the shapes of one example alone.
+    fn chunk_length(&self) -> usize {
+        let graph = self.loss.graph();
+        let batched = graph.input_ids().filter(|id| is_batched(graph.input(*id).role));
+        let elements = batched.map(|id| self.row_length(id)).fold(0, usize::saturating_add);
+        let bytes = elements.saturating_mul(2 * size_of::<T>()).max(1);
+        let most = (CHUNK_BYTES / bytes).clamp(1, LONGEST_CHUNK);
+        1 << most.ilog2()
     }
 
     /// Finds the first address of every array of a variant and how many bytes an example takes there.
@@ -285,7 +297,7 @@ impl<T: Element> Call<'_, T> {
                         Part::Gradient(id) if is_batched(graph.input(id).role) => {
                             self.slots[id.index()].gradient.as_deref_mut()
                         }
-                        Part::Weights | Part::Gradient(_) => None,
+                        Part::Total | Part::Gradient(_) => None,
                     };
                     match callers {
                         Some(slice) => (slice.as_mut_ptr().cast_const().cast(), row * size),
@@ -348,17 +360,6 @@ fn lengths_of(lengths: &[Length], extents: &Extents, rows: usize) -> impl Iterat
         Length::Given(extent) => extents.get(*extent).expect("all extents have been resolved"),
         Length::Batch => rows,
     })
-}
-
-/// How many examples a chunk has: a power of two, by the shapes of one example alone.
-fn chunk_length<T>(variant: &Variant, extents: &Extents) -> usize {
-    let batched = variant.arrays.iter().filter(|array| array.lengths.contains(&Length::Batch));
-    let elements = batched
-        .map(|array| lengths_of(&array.lengths, extents, 1).product::<usize>())
-        .fold(0, usize::saturating_add);
-    let bytes = elements.saturating_mul(size_of::<T>()).max(1);
-    let most = (CHUNK_BYTES / bytes).clamp(1, BLOCK);
-    1 << most.ilog2()
 }
 
 fn input_address<T: Element>(

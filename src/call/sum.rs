@@ -1,72 +1,27 @@
-//! Sums of many values: in f64, in an order that depends on nothing but how many there are.
+//! Sums of the totals of chunks, in f64 and in order, with compensation.
 
-use super::element::Element;
-
-/// How many values are summed before the sum is carried on; also the most examples of a chunk.
-pub(crate) const BLOCK: usize = 4096;
-
-/// A sum in f64 whose order depends on nothing but the number of elements.
-pub(super) struct BlockSum {
-    partials: [f64; 16],
-    in_block: usize,
+/// A sum in f64 that keeps what is lost to rounding (W. Kahan, Further remarks on reducing truncation
+/// errors, 1965), as the totals of [`crate::loops`] do.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Sum {
     total: f64,
+    /// By how much the total is too large.
+    lost: f64,
 }
 
-impl Default for BlockSum {
-    fn default() -> Self {
-        Self { partials: [0.0; 16], in_block: 0, total: 0.0 }
-    }
-}
-
-impl BlockSum {
-    pub(super) fn add<T: Element>(&mut self, elements: &[T]) {
-        let mut rest = elements;
-        while !rest.is_empty() {
-            let (now, later) = rest.split_at(rest.len().min(BLOCK - self.in_block));
-            self.add_within_block(now);
-            rest = later;
-            if self.in_block == BLOCK {
-                self.end_block();
-            }
-        }
+impl Sum {
+    /// Adds a number.
+    pub(super) fn add(&mut self, number: f64) {
+        let number = number - self.lost;
+        let total = self.total + number;
+        let lost = (total - self.total) - number;
+        self.total = total;
+        // Of an infinity nothing was lost.
+        self.lost = if lost.is_finite() { lost } else { 0.0 };
     }
 
-    fn add_within_block<T: Element>(&mut self, elements: &[T]) {
-        let head = elements.len().min((16 - self.in_block % 16) % 16);
-        let (head, body) = elements.split_at(head);
-        for (at, element) in head.iter().enumerate() {
-            self.partials[(self.in_block + at) % 16] += element.to_f64();
-        }
-        let (rows, tail) = body.as_chunks::<16>();
-        // A copy of their own stays in registers.
-        let mut partials = self.partials;
-        for row in rows {
-            for (partial, element) in partials.iter_mut().zip(row) {
-                *partial += element.to_f64();
-            }
-        }
-        self.partials = partials;
-        for (partial, element) in self.partials.iter_mut().zip(tail) {
-            *partial += element.to_f64();
-        }
-        self.in_block += elements.len();
-    }
-
-    fn end_block(&mut self) {
-        for half in [8, 4, 2, 1] {
-            for at in 0..half {
-                self.partials[at] += self.partials[at + half];
-            }
-        }
-        self.total += self.partials[0];
-        self.partials = [0.0; 16];
-        self.in_block = 0;
-    }
-
-    pub(super) fn finish(mut self) -> f64 {
-        if self.in_block > 0 {
-            self.end_block();
-        }
+    /// The sum of what was added.
+    pub(super) fn total(self) -> f64 {
         self.total
     }
 }
@@ -75,33 +30,35 @@ impl BlockSum {
 mod tests {
     use super::*;
 
-    fn sum(parts: &[&[f32]]) -> u64 {
-        let mut sum = BlockSum::default();
-        for part in parts {
-            sum.add(part);
+    fn sum(numbers: &[f64]) -> f64 {
+        let mut sum = Sum::default();
+        for number in numbers {
+            sum.add(*number);
         }
-        sum.finish().to_bits()
+        sum.total()
     }
 
     #[test]
-    fn the_sum_does_not_depend_on_how_it_is_split() {
-        let elements: Vec<f32> = (0..10_000u16).map(|at| (f32::from(at) * 0.7).sin()).collect();
-        let expected = sum(&[&elements]);
-        for cut in [0, 1, 15, 16, 17, 4095, 4096, 4097, 8192, 9999] {
-            let (head, tail) = elements.split_at(cut);
-            assert_eq!(sum(&[head, tail]), expected, "cut at {cut}");
-        }
-        let ones: Vec<&[f32]> = elements.chunks(7).collect();
-        assert_eq!(sum(&ones), expected);
+    fn many_small_numbers_are_not_lost_beside_a_large_one() {
+        let mut numbers = vec![0.5; 1001];
+        numbers[0] = 2f64.powi(53);
+        assert_eq!(numbers.iter().sum::<f64>(), 2f64.powi(53), "the numbers are small enough");
+        assert_eq!(sum(&numbers), 2f64.powi(53) + 500.0);
     }
 
     #[test]
-    fn the_order_is_the_stated_one() {
-        // In f64, 1 disappears beside 2^60 unless both fall into other partial sums and cancel first.
-        let mut elements = [0.0f64; 32];
-        (elements[0], elements[16], elements[1]) = (2f64.powi(60), -(2f64.powi(60)), 1.0);
-        let mut sum = BlockSum::default();
-        sum.add(&elements);
-        assert_eq!(sum.finish().to_bits(), 1f64.to_bits());
+    fn what_is_no_finite_number_stays_what_it_is() {
+        let infinity = f64::INFINITY;
+        for (numbers, expected) in [
+            (vec![], 0.0),
+            (vec![1.0, infinity, 2.0], infinity),
+            (vec![-infinity, 1.0, 1.0], -infinity),
+            (vec![f64::MAX, f64::MAX, 1.0], infinity),
+        ] {
+            assert_eq!(sum(&numbers), expected, "{numbers:?}");
+        }
+        for numbers in [[1.0, f64::NAN, 1.0], [infinity, -infinity, 1.0]] {
+            assert!(sum(&numbers).is_nan(), "{numbers:?}");
+        }
     }
 }

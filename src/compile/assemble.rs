@@ -4,17 +4,17 @@ use super::Target;
 use crate::call::{Code, Variant};
 use crate::interpret::{ArrayData, element_count, interpret};
 use crate::loops::{self, ArrayId, ArrayRole, Kind, Precision, Program};
-use crate::machine;
+use crate::machine::{self, Isa};
 use crate::plan::Plan;
 
 /// Code, with its arrays and extents as a call knows them.
-pub(super) fn assemble(plan: Plan, target: Target) -> Result<Variant, String> {
+pub(super) fn assemble(plan: Plan, target: Target, isa: Isa) -> Result<Variant, String> {
     let Plan { program, arrays, extents } = plan;
-    Ok(Variant { arrays, extents, code: code(program, target)? })
+    Ok(Variant { arrays, extents, code: code(program, target, isa)? })
 }
 
-fn code(program: Program, target: Target) -> Result<Code, String> {
-    let options = machine::Options { lanes: target == Target::Native };
+fn code(program: Program, target: Target, isa: Isa) -> Result<Code, String> {
+    let options = machine::Options { lanes: target == Target::Native, isa };
     match target {
         Target::Native | Target::NativeScalar => {
             let kernel = machine::compile(&program, options).map_err(|error| error.to_string())?;

@@ -42,6 +42,18 @@ fn all_bits<T: Element>(loss: &Loss<T>, examples: usize, weighted: bool) -> Vec<
         }
     }
     let summary = call.run(Reduction::Mean).unwrap_or_else(|error| panic!("{error}"));
+    if !weighted {
+        let mut call = bind(loss.call(), &samples);
+        let mut again = gradients.clone();
+        for (sample, gradient) in samples.iter().zip(&mut again) {
+            if loss.gradients().contains(&sample.name.as_str()) {
+                call = call.gradient(&sample.name, gradient);
+            }
+        }
+        let without_values = call.run(Reduction::Mean).unwrap();
+        let [with, without] = [summary, without_values].map(|it| it.sum.to_bits());
+        assert_eq!(with, without, "{} with and without values", loss.name());
+    }
     let elements = values.into_iter().chain(gradients.into_iter().flatten());
     let totals = [summary.total.to_bits(), summary.weight.to_bits()];
     // The sign and payload of a NaN are nobody's promise.

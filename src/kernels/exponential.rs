@@ -115,18 +115,33 @@ const EXP_FALL_F64: [f64; 10] = [
 
 /// exp x.
 pub(super) fn exp(x: Real<'_>) -> Real<'_> {
-    exp_sum(x, None)
+    exp_by(x, None, |r, change| (r + change) + 1.0)
 }
 
-/// exp(x + low), low small. Both ends are reached in two multiplications, so that subnormal results are rounded once.
-pub(super) fn exp_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
+/// exp(x + low), low small: nearer than [`exp`], but not in order from each number to the next.
+pub(super) fn exp_pair<'p>(x: Real<'p>, low: Real<'p>) -> Real<'p> {
+    exp_by(x, Some(low), |r, change| {
+        let sum = r + 1.0;
+        let lost = (r.constant(1.0) - sum) + r;
+        sum + (lost + change)
+    })
+}
+
+/// exp(x + low), with 1 + r + change from r and change, of which r is exact.
+///
+/// The change from 1 rises with r for all its roundings, which r·(1 + r·q) need not for r < 0. Both ends are reached in two
+/// multiplications, so that subnormal results are rounded once.
+fn exp_by<'p>(
+    x: Real<'p>,
+    low: Option<Real<'p>>,
+    one_plus: impl FnOnce(Real<'p>, Real<'p>) -> Real<'p>,
+) -> Real<'p> {
     let reduce = reduction(x);
     let x = x.at_least(x.either(-104.0, -746.0)).at_most(x.either(89.0, 710.0));
     let sum = x.fma(LOG2_E, reduce.magic);
     let r = reduce.rest(sum - reduce.magic, x, low);
     let q = r.whole.polynomial(x.either(&EXP_F32[..], &EXP_F64[..]));
-    // The change from 1 rises with r for all its roundings, which r·(1 + r·q) need not for r < 0.
-    let p = (r.exact + (r.whole * r.whole).fma(q, r.small)) + 1.0;
+    let p = one_plus(r.exact, (r.whole * r.whole).fma(q, r.small));
     let half = x.less(0.0).select(x.constant(reduce.halves[1]), reduce.halves[0]);
     p * reduce.power(sum, half) * half
 }

@@ -5,7 +5,7 @@
 //! (Dekker 1971; Muller et al., *Handbook of Floating-Point Arithmetic*, 2018, chapter 5). Where `FusedMultiplyAdd` rounds
 //! twice these error terms vanish, and a result exp(t) is off by up to about |t| units in the last place.
 
-use super::exponential::{exp_sum, expm1_sum};
+use super::exponential::{exp_pair, expm1_sum};
 use super::logarithm::{Parts, complete, ln_2, parts_about_1, split_about_1};
 use super::pen::Real;
 
@@ -78,23 +78,22 @@ fn twice_artanh(s: Pair<'_>) -> Pair<'_> {
     Pair(sum + sum, rest + rest)
 }
 
-/// y·log, both parts small enough to be the argument of an exponential.
+/// y·log, its second part 0 where the first is past the range of an exponential by far, or infinite.
 fn exponent<'p>(y: Real<'p>, log: Pair<'p>) -> Pair<'p> {
     let Pair(high, low) = product(y, log.0);
     let low = y.fma(log.1, low);
-    // A product that is past the range of exp has an error term that may not be small.
-    Pair(high, low.at_least(-0.001).at_most(0.001))
+    Pair(high, high.absolute().less(10_000.0).select(low, 0.0))
 }
 
 /// x to the power of y, as IEEE 754-2019 has `pow`: 1 for y = 0 and for x = 1, NaN for a negative x and a y that is not whole.
 pub(super) fn pow<'p>(x: Real<'p>, y: Real<'p>) -> Real<'p> {
     let size = x.absolute();
     let Parts { n, f } = parts_about_1(size);
-    // NaN where x is.
+    // NaN where x is, or infinite.
     let log = log_pair(size.fma(0.0, n), f, None);
     let bound = y.either(1.0e30, 1.0e300);
     let Pair(high, low) = exponent(y.at_least(-bound).at_most(bound), log);
-    let power = exp_sum(high, Some(low));
+    let power = exp_pair(high, low);
     // 0 and ∞, which are twice themselves, stay or change places.
     let kept = size.constant(0.0).less(y).select(size, f64::NAN);
     let extreme = y.less(0.0).select(size.constant(1.0) / size, kept);
@@ -123,9 +122,9 @@ pub(super) fn boxcox1p<'p>(x: Real<'p>, lambda: Real<'p>) -> Real<'p> {
     let g = ((a - (f - back)) + (b - back)) + (scale - (b + 1.0));
     let log = log_pair(shifted.n, f, Some(g));
     let whole = complete(x, -1.0, log.0);
-    let bound = x.either(1.0e30, 1.0e300);
-    let Pair(high, low) = exponent(lambda, Pair(whole.at_least(-bound).at_most(bound), log.1));
+    let Pair(high, low) = exponent(lambda, Pair(whole, log.1));
     let quotient = expm1_sum(high, Some(low)) / lambda;
     let small = high.absolute().less(x.either(1.0e-10, 1.0e-19));
-    small.select(whole, quotient)
+    // The logarithm may be infinite where λ is 0.
+    lambda.equal(0.0).select(whole, small.select(whole, quotient))
 }

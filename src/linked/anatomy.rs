@@ -20,8 +20,8 @@ pub(super) struct Anatomy {
     pub(super) precision: Precision,
     /// The levels of CPUs that there is code for, as a call names them, the lowest first.
     pub(super) levels: Vec<u64>,
-    /// What examples count for, without and with sample weights; none: what the sample weights say.
-    pub(super) weights: Option<[Pass; 2]>,
+    /// What examples count for, without and with sample weights; none: how many there are.
+    pub(super) weights: [Option<Pass>; 2],
     /// The values alone, without and with sample weights.
     pub(super) values: [Pass; 2],
     /// Values and gradients, without and with sample weights; none: there are no gradients.
@@ -100,22 +100,25 @@ pub(super) fn define(
         .collect();
     let bounds = definer.bounds(chosen, &described)?;
     let plan = |request: &Request| plan::plan(&stable, request, precision, false);
-    let mut passes = |name: &str, request: &dyn Fn(Weighting) -> Request| {
-        let weighting = |sample_weights| Weighting { sample_weights, upstream: false };
-        let without = definer.pass(name, plan(&request(weighting(false)))?)?;
-        let with = definer.pass(&format!("{name}_weighted"), plan(&request(weighting(true)))?)?;
-        Ok::<_, String>([without, with])
-    };
+    let [plain, weighted] =
+        [false, true].map(|sample_weights| Weighting { sample_weights, upstream: false });
+    let mut pass = |name: &str, request| definer.pass(name, plan(&request)?);
     let has_weights = stable.per.is_some() || stable.missing.is_some();
-    let weights = has_weights.then(|| passes("weights", &Request::Weights)).transpose()?;
-    let values = |gradients: Vec<InputId>| {
-        move |weighting| Request::Values { gradients: gradients.clone(), weighting }
+    let mut weights = |name: &str, weighting| pass(name, Request::Weights(weighting));
+    let without = has_weights.then(|| weights("weights", plain)).transpose()?;
+    let weights = [without, Some(weights("weights_weighted", weighted)?)];
+    let mut values = |name: &str, gradients: &[InputId]| {
+        let request =
+            |weighting| Request::Values { each: true, gradients: gradients.to_vec(), weighting };
+        let without = pass(name, request(plain))?;
+        let with = pass(&format!("{name}_weighted"), request(weighted))?;
+        Ok::<_, String>([without, with])
     };
     let gradients = match wrt.as_slice() {
         [] => None,
-        _ => Some(passes("gradients", &values(wrt))?),
+        _ => Some(values("gradients", &wrt)?),
     };
-    let values = passes("values", &values(Vec::new()))?;
+    let values = values("values", &[])?;
     let all = weights.iter().flatten().chain(&values).chain(gradients.iter().flatten());
     let mut extents: Vec<ExtentId> = definer.extents;
     for pass in all {

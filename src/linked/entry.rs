@@ -11,10 +11,9 @@ use super::frame::{ALIGNMENT, Frame, Scratch};
 use super::inputs::{find_inputs, is_mixed_possible, lay_out_defaults};
 use super::interface::{FLAG_SUM, Field, Status};
 use super::pen::{Pen, write_function};
-use super::sum;
 use super::validate::{test_domains, test_given, test_labels, test_lengths};
 use crate::batch::{Extra, is_batched};
-use crate::call::BLOCK;
+use crate::call::LONGEST_CHUNK;
 use crate::machine::ObjectWriter;
 use crate::plan::Source;
 
@@ -35,13 +34,14 @@ pub(super) fn write_workspace(object: &mut ObjectWriter, anatomy: &Anatomy) -> F
         let always = pen.builder.ins().iconst(types::I8, 1);
         let values = if has_center(anatomy) { always } else { wants_none };
         let groups = [
-            (anatomy.weights.as_ref(), always),
-            (Some(&anatomy.values), values),
-            (anatomy.gradients.as_ref(), wants),
+            (anatomy.weights.each_ref().map(Option::as_ref), always),
+            (anatomy.values.each_ref().map(Some), values),
+            (both(anatomy.gradients.as_ref()), wants),
         ];
         let mut most = scratch.end();
         for (passes, runs) in groups {
-            for (pass, has_them) in passes.into_iter().flatten().zip([unweighted, weighted]) {
+            for (pass, has_them) in passes.into_iter().zip([unweighted, weighted]) {
+                let Some(pass) = pass else { continue };
                 let end = lay_out(pen, &frame, pass, scratch).end;
                 let runs = pen.and(runs, has_them);
                 let end = pen.select(runs, end, scratch.end());
@@ -68,8 +68,13 @@ pub(super) fn needs_workspace(anatomy: &Anatomy) -> bool {
 }
 
 fn all_passes(anatomy: &Anatomy) -> impl Iterator<Item = &Pass> {
-    let groups = [anatomy.weights.as_ref(), Some(&anatomy.values), anatomy.gradients.as_ref()];
-    groups.into_iter().flatten().flatten()
+    let Anatomy { weights, values, gradients, .. } = anatomy;
+    weights.iter().flatten().chain(values).chain(gradients.iter().flatten())
+}
+
+/// Each of two, where there are any.
+fn both<P>(passes: Option<&[P; 2]>) -> [Option<&P>; 2] {
+    passes.map_or([None, None], |passes| passes.each_ref().map(Some))
 }
 
 /// Whether the gradients go by the mean of the values, which a pass must find first.
@@ -94,7 +99,6 @@ pub(super) fn write_entry(
     object: &mut ObjectWriter,
     anatomy: &Anatomy,
     workspace: FuncId,
-    add: FuncId,
 ) -> Function {
     write_function(object, anatomy.precision, 2, Some(types::I32), |pen, arguments| {
         let [call, summary] = *arguments else { unreachable!("two parameters") };
@@ -110,7 +114,7 @@ pub(super) fn write_entry(
         let inputs = find_inputs(pen, &frame, memory, &offsets);
         test_labels(pen, &frame, &inputs);
         test_domains(pen, &frame, &inputs);
-        let context = prepare(pen, &frame, &inputs, memory, add);
+        let context = prepare(pen, &frame, &inputs, memory);
         let (sum, weight) = run(pen, &context, scratch);
         let given = pen.is_given(summary);
         pen.when(given, |pen| {
@@ -183,7 +187,6 @@ fn prepare<'c>(
     frame: &'c Frame,
     inputs: &'c [super::inputs::Input],
     workspace: Value,
-    add: FuncId,
 ) -> Context<'c> {
     let most = |count: fn(&Pass) -> usize| {
         let most = all_passes(frame.anatomy).map(count).max().unwrap_or(0);
@@ -191,7 +194,7 @@ fn prepare<'c>(
     };
     let tables = [most(|pass| pass.plan.arrays.len()), most(|pass| pass.plan.extents.len())];
     let described = &frame.anatomy.described;
-    let block = u32::try_from(BLOCK).expect("a few thousand examples");
+    let longest = u32::try_from(LONGEST_CHUNK).expect("a few thousand examples");
     let alone = described.gradients().into_iter().filter(|id| {
         let input = frame.anatomy.graph.input(*id);
         !is_batched(input.role) && input.axes.is_empty()
@@ -200,10 +203,9 @@ fn prepare<'c>(
         frame,
         inputs,
         workspace,
-        values: pen.stack(block * pen.size()),
-        sum: pen.stack(sum::STATE),
+        values: pen.stack(longest * pen.size()),
+        total: pen.stack(8),
         tables: tables.map(|bytes| pen.stack(bytes)),
-        add,
         scale: pen.stack(8),
         center: pen.stack(8),
         scalar_sums: alone.map(|id| (id, pen.stack(8))).collect(),
@@ -214,27 +216,21 @@ fn prepare<'c>(
 fn run(pen: &mut Pen, context: &Context, scratch: Scratch) -> (Value, Value) {
     let frame = context.frame;
     let anatomy = frame.anatomy;
-    let sample_weights = frame.field(Field::SampleWeights);
-    let weighted = pen.is_given(sample_weights);
+    let weighted = pen.is_given(frame.field(Field::SampleWeights));
     let nothing = pen.number(types::F64, 0.0);
     let [sum, weight, center] = [(); 3].map(|()| pen.variable(types::F64, nothing));
-    if let Some(passes) = &anatomy.weights {
-        let found = run_either(pen, context, passes, weighted, scratch, None);
-        pen.set(weight, found);
-    } else {
-        pen.choose(
-            weighted,
-            |pen| {
-                let found = sum_all(pen, context, sample_weights);
-                pen.set(weight, found);
-            },
-            |pen| {
+    let count = |pen: &mut Pen, pass: &Option<Pass>| {
+        let found = match pass {
+            Some(pass) => run_pass(pen, context, pass, scratch, None),
+            None => {
                 let examples = frame.field(Field::Examples);
-                let found = pen.builder.ins().fcvt_from_sint(types::F64, examples);
-                pen.set(weight, found);
-            },
-        );
-    }
+                pen.builder.ins().fcvt_from_sint(types::F64, examples)
+            }
+        };
+        pen.set(weight, found);
+    };
+    let [without, with] = &anatomy.weights;
+    pen.choose(weighted, |pen| count(pen, with), |pen| count(pen, without));
     let wants = wants_gradients(pen, frame);
     let flags = frame.field(Field::Flags);
     let sums = pen.builder.ins().band_imm_s(flags, FLAG_SUM.cast_signed());
@@ -294,16 +290,7 @@ fn write_scalars(
     scale
 }
 
-/// Sums the numbers of all examples.
-fn sum_all(pen: &mut Pen, context: &Context, numbers: Value) -> Value {
-    sum::clear(pen, context.sum);
-    let examples = context.frame.field(Field::Examples);
-    pen.call(context.add, &[context.sum, numbers, examples]);
-    sum::finish(pen, context.sum)
-}
-
-/// Runs a pass with or without sample weights and gives the sum of its values. The last one writes what the
-/// caller wants, and scales the gradients that all examples share.
+/// Runs a pass with or without sample weights and gives its total.
 fn run_either(
     pen: &mut Pen,
     context: &Context,
@@ -315,14 +302,27 @@ fn run_either(
     let nothing = pen.number(types::F64, 0.0);
     let sum = pen.variable(types::F64, nothing);
     let run = |pen: &mut Pen, pass: &Pass| {
-        let layout = lay_out(pen, context.frame, pass, scratch);
-        let found = execute(pen, context, pass, &layout, scale.is_some());
-        if let Some(scale) = scale {
-            write_shared(pen, context, pass, &layout, scale);
-        }
+        let found = run_pass(pen, context, pass, scratch, scale);
         pen.set(sum, found);
     };
     let [without, with] = passes;
     pen.choose(weighted, |pen| run(pen, with), |pen| run(pen, without));
     pen.get(sum)
+}
+
+/// Runs a pass and gives its total. The last one of a call has a scale: it writes what the caller wants, and
+/// scales the gradients that all examples share.
+fn run_pass(
+    pen: &mut Pen,
+    context: &Context,
+    pass: &Pass,
+    scratch: Scratch,
+    scale: Option<Value>,
+) -> Value {
+    let layout = lay_out(pen, context.frame, pass, scratch);
+    let total = execute(pen, context, pass, &layout, scale.is_some());
+    if let Some(scale) = scale {
+        write_shared(pen, context, pass, &layout, scale);
+    }
+    total
 }

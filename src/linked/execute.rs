@@ -1,20 +1,19 @@
 //! Runs a pass over all examples, chunk by chunk: lays out its scratch memory, calls its code with the
 //! addresses of its arrays, and sums what comes out.
 //!
-//! Chunks are as long as those of [`crate::call`], and sums are built in the same order.
+//! Chunks are as long as those of [`crate::call`], and their sums are added in the same order.
 
 use cranelift::codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift::codegen::ir::{InstBuilder, Value, types};
-use cranelift_module::FuncId;
+use cranelift::prelude::Variable;
 
 use super::anatomy::{Anatomy, Code, Pass};
 use super::frame::{Frame, Scratch};
 use super::inputs::Input;
-use super::interface::Field;
+use super::interface::{AxisLength, Field};
 use super::pen::Pen;
-use super::sum;
 use crate::batch::{Extra, Part, is_batched};
-use crate::call::{BLOCK, CHUNK_BYTES};
+use crate::call::{CHUNK_BYTES, LONGEST_CHUNK};
 use crate::graph::InputId;
 use crate::plan::{Array, Length, Source};
 
@@ -26,12 +25,10 @@ pub(super) struct Context<'c> {
     pub(super) workspace: Value,
     /// Room for the values of a chunk, where the caller wants none.
     pub(super) values: Value,
-    /// The state of the sum of the values.
-    pub(super) sum: Value,
+    /// Room for the total of a chunk.
+    pub(super) total: Value,
     /// Addresses of arrays, and lengths of extents.
     pub(super) tables: [Value; 2],
-    /// The local function that adds values to a state.
-    pub(super) add: FuncId,
     /// Where the scale and the center of the gradients are.
     pub(super) scale: Value,
     pub(super) center: Value,
@@ -55,7 +52,7 @@ pub(super) struct Layout {
 /// Lays out the scratch memory of a pass.
 pub(super) fn lay_out(pen: &mut Pen, frame: &Frame, pass: &Pass, mut scratch: Scratch) -> Layout {
     let examples = frame.field(Field::Examples);
-    let longest = chunk_length(pen, frame, pass);
+    let longest = chunk_length(pen, frame);
     let is_cut = pen.compare(IntCC::UnsignedGreaterThan, examples, longest);
     let chunk = pen.select(is_cut, longest, examples);
     let mut offsets = Vec::new();
@@ -118,44 +115,36 @@ fn gradient(frame: &Frame, id: InputId) -> Value {
 }
 
 /// How many examples a chunk has, if there are enough: a power of two, by the shapes of one example alone.
-fn chunk_length(pen: &mut Pen, frame: &Frame, pass: &Pass) -> Value {
-    let arrays = pass.plan.arrays.iter();
-    let batched = arrays.filter(|array| array.lengths.contains(&Length::Batch));
+fn chunk_length(pen: &mut Pen, frame: &Frame) -> Value {
     let mut known = 0u64;
     let mut unknown: Option<Value> = None;
-    for array in batched {
-        let literal = |length: &Length| match length {
-            Length::Literal(length) => Some(*length as u64),
-            Length::Batch => Some(1),
-            Length::Given(_) => None,
+    let arguments = frame.anatomy.described.interface.arguments.iter();
+    for (argument, row) in arguments.zip(&frame.rows).filter(|(it, _)| is_batched(it.role)) {
+        let literal = |length: &AxisLength| match length {
+            AxisLength::Literal(length) => Some(*length),
+            AxisLength::Named(_) => None,
         };
-        let mut one = array.lengths.iter().map(literal);
-        let product = one.try_fold(1u64, |all, length| Some(all.saturating_mul(length?)));
-        if let Some(elements) = product {
-            known = known.saturating_add(elements);
-        } else {
-            let one = pen.integer(1);
-            let elements = frame.elements(pen, &array.lengths, one);
-            unknown = Some(unknown.map_or(elements, |sum| pen.add(sum, elements)));
+        let mut lengths = argument.axes.iter().map(literal);
+        match lengths.try_fold(1u64, |all, length| Some(all.saturating_mul(length?))) {
+            Some(elements) => known = known.saturating_add(elements),
+            None => unknown = Some(unknown.map_or(*row, |sum| pen.add(sum, *row))),
         }
     }
-    let size = u64::from(pen.size());
+    let bytes = 2 * u64::from(pen.size());
     let Some(unknown) = unknown else {
-        let bytes = known.saturating_mul(size).max(1);
-        let most = (CHUNK_BYTES as u64 / bytes).clamp(1, BLOCK as u64);
-        return pen.count(1 << most.ilog2());
+        let most = CHUNK_BYTES as u64 / known.saturating_mul(bytes).max(1);
+        return pen.count(1 << most.clamp(1, LONGEST_CHUNK as u64).ilog2());
     };
     let known = pen.count(known);
     let elements = pen.add(unknown, known);
-    let size = i64::from(pen.size());
-    let bytes = pen.builder.ins().imul_imm_s(elements, size);
+    let bytes = pen.builder.ins().imul_imm_s(elements, bytes.cast_signed());
     let one = pen.integer(1);
     let bytes = pen.builder.ins().umax(bytes, one);
     let budget = pen.count(CHUNK_BYTES as u64);
     let most = pen.builder.ins().udiv(budget, bytes);
     let most = pen.builder.ins().umax(most, one);
-    let block = pen.count(BLOCK as u64);
-    let most = pen.builder.ins().umin(most, block);
+    let longest = pen.count(LONGEST_CHUNK as u64);
+    let most = pen.builder.ins().umin(most, longest);
     let zeros = pen.builder.ins().clz(most);
     let highest = pen.integer(63);
     let power = pen.builder.ins().isub(highest, zeros);
@@ -188,7 +177,7 @@ struct Place {
     stride: Option<Value>,
 }
 
-/// Runs a pass over all examples and gives the sum of its values. Only the last pass writes what the
+/// Runs a pass over all examples and gives its total. Only the last pass writes what the
 /// caller wants.
 pub(super) fn execute(
     pen: &mut Pen,
@@ -212,7 +201,8 @@ pub(super) fn execute(
             pen.store(length, extents, offset);
         }
     }
-    sum::clear(pen, context.sum);
+    let nothing = pen.number(types::F64, 0.0);
+    let total = [(); 2].map(|()| pen.variable(types::F64, nothing));
     let zero = pen.integer(0);
     let start = pen.variable(types::I64, zero);
     pen.repeat(
@@ -230,7 +220,8 @@ pub(super) fn execute(
                 }
             }
             call_code(pen, frame, &pass.code, &[arrays, extents]);
-            take_sums(pen, context, pass, layout, rows, begun);
+            add_total(pen, context, total);
+            add_shared(pen, context, pass, layout, begun);
             for (offset, place) in (0i32..).step_by(8).zip(&places) {
                 if let Some(stride) = place.stride {
                     let address = pen.load(types::I64, arrays, offset);
@@ -243,7 +234,7 @@ pub(super) fn execute(
             pen.set(start, next);
         },
     );
-    sum::finish(pen, context.sum)
+    pen.get(total[0])
 }
 
 fn place(
@@ -282,9 +273,8 @@ fn place(
             let wanted = frame.field(Field::Values);
             place_if(pen, wanted, context.values, size)
         }
-        Source::Output(Part::Values | Part::Weights) => {
-            Place { address: context.values, stride: None }
-        }
+        Source::Output(Part::Values) => Place { address: context.values, stride: None },
+        Source::Output(Part::Total) => Place { address: context.total, stride: None },
         Source::Output(Part::Gradient(id)) => {
             let wanted = gradient(frame, id);
             if is_shared(frame, id) {
@@ -311,45 +301,52 @@ fn place_if(pen: &mut Pen, wanted: Value, unwanted: Value, stride: Value) -> Pla
     }
 }
 
-/// Adds the values of a chunk to their sum, and its shared gradients to theirs.
-fn take_sums(
-    pen: &mut Pen,
-    context: &Context,
-    pass: &Pass,
-    layout: &Layout,
-    rows: Value,
-    start: Value,
-) {
+/// Adds the total of a chunk to a sum and what it has lost, as [`crate::call`] does.
+fn add_total(pen: &mut Pen, context: &Context, [sum, lost]: [Variable; 2]) {
+    let number = pen.load(pen.real, context.total, 0);
+    let number = pen.widen(number);
+    let before = pen.get(lost);
+    let number = pen.builder.ins().fsub(number, before);
+    let before = pen.get(sum);
+    let after = pen.builder.ins().fadd(before, number);
+    pen.set(sum, after);
+    let taken = pen.builder.ins().fsub(after, before);
+    let left = pen.builder.ins().fsub(taken, number);
+    // Of an infinity nothing was lost.
+    let rest = pen.builder.ins().fsub(left, left);
+    let is_finite = pen.compare_numbers(FloatCC::Equal, rest, rest);
+    let zero = pen.number(types::F64, 0.0);
+    let left = pen.select(is_finite, left, zero);
+    pen.set(lost, left);
+}
+
+/// Adds the shared gradients of a chunk to their sums.
+fn add_shared(pen: &mut Pen, context: &Context, pass: &Pass, layout: &Layout, start: Value) {
     let [arrays, _] = context.tables;
     let is_first = pen.is_null(start);
     for (offset, array) in (0i32..).step_by(8).zip(&pass.plan.arrays) {
-        match array.source {
-            Source::Output(Part::Values | Part::Weights) => {
-                let values = pen.load(types::I64, arrays, offset);
-                pen.call(context.add, &[context.sum, values, rows]);
-            }
-            Source::Output(Part::Gradient(id)) if is_shared(context.frame, id) => {
-                let part = pen.load(types::I64, arrays, offset);
-                let wanted = gradient(context.frame, id);
-                let wanted = pen.is_given(wanted);
-                let added = pen.and(wanted, layout.is_cut);
-                let (sums, count) = sums_of(pen, context, layout, array, id);
-                pen.when(added, |pen| {
-                    pen.for_each(count, |pen, at| {
-                        let from = pen.element(pen.real, part, at);
-                        let number = pen.load(pen.real, from, 0);
-                        let number = pen.widen(number);
-                        let to = pen.element(types::F64, sums, at);
-                        let before = pen.load(types::F64, to, 0);
-                        let zero = pen.number(types::F64, 0.0);
-                        let before = pen.select(is_first, zero, before);
-                        let after = pen.builder.ins().fadd(before, number);
-                        pen.store(after, to, 0);
-                    });
-                });
-            }
-            _ => {}
+        let Source::Output(Part::Gradient(id)) = array.source else { continue };
+        if !is_shared(context.frame, id) {
+            continue;
         }
+        let part = pen.load(types::I64, arrays, offset);
+        let wanted = gradient(context.frame, id);
+        let wanted = pen.is_given(wanted);
+        let added = pen.and(wanted, layout.is_cut);
+        let (sums, count) = sums_of(pen, context, layout, array, id);
+        pen.when(added, |pen| {
+            pen.for_each(count, |pen, at| {
+                let from = pen.element(pen.real, part, at);
+                let number = pen.load(pen.real, from, 0);
+                let number = pen.widen(number);
+                let to = pen.element(types::F64, sums, at);
+                let before = pen.load(types::F64, to, 0);
+                let zero = pen.number(types::F64, 0.0);
+                let before = pen.select(is_first, zero, before);
+                let after = pen.builder.ins().fadd(before, number);
+                pen.store(after, to, 0);
+            });
+        });
     }
 }
 

@@ -3,7 +3,7 @@
 
 use cranelift::codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift::codegen::ir::{
-    AbiParam, Block, BlockArg, Endianness, FuncRef, Function, InstBuilder, MemFlagsData, Signature,
+    AbiParam, Block, BlockArg, FuncRef, Function, InstBuilder, MemFlagsData, Signature,
     StackSlotData, StackSlotKind, Type, UserFuncName, Value, types,
 };
 use cranelift::prelude::{FunctionBuilder, FunctionBuilderContext, Variable};
@@ -86,18 +86,6 @@ impl Pen<'_> {
         } else {
             self.builder.ins().f64const(value)
         }
-    }
-
-    /// Whether two `f64` fit a register whose first lane has the lower address.
-    pub(super) fn has_vectors(&self) -> bool {
-        let machine = self.object.machine();
-        machine.options().lanes && machine.is_little_endian()
-    }
-
-    /// The bits of a value as another type.
-    pub(super) fn bitcast(&mut self, of: Type, value: Value) -> Value {
-        let flags = MemFlagsData::new().with_endianness(Endianness::Little);
-        self.builder.ins().bitcast(of, flags, value)
     }
 
     /// How many bytes a number of the loss has.

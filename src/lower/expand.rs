@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
 use crate::builtins::{Function, Reduction};
-use crate::graph::{AxisId, Graph, Node, NodeId, Role};
+use crate::graph::{AxisId, Graph, Node, NodeId};
 use crate::loops::Precision;
 use crate::rewrite::ranges::Ranges;
 
@@ -56,8 +56,7 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
             Node::Map(Function::Multiply, arguments) => {
                 let [a, b] = [0, 1].map(|at| arguments.as_slice()[at]);
                 match zero_factor(graph, &mut ranges, a, b) {
-                    Some((factor, exponential)) => graph
-                        .map(Function::ZeroProduct, &[expanded[&factor], expanded[&exponential]]),
+                    Some(of) => product_with_exponential(graph, of.map(|part| expanded[&part])),
                     None => graph.map(Function::Multiply, &[expanded[&a], expanded[&b]]),
                 }
             }
@@ -88,24 +87,22 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
 }
 
 /// The factor that may be 0, and the exponential that may overflow though it is a number as maths has it.
-fn zero_factor(
-    graph: &Graph,
-    ranges: &mut Ranges,
-    a: NodeId,
-    b: NodeId,
-) -> Option<(NodeId, NodeId)> {
-    [(a, b), (b, a)].into_iter().find(|(factor, exponential)| {
-        let (Node::Read(input, _), Node::Map(Function::Exp, of)) =
-            (graph.node(*factor), graph.node(*exponential))
-        else {
-            return false;
-        };
+fn zero_factor(graph: &Graph, ranges: &mut Ranges, a: NodeId, b: NodeId) -> Option<[NodeId; 2]> {
+    [[a, b], [b, a]].into_iter().find(|[factor, exponential]| {
+        let Node::Map(Function::Exp, of) = graph.node(*exponential) else { return false };
         ranges.find_all(graph, *factor);
         ranges.find_all(graph, of.as_slice()[0]);
-        graph.input(*input).role != Role::Pred
-            && !ranges.get(*factor).is_nonzero()
-            && ranges.get(of.as_slice()[0]).high > 80.0
+        !ranges.get(*factor).is_nonzero() && ranges.get(of.as_slice()[0]).high > 80.0
     })
+}
+
+/// The product that is 0 where the factor is, even if the exponential overflows; NaN if either is.
+fn product_with_exponential(graph: &mut Graph, [factor, exponential]: [NodeId; 2]) -> NodeId {
+    let [zero, any] = [0.0, 1e30].map(|number| graph.number(number));
+    let is_zero = graph.map(Function::Equal, &[factor, zero]);
+    let finite = graph.map(Function::Min, &[exponential, any]);
+    let exponential = graph.select(is_zero, finite, exponential);
+    graph.map(Function::Multiply, &[factor, exponential])
 }
 
 /// The axis and argument of a logsumexp.

@@ -4,10 +4,11 @@ use std::fmt::{self, Debug, Formatter};
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
+use cranelift::codegen::ir::{AbiParam, Function, types};
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
-use cranelift_module::default_libcall_names;
+use cranelift_module::{FuncId, Linkage, Module, ModuleError, default_libcall_names};
 
-use super::{MachineError, Options, clif, define_written, host};
+use super::{MachineError, Options, clif, define_written, host, wide};
 use crate::loops::{Program, validate};
 
 /// The signature of compiled code: pointers to the arrays, lengths of the extents.
@@ -36,15 +37,21 @@ pub fn compile(program: &Program, options: Options) -> Result<Kernel, MachineErr
         return Err(MachineError::Host("it has no fused multiply-add".into()));
     }
     let isa = host()?;
-    let function = clif::write(program, options, &**isa);
+    let written = if options.lanes { wide::write(program, options.isa) } else { None };
+    let written = match written {
+        Some(bytes) => Written::Bytes(bytes),
+        None => Written::Function(Box::new(clif::write(program, options, &**isa))),
+    };
     // One reservation holds all code: its parts are never too far from each other to be linked.
-    let size = RESERVED + RESERVED_PER_INSTRUCTION * function.dfg.num_insts();
-    let arena = ArenaMemoryProvider::new_with_size(size)
+    let arena = ArenaMemoryProvider::new_with_size(RESERVED + written.most_bytes())
         .map_err(|error| MachineError::Host(format!("no memory for code: {error}")))?;
     let mut builder = JITBuilder::with_isa(isa.clone(), default_libcall_names());
     builder.memory_provider(Box::new(arena));
     let mut memory = CodeMemory::new(JITModule::new(builder));
-    let id = define_written(&mut *memory.module, "kernel", function)?;
+    let id = match written {
+        Written::Function(function) => define_written(&mut *memory.module, "kernel", *function)?,
+        Written::Bytes(bytes) => define_bytes(&mut memory.module, "kernel", &bytes)?,
+    };
     memory
         .module
         .finalize_definitions()
@@ -55,6 +62,34 @@ pub fn compile(program: &Program, options: Options) -> Result<Kernel, MachineErr
     let code = unsafe { std::mem::transmute::<*const u8, Code>(address) };
     let (arrays, extents) = (program.arrays.len(), program.extents.len());
     Ok(Kernel { code, arrays, extents, memory: Arc::new(memory) })
+}
+
+/// A function that is not yet in memory.
+enum Written {
+    /// To be compiled by Cranelift.
+    Function(Box<Function>),
+    /// Machine code.
+    Bytes(Vec<u8>),
+}
+
+impl Written {
+    /// An upper bound of how much memory it takes.
+    fn most_bytes(&self) -> usize {
+        match self {
+            Self::Function(function) => RESERVED_PER_INSTRUCTION * function.dfg.num_insts(),
+            Self::Bytes(bytes) => bytes.len(),
+        }
+    }
+}
+
+/// Defines a function of a module as machine code.
+fn define_bytes(module: &mut JITModule, name: &str, bytes: &[u8]) -> Result<FuncId, MachineError> {
+    let failed = |error: ModuleError| MachineError::Code(format!("{error:?}"));
+    let mut signature = module.make_signature();
+    signature.params = vec![AbiParam::new(types::I64); 2];
+    let id = module.declare_function(name, Linkage::Export, &signature).map_err(failed)?;
+    module.define_function_bytes(id, 64, bytes, &[]).map_err(failed)?;
+    Ok(id)
 }
 
 /// Address space for the code of a function, constants included: only what is used becomes memory.

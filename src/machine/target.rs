@@ -13,7 +13,7 @@ use target_lexicon::{
     Riscv64Architecture, Triple,
 };
 
-use super::{MachineError, Options};
+use super::{Isa, MachineError, Options};
 use crate::loops::Program;
 
 /// Targets that code is made for, as messages list them; others of the same architectures and formats go too.
@@ -176,7 +176,8 @@ impl Machine {
     /// How its code is written: in lanes where it has vectors.
     #[must_use]
     pub fn options(&self) -> Options {
-        Options { lanes: !matches!(self.triple().architecture, Architecture::Riscv64(_)) }
+        let lanes = !matches!(self.triple().architecture, Architecture::Riscv64(_));
+        Options { lanes, isa: Isa::Portable }
     }
 
     /// Whether its CPUs can do what a program asks for.

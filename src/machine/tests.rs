@@ -7,7 +7,7 @@ mod operations;
 mod random;
 mod sums;
 
-use super::{Kernel, Options, compile};
+use super::{Isa, Kernel, Options, compile};
 use crate::interpret::{ArrayData, element_count, interpret};
 use crate::loops::{
     Array, ArrayId, ArrayRole, Extent, ExtentId, Kind, LoopId, Operation, Precision, Program,
@@ -198,21 +198,28 @@ fn bits(data: &ArrayData) -> Vec<u64> {
     }
 }
 
-/// A program as scalar code and as lanes.
-fn kernels(program: &Program) -> [Kernel; 2] {
-    [false, true].map(|lanes| compile(program, Options { lanes }).unwrap())
+/// Every way in which this machine runs a program: as scalar code, and in lanes of each width.
+fn ways() -> impl Iterator<Item = Options> {
+    let lanes = Isa::ALL.into_iter().filter(|isa| isa.is_on_host());
+    let lanes = lanes.map(|isa| Options { lanes: true, isa });
+    std::iter::once(Options { lanes: false, isa: Isa::Portable }).chain(lanes)
 }
 
-/// Runs a program three ways and says where they differ.
+/// A program compiled in every way.
+fn kernels(program: &Program) -> Vec<Kernel> {
+    ways().map(|options| compile(program, options).unwrap()).collect()
+}
+
+/// Runs a program in every way and says where they differ.
 fn compare(
     program: &Program,
-    kernels: &[Kernel; 2],
+    kernels: &[Kernel],
     extents: &[u64],
     arrays: &[ArrayData],
 ) -> Result<(), String> {
     let mut expected = arrays.to_vec();
     interpret(program, extents, &mut expected);
-    for (lanes, kernel) in [false, true].into_iter().zip(kernels) {
+    for (options, kernel) in ways().zip(kernels) {
         let mut found = arrays.to_vec();
         run_machine(program, kernel, extents, &mut found);
         for (at, (found, expected)) in found.iter().zip(&expected).enumerate() {
@@ -221,7 +228,7 @@ fn compare(
                 (0..found_bits.len()).find(|k| found_bits[*k] != expected_bits[*k])
             {
                 return Err(format!(
-                    "lanes {lanes}, extents {extents:?}, caller's array {at}, element {element}: \
+                    "{options:?}, extents {extents:?}, caller's array {at}, element {element}: \
                      {:x} instead of {:x}\n{program}\n{found:?}\n{expected:?}",
                     found_bits[element], expected_bits[element]
                 ));

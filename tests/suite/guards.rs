@@ -269,3 +269,32 @@ fn nothing_overflows_on_the_way_to_a_number() {
         );
     }
 }
+
+/// Losses of `x` and `s` where an exponential overflows f32 beside a factor of 0: the value and both slopes.
+const BESIDE_ZERO: &[(&str, [f32; 2], f32, [f32; 2])] = &[
+    ("loss f(pred x, s) = abs(x) * exp(-s)", [0.0, -92.5], 0.0, [0.0, 0.0]),
+    ("loss f(pred x, s) = abs(x) / exp(s) + s", [0.0, -92.5], -92.5, [0.0, 1.0]),
+    ("loss f(pred x, s) = (x / exp(s))^2 / 2 + s", [0.0, -92.5], -92.5, [0.0, 1.0]),
+    ("loss f(pred x, s) = x * exp(s)", [0.0, 200.0], 0.0, [f32::INFINITY, 0.0]),
+    (
+        "loss f(pred x, s) = x * exp(s)",
+        [-1.0, 200.0],
+        f32::NEG_INFINITY,
+        [f32::INFINITY, f32::NEG_INFINITY],
+    ),
+    ("loss f(pred x, s) = x * exp(s)", [0.0, f32::NAN], f32::NAN, [f32::NAN; 2]),
+];
+
+#[test]
+fn nothing_times_an_exponential_that_overflows_is_nothing() {
+    for (text, arguments, value, slopes) in BESIDE_ZERO {
+        let loss = Compiler::new().text::<f32>("beside.loss", *text).unwrap();
+        let (mut values, mut by_x, mut by_s) = ([f32::NAN], [f32::NAN], [f32::NAN]);
+        let [x, s] = arguments.map(|it| [it]);
+        let call = loss.call().bind("x", &x, &[1]).bind("s", &s, &[1]).values(&mut values);
+        call.gradient("x", &mut by_x).gradient("s", &mut by_s).run(Reduction::Sum).unwrap();
+        let (got, want) = ([values, by_x, by_s].concat(), [*value, slopes[0], slopes[1]]);
+        let same = |(got, want): (&f32, &f32)| got == want || got.is_nan() && want.is_nan();
+        assert!(got.iter().zip(&want).all(same), "{text} at {arguments:?}: {got:?}, not {want:?}");
+    }
+}

@@ -161,13 +161,13 @@ fn build<T: Element>(sketch: &Sketch, request: &Request) -> Result<Variant, Stri
         Request::Weights(weighting) => {
             batch_weights(graph, &roots(Vec::new()), *weighting).ok_or("no weights")?
         }
-        Request::Values { gradients, weighting } => {
+        Request::Values { each, gradients, weighting } => {
             let derivative = |id: &InputId| {
                 let found = sketch.derivatives.iter().find(|known| known.input == *id);
                 found.cloned().ok_or_else(|| format!("no derivative in {id:?}"))
             };
             let gradients: Result<Vec<_>, _> = gradients.iter().map(derivative).collect();
-            batch(graph, &roots(gradients?), *weighting)
+            batch(graph, &roots(gradients?), *weighting, *each)
         }
     };
     Ok(variant::<T>(batched))
@@ -220,7 +220,7 @@ fn run<T: Element>(batched: &Batched, addresses: &[*mut u8], lengths: &[u64]) {
     let values = evaluate(graph, &nodes, &environment);
     for ((root, value), address) in batched.roots.iter().zip(values).zip(outputs) {
         let elements = value.arranged(graph, &root.axes, &environment);
-        assert!(matches!(root.part, Part::Values | Part::Weights | Part::Gradient(_)));
+        assert!(matches!(root.part, Part::Total | Part::Values | Part::Gradient(_)));
         for (at, element) in elements.iter().enumerate() {
             // SAFETY: the caller gives as many elements as the variant lists.
             unsafe { address.cast::<T>().add(at).write(T::from_f64(*element)) };

@@ -32,7 +32,7 @@ pub(super) fn some_losses(fused: bool) -> Vec<Program> {
             matches!(input.role, Role::Pred | Role::Learned) && input.kind == InputKind::Real
         });
         let gradients = gradients.collect();
-        let request = Request::Values { gradients, weighting: Weighting::default() };
+        let request = Request::Values { each: true, gradients, weighting: Weighting::default() };
         for precision in [Precision::F32, Precision::F64] {
             let plan = plan(&model, &request, precision, fused).unwrap();
             programs.push(plan.program);

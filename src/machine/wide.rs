@@ -1,0 +1,219 @@
+//! Whole programs as AVX2 or AVX-512 code of our own, in vectors that Cranelift does not have.
+//!
+//! In comes a valid program, out goes the machine code of a function with the signature of
+//! [`crate::machine`], constants behind it, that runs wherever it lies and has no relocations. It follows
+//! the calling convention of System V. What stays the same in all lanes is computed in 128 bits with
+//! all lanes alike, and what loops in lanes compute in 256 or 512; so there is one way to write an
+//! operation. The bits that come out are those of [`crate::interpret`].
+
+mod accumulators;
+mod assembler;
+mod codes;
+mod control;
+mod frame;
+mod lanes;
+mod memory;
+mod operations;
+mod uses;
+mod values;
+
+use std::collections::HashMap;
+
+use iced_x86::{Code, Instruction, Register};
+
+use super::Isa;
+use crate::loops::{Kind, LoopId, Program, Value};
+use assembler::{Assembler, POOL, at};
+use codes::Form;
+use frame::{Frame, WORD};
+use memory::{Base, BaseKey};
+use uses::{Constants, Uses};
+use values::{Home, Key, Location, Registers};
+
+/// The vectors of an instruction set, if it has wide ones.
+fn form(isa: Isa) -> Option<Form> {
+    match isa {
+        Isa::Portable => None,
+        Isa::Avx2 => Some(Form::Ymm),
+        Isa::Avx512 => Some(Form::Zmm),
+    }
+}
+
+/// Points at the frame throughout.
+const STACK: Register = Register::RSP;
+/// Registers that the caller wants back, in the order in which they are saved.
+const SAVED: [Register; 5] =
+    [Register::RBX, Register::R12, Register::R13, Register::R14, Register::R15];
+/// How far the stack may grow at a time so that a guard page is met.
+const PAGE: i32 = 4096;
+
+/// Writes the machine code of a program; `None` for an instruction set without wide vectors.
+pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
+    let wide = form(isa)?;
+    let mut frame = Frame::default();
+    let [arrays, remaining] = [(); 2].map(|()| frame.word());
+    let extents: Vec<i32> = program.extents.iter().map(|_| frame.word()).collect();
+    let mut writer = Writer {
+        program,
+        wide_form: wide,
+        constants: Constants::of(program),
+        code: Assembler::new(),
+        frame,
+        arrays,
+        remaining,
+        extents,
+        form: Form::Xmm,
+        copies: 1,
+        lanes: None,
+        tail: false,
+        tail_lanes: 0,
+        bodies: vec![],
+        values: HashMap::new(),
+        wide: vec![false; program.kinds.len()],
+        vectors: Registers::new(32),
+        masks: Registers::new(8),
+        pinned: HashMap::new(),
+        broadcasts: HashMap::new(),
+        counters: HashMap::new(),
+    };
+    writer.read_tables();
+    let uses = Uses::of(&writer.constants, &program.body, []);
+    writer.write_body(Body::new(uses, None, false), &program.body, |_| ());
+    writer.leave();
+    let start = enter(writer.frame.size());
+    Some(writer.code.finish(start))
+}
+
+/// What the code being written knows.
+struct Writer<'a> {
+    program: &'a Program,
+    /// The vectors of loops in lanes.
+    wide_form: Form,
+    constants: Constants,
+    code: Assembler,
+    frame: Frame,
+    /// Where the table of the arrays stands, in the frame.
+    arrays: i32,
+    /// Where it stands how many lanes of a tail count.
+    remaining: i32,
+    /// Where the extents stand.
+    extents: Vec<i32>,
+    /// The vectors that operations are on.
+    form: Form,
+    /// How many copies of the body are written side by side.
+    copies: usize,
+    /// The loop in lanes around the code being written.
+    lanes: Option<LoopId>,
+    /// Whether there may be lanes past the end.
+    tail: bool,
+    /// The register with the lanes that are not, where there are no mask registers.
+    tail_lanes: usize,
+    /// The bodies around the code being written, outermost first.
+    bodies: Vec<Body>,
+    values: HashMap<Key, Location>,
+    /// Values that differ between lanes.
+    wide: Vec<bool>,
+    vectors: Registers,
+    masks: Registers,
+    /// Values that stay in a register throughout a loop.
+    pinned: HashMap<Value, usize>,
+    /// Vectors in memory of values that are the same in all lanes.
+    broadcasts: HashMap<Value, i32>,
+    /// Where counters stand, of loops that are not innermost.
+    counters: HashMap<LoopId, i32>,
+}
+
+/// A body being written.
+struct Body {
+    uses: Uses,
+    /// The statement being written.
+    place: usize,
+    /// The loop whose body it is.
+    counter: Option<LoopId>,
+    counter_in_register: bool,
+    bases: HashMap<BaseKey, Base>,
+}
+
+impl Body {
+    fn new(uses: Uses, counter: Option<LoopId>, counter_in_register: bool) -> Self {
+        Self { uses, place: 0, counter, counter_in_register, bases: HashMap::new() }
+    }
+}
+
+impl Writer<'_> {
+    fn body(&self) -> &Body {
+        self.bodies.last().expect("code belongs to a body")
+    }
+
+    fn is_mask(&self, value: Value) -> bool {
+        self.program.kinds[value.0 as usize] == Kind::Mask
+    }
+
+    /// Moves what the call gives into the frame.
+    fn read_tables(&mut self) {
+        self.code.to_memory(Code::Mov_rm64_r64, at(STACK, self.arrays), Register::RDI);
+        for (number, slot) in self.extents.clone().into_iter().enumerate() {
+            let offset = WORD * i32::try_from(number).expect("fewer than 2^28 extents");
+            self.code.from_memory(Code::Mov_r64_rm64, Register::RAX, at(Register::RSI, offset));
+            self.code.to_memory(Code::Mov_rm64_r64, at(STACK, slot), Register::RAX);
+        }
+    }
+
+    /// Makes a vector in memory of a value that is the same in all lanes.
+    fn broadcast_to_memory(&mut self, value: Value) {
+        let Some(Location { home: Some(Home::Scalar(slot)), .. }) = self.values.get(&(value, 0))
+        else {
+            return;
+        };
+        let slot = *slot;
+        let register = self.take(false);
+        let register = self.vector(register);
+        self.broadcast(register, at(STACK, slot));
+        let vector = self.frame.vector();
+        self.store_vector(at(STACK, vector), register);
+        self.broadcasts.insert(value, vector);
+        self.unlock();
+    }
+
+    /// Loads a constant or a value from outside of a loop into its register.
+    fn fill_pinned(&mut self, value: Value, register: usize) {
+        if let Some(constant) = self.constants.get(value).cloned() {
+            return self.load_constant(register, &constant);
+        }
+        let home = self.values[&(value, 0)].home.expect("around loops values are in memory");
+        self.load_home(self.vector(register), value, home);
+    }
+
+    /// Gives everything back to the caller.
+    fn leave(&mut self) {
+        self.code.zero(Code::VEX_Vzeroupper);
+        let saved = -WORD * i32::try_from(SAVED.len()).expect("a few registers");
+        self.code.from_memory(Code::Lea_r64_m, STACK, at(Register::RBP, saved));
+        for register in SAVED.iter().rev() {
+            self.code.one(Code::Pop_r64, *register);
+        }
+        self.code.one(Code::Pop_r64, Register::RBP);
+        self.code.zero(Code::Retnq);
+    }
+}
+
+/// The beginning of the function, which ends with the address of the constants.
+fn enter(frame: i32) -> Vec<u8> {
+    let mut code = Assembler::new();
+    code.one(Code::Push_r64, Register::RBP);
+    code.two(Code::Mov_r64_rm64, Register::RBP, STACK);
+    for register in SAVED {
+        code.one(Code::Push_r64, register);
+    }
+    let mut left = frame;
+    while left > PAGE {
+        code.number(Code::Sub_rm64_imm32, STACK, PAGE);
+        code.number_in_memory(Code::Or_rm64_imm8, at(STACK, 0), 0);
+        left -= PAGE;
+    }
+    code.number(Code::Sub_rm64_imm32, STACK, left);
+    code.number(Code::And_rm64_imm8, STACK, -64);
+    let pool = Instruction::with2(Code::Lea_r64_m, POOL, at(Register::RIP, i32::MAX));
+    code.put(&pool.expect("a register and an address"));
+    code.into_bytes()
+}

@@ -1,0 +1,382 @@
+//! What loops leave behind: partial results and totals, joined in the order that [`crate::loops`] states.
+
+use iced_x86::{Code, Instruction, MemoryOperand, Register};
+
+use super::assembler::at;
+use super::codes::{Form, Op, code};
+use super::frame::VECTOR;
+use super::values::{Home, Source, mask, number};
+use super::{STACK, Writer};
+use crate::loops::{Accumulator, Join, Kind, Operation, PARTIALS, Precision, Value};
+
+/// Where the partial results of an accumulator of a loop in lanes lie.
+#[derive(Clone, Debug)]
+pub(super) struct Partials {
+    join: Join,
+    element: Value,
+    /// Vectors of partial results, one behind the other.
+    pub(super) partial: i32,
+    /// Those of the totals of a sum that goes in blocks, and of what they have lost.
+    total: Option<[i32; 2]>,
+    /// The registers that hold the partial results in the section that is being written.
+    pub(super) registers: Vec<usize>,
+}
+
+impl Writer<'_> {
+    /// How many vectors the partial results of an accumulator fill.
+    pub(super) fn vectors_of_partials(&self) -> usize {
+        PARTIALS / self.lane_count()
+    }
+
+    fn bytes(&self) -> i32 {
+        i32::try_from(self.form.bytes()).expect("64 at most")
+    }
+
+    /// Makes neutral partial results of a loop in lanes.
+    pub(super) fn begin_partials(
+        &mut self,
+        accumulators: &[Accumulator],
+        blocks: bool,
+    ) -> Vec<Partials> {
+        let vectors = self.vectors_of_partials();
+        let space = (vectors * self.form.bytes()).div_ceil(64);
+        let mut all = vec![];
+        for accumulator in accumulators {
+            let (join, element) = (accumulator.join, accumulator.element);
+            let partial = self.frame.vectors(space);
+            self.fill(partial, join);
+            let total = (blocks && join == Join::Sum).then(|| {
+                let [total, lost] = [(); 2].map(|()| self.frame.vectors(space));
+                self.fill(total, join);
+                self.fill(lost, join);
+                [total, lost]
+            });
+            all.push(Partials { join, element, partial, total, registers: vec![] });
+        }
+        all
+    }
+
+    /// Writes what is neutral to a join into all partial results.
+    fn fill(&mut self, partial: i32, join: Join) {
+        let neutral = self.take(false);
+        self.load_constant(neutral, &neutral_of(join));
+        let neutral = self.vector(neutral);
+        for at_vector in 0..self.vectors_of_partials() {
+            self.store_vector(self.partial_at(partial, at_vector), neutral);
+        }
+        self.unlock();
+    }
+
+    fn partial_at(&self, partial: i32, vector: usize) -> MemoryOperand {
+        let vector = i32::try_from(vector).expect("a few vectors");
+        at(STACK, partial + vector * self.bytes())
+    }
+
+    /// Moves partial results into registers of their own.
+    pub(super) fn pin_partials(&mut self, all: &mut [Partials]) {
+        for partials in all {
+            for vector in 0..self.vectors_of_partials() {
+                let register = self.pin();
+                self.load_vector(self.vector(register), self.partial_at(partials.partial, vector));
+                partials.registers.push(register);
+            }
+        }
+    }
+
+    /// Moves partial results back to memory.
+    pub(super) fn unpin_partials(&mut self, all: &mut [Partials]) {
+        for partials in all {
+            for (vector, register) in
+                std::mem::take(&mut partials.registers).into_iter().enumerate()
+            {
+                self.store_vector(self.partial_at(partials.partial, vector), self.vector(register));
+                self.unpin(register);
+            }
+        }
+    }
+
+    /// Joins the elements of a trip with the partial results, which begin at an address if they lie in memory.
+    pub(super) fn join_partials(&mut self, all: &[Partials], phase: Option<Register>) {
+        for partials in all {
+            for copy in 0..self.copies {
+                let element = self.element(partials.join, partials.element, copy);
+                let vector = copy % self.vectors_of_partials();
+                if let Some(register) = partials.registers.get(vector) {
+                    let register = self.vector(*register);
+                    self.join(partials.join, register, register, element);
+                } else {
+                    let memory = match phase {
+                        Some(phase) => {
+                            let offset = partials.partial
+                                + i32::try_from(copy).expect("a few copies") * self.bytes();
+                            super::assembler::indexed(STACK, phase, 1, offset)
+                        }
+                        None => self.partial_at(partials.partial, vector),
+                    };
+                    let joined = self.take(false);
+                    let joined = self.vector(joined);
+                    self.load_vector(joined, memory);
+                    self.join(partials.join, joined, joined, element);
+                    self.store_vector(memory, joined);
+                }
+                self.unlock();
+            }
+        }
+    }
+
+    /// An element to be joined; masks as integers.
+    fn element(&mut self, join: Join, element: Value, copy: usize) -> Source {
+        if join.kind() != Kind::Mask || self.form != Form::Zmm {
+            return self.source(element, copy);
+        }
+        let mask = self.mask_register(element, copy);
+        let bits = self.take(false);
+        let bits = self.vector(bits);
+        self.code.two(self.mask_to_vector(), bits, mask);
+        Source::Register(bits)
+    }
+
+    fn mask_to_vector(&self) -> Code {
+        match self.program.precision {
+            Precision::F32 => Code::EVEX_Vpmovm2d_zmm_kr,
+            Precision::F64 => Code::EVEX_Vpmovm2q_zmm_kr,
+        }
+    }
+
+    /// `into = a joined with b`; in the tail lanes past the end stay as they are in `into`, which is `a` then.
+    fn join(&mut self, join: Join, into: Register, a: Register, b: Source) {
+        let code = code(operation(join), self.program.precision, self.form);
+        if !self.tail {
+            return self.three(code, into, a, b);
+        }
+        if self.form == Form::Zmm {
+            let instruction = match b {
+                Source::Register(b) => Instruction::with3(code, into, a, b),
+                Source::Memory(b) => Instruction::with3(code, into, a, b),
+            };
+            let mut instruction = instruction.expect("three operands");
+            instruction.set_op_mask(mask(1));
+            return self.code.put(&instruction);
+        }
+        let joined = self.take(false);
+        let joined = self.vector(joined);
+        self.three(code, joined, a, b);
+        self.blend_by(into, a, joined, self.vector(self.tail_lanes));
+    }
+
+    /// `into = lanes ? chosen : otherwise`, in VEX.
+    fn blend_by(&mut self, into: Register, otherwise: Register, chosen: Register, lanes: Register) {
+        let code = code(Op::Blend, self.program.precision, self.form);
+        let blend = Instruction::with4(code, into, otherwise, chosen, lanes);
+        self.code.put(&blend.expect("four registers"));
+    }
+
+    /// Lets the totals of sums take the partial results of a block, which begin anew.
+    pub(super) fn end_block(&mut self, all: &[Partials]) {
+        for partials in all {
+            let Some([total, lost]) = partials.total else { continue };
+            for vector in 0..self.vectors_of_partials() {
+                let [partial, total, lost] =
+                    [partials.partial, total, lost].map(|slot| self.partial_at(slot, vector));
+                let [a, b, c] = [(); 3].map(|()| self.take(false)).map(|at| self.vector(at));
+                self.load_vector(a, partial);
+                self.load_vector(b, total);
+                self.load_vector(c, lost);
+                self.add_with_compensation(b, c, a);
+                self.store_vector(total, b);
+                self.store_vector(lost, c);
+                self.clear(a);
+                self.store_vector(partial, a);
+                self.unlock();
+            }
+        }
+    }
+
+    /// Adds an element, which is destroyed, to a total that is too large by what was lost (Kahan 1965).
+    fn add_with_compensation(&mut self, total: Register, lost: Register, element: Register) {
+        let [add, subtract, and] =
+            [Op::Add, Op::Subtract, Op::And].map(|op| code(op, self.program.precision, self.form));
+        let sum = self.take(false);
+        let sum = self.vector(sum);
+        self.three(subtract, element, element, Source::Register(lost));
+        self.three(add, sum, total, Source::Register(element));
+        self.three(subtract, lost, sum, Source::Register(total));
+        self.three(subtract, lost, lost, Source::Register(element));
+        self.move_register(total, sum);
+        // What is left of an infinity or NaN is not equal to itself.
+        self.three(subtract, sum, lost, Source::Register(lost));
+        let compare = code(Op::Compare, self.program.precision, self.form);
+        if self.form == Form::Zmm {
+            let finite = mask(self.take(true));
+            let test = Instruction::with4(compare, finite, sum, sum, 0);
+            self.code.put(&test.expect("operands of a comparison"));
+            let load = code(Op::Load, self.program.precision, self.form);
+            let mut keep = Instruction::with2(load, lost, lost).expect("two registers");
+            keep.set_op_mask(finite);
+            keep.set_zeroing_masking(true);
+            self.code.put(&keep);
+        } else {
+            let test = Instruction::with4(compare, sum, sum, sum, 0);
+            self.code.put(&test.expect("operands of a comparison"));
+            self.three(and, lost, lost, Source::Register(sum));
+        }
+    }
+
+    /// Joins all partial results as a tree, into the lowest lane of the first register, and keeps that.
+    pub(super) fn join_tree(&mut self, partials: &Partials) -> Home {
+        let first = partials.total.map_or(partials.partial, |[total, _]| total);
+        let mut vectors = vec![];
+        for vector in 0..self.vectors_of_partials() {
+            let register = self.take(false);
+            let register = self.vector(register);
+            self.load_vector(register, self.partial_at(first, vector));
+            vectors.push(register);
+        }
+        while vectors.len() > 1 {
+            let high = vectors.split_off(vectors.len() / 2);
+            for (low, high) in vectors.iter().zip(high) {
+                self.join(partials.join, *low, *low, Source::Register(high));
+            }
+        }
+        let low = number(vectors[0]);
+        let other = self.take(false);
+        let form = self.form;
+        if form == Form::Zmm {
+            self.halve(
+                Code::EVEX_Vextractf64x4_ymmm256_k1z_zmm_imm8,
+                Form::Ymm,
+                (low, other),
+                partials.join,
+            );
+        }
+        self.halve(Code::VEX_Vextractf128_xmmm128_ymm_imm8, Form::Xmm, (low, other), partials.join);
+        self.form = Form::Xmm;
+        let (low, other) = (self.vector(low), self.vector(other));
+        self.three(Code::VEX_Vmovhlps_xmm_xmm_xmm, other, low, Source::Register(low));
+        self.join(partials.join, low, low, Source::Register(other));
+        if self.program.precision == Precision::F32 {
+            self.two(Code::VEX_Vmovshdup_xmm_xmmm128, other, Source::Register(low), None);
+            self.join(partials.join, low, low, Source::Register(other));
+        }
+        let slot = self.frame.word();
+        self.store_element(at(STACK, slot), low);
+        self.form = form;
+        self.unlock();
+        Home::Scalar(slot)
+    }
+
+    /// Joins the lower half of a vector with the upper one; the form is that of the halves then.
+    fn halve(&mut self, extract: Code, half: Form, (low, other): (usize, usize), join: Join) {
+        let whole = self.vector(low);
+        self.form = half;
+        let (low, other) = (self.vector(low), self.vector(other));
+        let upper = Instruction::with3(extract, other, whole, 1);
+        self.code.put(&upper.expect("two registers and a number"));
+        self.join(join, low, low, Source::Register(other));
+    }
+
+    /// Makes neutral totals of a plain loop.
+    pub(super) fn begin_totals(&mut self, accumulators: &[Accumulator]) -> Vec<Totals> {
+        let mut all = vec![];
+        for accumulator in accumulators {
+            let join = accumulator.join;
+            let total = self.plain_total(&neutral_of(join));
+            let compensated = join == Join::Sum && self.lanes.is_none();
+            let lost = compensated.then(|| self.plain_total(&neutral_of(join)));
+            all.push(Totals { join, element: accumulator.element, total, lost });
+        }
+        all
+    }
+
+    fn plain_total(&mut self, neutral: &Operation) -> i32 {
+        let register = self.take(false);
+        self.load_constant(register, neutral);
+        let slot = self.frame.vector();
+        self.store_vector(at(STACK, slot), self.vector(register));
+        self.unlock();
+        slot
+    }
+
+    /// Lets the totals of a plain loop take the elements of an iteration.
+    pub(super) fn join_totals(&mut self, all: &[Totals]) {
+        let tail = std::mem::replace(&mut self.tail, false);
+        for totals in all {
+            let memory = at(STACK, totals.total);
+            let source = self.element(totals.join, totals.element, 0);
+            let total = self.take(false);
+            let total = self.vector(total);
+            self.load_vector(total, memory);
+            if let Some(slot) = totals.lost {
+                let [lost, element] = [(); 2].map(|()| self.take(false)).map(|at| self.vector(at));
+                self.load_vector(lost, at(STACK, slot));
+                match source {
+                    Source::Register(from) => self.move_register(element, from),
+                    Source::Memory(from) => self.load_vector(element, from),
+                }
+                self.add_with_compensation(total, lost, element);
+                self.store_vector(at(STACK, slot), lost);
+            } else {
+                self.join(totals.join, total, total, source);
+            }
+            self.store_vector(memory, total);
+            self.unlock();
+        }
+        self.tail = tail;
+    }
+
+    /// What the totals of a plain loop have come to.
+    pub(super) fn end_totals(&mut self, all: Vec<Totals>) -> Vec<Home> {
+        let mut homes = vec![];
+        for totals in all {
+            if let Some(slot) = totals.lost {
+                self.frame.release_vector(slot);
+            }
+            if self.lanes.is_some() {
+                homes.push(Home::Vector(totals.total));
+                continue;
+            }
+            let register = self.take(false);
+            self.load_vector(self.vector(register), at(STACK, totals.total));
+            let slot = self.frame.word();
+            self.store_element(at(STACK, slot), self.vector(register));
+            self.frame.release_vector(totals.total);
+            self.unlock();
+            homes.push(Home::Scalar(slot));
+        }
+        homes
+    }
+}
+
+/// What an accumulator of a plain loop has come to, in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Totals {
+    join: Join,
+    element: Value,
+    total: i32,
+    /// By how much a sum is too large.
+    lost: Option<i32>,
+}
+
+fn operation(join: Join) -> Op {
+    match join {
+        Join::Sum => Op::Add,
+        Join::Product => Op::Multiply,
+        Join::Maximum => Op::Maximum,
+        Join::Minimum => Op::Minimum,
+        Join::Any => Op::Or,
+        Join::All => Op::And,
+    }
+}
+
+fn neutral_of(join: Join) -> Operation {
+    match join {
+        Join::Sum => Operation::Real(0f64.to_bits()),
+        Join::Product => Operation::Real(1f64.to_bits()),
+        Join::Maximum => Operation::Real(f64::NEG_INFINITY.to_bits()),
+        Join::Minimum => Operation::Real(f64::INFINITY.to_bits()),
+        Join::Any => Operation::Mask(false),
+        Join::All => Operation::Mask(true),
+    }
+}
+
+const _: () = assert!(VECTOR == 64, "a vector of the widest form");

@@ -1,0 +1,469 @@
+//! Loads and stores: where elements lie, and how lanes get there.
+//!
+//! An address is a base, which stays the same inside of a loop and is computed in front of it, a part that
+//! goes with the loop's own counter, and what must be computed on the spot. Lanes that do not lie one
+//! behind the other are read and written one by one.
+
+use iced_x86::{Code, Instruction, MemoryOperand, Register};
+
+use super::assembler::{at, indexed};
+use super::codes::{Form, Op, code};
+use super::values::{Home, mask};
+use super::{Body, STACK, Writer};
+use crate::loops::{
+    ArrayId, Extent, ExtentId, LoopId, Operation, Precision, Statement, Subscript, Value,
+};
+
+/// General registers that any piece of code may use.
+pub(super) const SCRATCH: Register = Register::RCX;
+pub(super) const SECOND: Register = Register::RDX;
+pub(super) const THIRD: Register = Register::R14;
+/// The counter of an innermost loop.
+pub(super) const COUNTER: Register = Register::RAX;
+/// General registers that hold bases inside of innermost loops.
+pub(super) const BASES: [Register; 9] = [
+    Register::RBX,
+    Register::RSI,
+    Register::RDI,
+    Register::R8,
+    Register::R9,
+    Register::R10,
+    Register::R11,
+    Register::R12,
+    Register::R13,
+];
+
+/// How many bytes lie between neighbours along an axis.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Stride {
+    bytes: i64,
+    extents: Vec<ExtentId>,
+}
+
+impl Stride {
+    pub(super) fn literal(&self) -> Option<i32> {
+        i32::try_from(self.bytes).ok().filter(|_| self.extents.is_empty())
+    }
+}
+
+/// What a stride is multiplied with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Factor {
+    Counter(LoopId),
+    Value(Value),
+    Literal(u32),
+}
+
+/// An address that stays the same in a loop.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct BaseKey {
+    array: ArrayId,
+    terms: Vec<(Factor, Stride)>,
+}
+
+/// Where a base is kept.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Base {
+    Register(Register),
+    Slot(i32),
+}
+
+/// An access to an array, taken apart for the loop around it.
+pub(super) struct Access {
+    base: BaseKey,
+    offset: i32,
+    /// The strides of the loop's own counter, one for each axis that it goes along.
+    own: Vec<Stride>,
+    /// What is computed on the spot, the same in all lanes.
+    here: Vec<(Value, Stride)>,
+    /// What differs between lanes.
+    pub(super) lanes: Vec<(Value, Stride)>,
+    /// The strides from lane to lane, one for each axis that they go along.
+    pub(super) lane: Vec<Stride>,
+}
+
+impl Writer<'_> {
+    pub(super) fn element_size(&self) -> i32 {
+        match self.program.precision {
+            Precision::F32 => 4,
+            Precision::F64 => 8,
+        }
+    }
+
+    pub(super) fn lane_count(&self) -> usize {
+        self.form.bytes() / usize::try_from(self.element_size()).expect("4 or 8")
+    }
+
+    fn access(&self, array: ArrayId, subscripts: &[Subscript], body: &Body) -> Access {
+        let stated = &self.program.arrays[array.0 as usize];
+        let mut stride = Stride { bytes: self.element_size().into(), extents: vec![] };
+        let mut access = Access {
+            base: BaseKey { array, terms: vec![] },
+            offset: 0,
+            own: vec![],
+            here: vec![],
+            lanes: vec![],
+            lane: vec![],
+        };
+        for (subscript, extent) in subscripts.iter().zip(&stated.extents).rev() {
+            self.take_apart(&mut access, *subscript, &stride, body);
+            match extent {
+                Extent::Literal(literal) => {
+                    stride.bytes = stride.bytes.wrapping_mul((*literal).into())
+                }
+                Extent::Given(id) => stride.extents.push(*id),
+            }
+        }
+        access
+    }
+
+    fn take_apart(&self, access: &mut Access, subscript: Subscript, stride: &Stride, body: &Body) {
+        let stride = stride.clone();
+        match subscript {
+            Subscript::Counter(id) => {
+                if self.lanes == Some(id) {
+                    access.lane.push(stride.clone());
+                }
+                if body.counter == Some(id) {
+                    access.own.push(stride);
+                } else {
+                    access.base.terms.push((Factor::Counter(id), stride));
+                }
+            }
+            Subscript::Literal(literal) => self.add_literal(access, literal.into(), stride),
+            Subscript::Value(value) => match self.constants.get(value) {
+                Some(Operation::Integer(literal)) => self.add_literal(access, *literal, stride),
+                Some(other) => unreachable!("a subscript {}", other.name()),
+                None if self.wide[value.0 as usize] => access.lanes.push((value, stride)),
+                None if body.uses.defines(value) => access.here.push((value, stride)),
+                None => access.base.terms.push((Factor::Value(value), stride)),
+            },
+        }
+    }
+
+    fn add_literal(&self, access: &mut Access, literal: i64, stride: Stride) {
+        let bytes = stride.literal().and_then(|bytes| literal.checked_mul(bytes.into()));
+        let sum = bytes.and_then(|bytes| bytes.checked_add(access.offset.into()));
+        // Far ones would not fit the distances inside of instructions.
+        match sum.and_then(|sum| i32::try_from(sum).ok()).filter(|sum| sum.abs() < 1 << 30) {
+            Some(sum) => access.offset = sum,
+            None => {
+                let literal = u32::try_from(literal).expect("a position in an axis");
+                access.base.terms.push((Factor::Literal(literal), stride));
+            }
+        }
+    }
+
+    /// Computes the bases of a body's accesses, as many as may be in registers.
+    pub(super) fn write_bases(
+        &mut self,
+        body: &mut Body,
+        statements: &[Statement],
+        innermost: bool,
+    ) {
+        for statement in statements {
+            let (array, subscripts) = match statement {
+                Statement::Let(_, Operation::Load(array, subscripts)) => (array, subscripts),
+                Statement::Store { array, subscripts, .. } => (array, subscripts),
+                Statement::Let(..) | Statement::Loop(_) => continue,
+            };
+            let key = self.access(*array, subscripts, body).base;
+            if body.bases.contains_key(&key) {
+                continue;
+            }
+            self.compute_base(&key);
+            let base = match BASES.get(body.bases.len()) {
+                Some(register) if innermost => {
+                    self.code.two(Code::Mov_r64_rm64, *register, SCRATCH);
+                    Base::Register(*register)
+                }
+                _ => {
+                    let slot = self.frame.word();
+                    self.code.to_memory(Code::Mov_rm64_r64, at(STACK, slot), SCRATCH);
+                    Base::Slot(slot)
+                }
+            };
+            body.bases.insert(key, base);
+        }
+    }
+
+    /// Lets go of the memory of bases.
+    pub(super) fn release_bases(&mut self, body: &Body) {
+        for base in body.bases.values() {
+            if let Base::Slot(slot) = base {
+                self.frame.release_word(*slot);
+            }
+        }
+    }
+
+    /// Computes a base into the scratch register.
+    fn compute_base(&mut self, key: &BaseKey) {
+        let place = 8 * i32::try_from(key.array.0).expect("fewer than 2^28 arrays");
+        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.arrays));
+        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(SCRATCH, place));
+        for (factor, stride) in &key.terms {
+            match factor {
+                Factor::Counter(id) => {
+                    let slot = self.counters[id];
+                    self.code.from_memory(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+                }
+                Factor::Value(value) => self.read_integer(*value),
+                Factor::Literal(literal) => {
+                    let load = Instruction::with2(Code::Mov_r64_imm64, SECOND, u64::from(*literal));
+                    self.code.put(&load.expect("a register and a number"));
+                }
+            }
+            self.multiply(SECOND, stride);
+            self.code.two(Code::Add_r64_rm64, SCRATCH, SECOND);
+        }
+    }
+
+    /// Reads an integer that is the same in all lanes into the second scratch register.
+    fn read_integer(&mut self, value: Value) {
+        let location = self.values[&self.key(value, 0)];
+        match (location.register, location.home) {
+            (Some(register), _) => {
+                let low = Register::XMM0 + u32::try_from(register).expect("a register");
+                match self.program.precision {
+                    Precision::F32 => {
+                        self.code.two(Code::VEX_Vmovd_rm32_xmm, Register::EDX, low);
+                        self.code.two(Code::Movsxd_r64_rm32, SECOND, Register::EDX);
+                    }
+                    Precision::F64 => self.code.two(Code::VEX_Vmovq_rm64_xmm, SECOND, low),
+                }
+            }
+            (None, Some(Home::Scalar(slot))) => self.read_element(at(STACK, slot)),
+            (None, other) => unreachable!("an integer outside of lanes is kept as {other:?}"),
+        }
+    }
+
+    /// Reads an integer of the program into the second scratch register.
+    pub(super) fn read_element(&mut self, memory: MemoryOperand) {
+        let code = match self.program.precision {
+            Precision::F32 => Code::Movsxd_r64_rm32,
+            Precision::F64 => Code::Mov_r64_rm64,
+        };
+        self.code.from_memory(code, SECOND, memory);
+    }
+
+    pub(super) fn multiply(&mut self, register: Register, stride: &Stride) {
+        if let Ok(bytes) = i32::try_from(stride.bytes) {
+            if bytes != 1 {
+                let product =
+                    Instruction::with3(Code::Imul_r64_rm64_imm32, register, register, bytes);
+                self.code.put(&product.expect("two registers and a number"));
+            }
+        } else {
+            let load = Instruction::with2(Code::Mov_r64_imm64, THIRD, stride.bytes);
+            self.code.put(&load.expect("a register and a number"));
+            self.code.two(Code::Imul_r64_rm64, register, THIRD);
+        }
+        for extent in &stride.extents {
+            let slot = self.extents[extent.0 as usize];
+            self.code.from_memory(Code::Imul_r64_rm64, register, at(STACK, slot));
+        }
+    }
+
+    /// Where the first lane of an access lies, for one copy of the body.
+    pub(super) fn place(&mut self, access: &Access, copy: usize) -> MemoryOperand {
+        let base = match self.body().bases.get(&access.base) {
+            Some(Base::Register(register)) => *register,
+            Some(Base::Slot(slot)) => {
+                let slot = *slot;
+                self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(STACK, slot));
+                SCRATCH
+            }
+            None => {
+                self.compute_base(&access.base);
+                SCRATCH
+            }
+        };
+        let mut base = base;
+        for (value, stride) in &access.here {
+            self.read_integer(*value);
+            self.multiply(SECOND, stride);
+            base = self.add_second(base);
+        }
+        let size = self.element_size();
+        let lanes = i32::try_from(copy * self.lane_count()).expect("a few lanes");
+        let innermost = self.body().counter_in_register;
+        if let [own] = &access.own[..]
+            && own.literal() == Some(size)
+            && innermost
+        {
+            return indexed(base, COUNTER, size.unsigned_abs(), access.offset + lanes * size);
+        }
+        for own in &access.own {
+            self.read_counter();
+            if copy > 0 && !access.lane.is_empty() {
+                self.code.number(Code::Add_rm64_imm32, SECOND, lanes);
+            }
+            self.multiply(SECOND, own);
+            base = self.add_second(base);
+        }
+        at(base, access.offset)
+    }
+
+    /// The base and the second scratch register together.
+    fn add_second(&mut self, base: Register) -> Register {
+        if base == SCRATCH {
+            self.code.two(Code::Add_r64_rm64, SCRATCH, SECOND);
+        } else {
+            self.code.from_memory(Code::Lea_r64_m, SCRATCH, indexed(base, SECOND, 1, 0));
+        }
+        SCRATCH
+    }
+
+    /// Reads the counter of the loop around into the second scratch register.
+    fn read_counter(&mut self) {
+        if self.body().counter_in_register {
+            return self.code.two(Code::Mov_r64_rm64, SECOND, COUNTER);
+        }
+        let id = self.body().counter.expect("an own counter belongs to a loop");
+        let slot = self.counters[&id];
+        self.code.from_memory(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+    }
+
+    /// Whether lanes lie one behind the other; `None` where they all read one element.
+    fn is_contiguous(&self, access: &Access) -> Option<bool> {
+        match (&access.lane[..], access.lanes.is_empty()) {
+            ([], true) => None,
+            ([stride], true) => Some(stride.literal() == Some(self.element_size())),
+            _ => Some(false),
+        }
+    }
+
+    pub(super) fn write_load(
+        &mut self,
+        value: Value,
+        array: ArrayId,
+        subscripts: &[Subscript],
+        copy: usize,
+    ) {
+        let access = self.access(array, subscripts, self.body());
+        let pattern = self.is_contiguous(&access);
+        if pattern == Some(false) {
+            return self.gather(value, &access, subscripts, copy);
+        }
+        let memory = self.place(&access, copy);
+        self.release(&subscript_values(subscripts), copy);
+        let register = self.take(false);
+        let into = self.vector(register);
+        match (pattern, self.tail) {
+            (None, _) => self.broadcast(into, memory),
+            (_, false) => self.load_vector(into, memory),
+            (_, true) => self.load_tail(into, memory),
+        }
+        self.define(value, copy, register);
+    }
+
+    pub(super) fn write_store(&mut self, array: ArrayId, subscripts: &[Subscript], value: Value) {
+        for copy in 0..self.copies {
+            let access = self.access(array, subscripts, self.body());
+            let pattern = self.is_contiguous(&access);
+            let from = self.register(value, copy);
+            if pattern == Some(false) {
+                self.scatter(&access, from, copy);
+            } else {
+                let memory = self.place(&access, copy);
+                match (pattern, self.tail) {
+                    (None, _) => self.store_element(memory, from),
+                    (_, false) => self.store_vector(memory, from),
+                    (_, true) => self.store_tail(memory, from),
+                }
+            }
+            let mut read = subscript_values(subscripts);
+            read.push(value);
+            self.release(&read, copy);
+            self.unlock();
+        }
+    }
+
+    /// Reads those lanes that are not past the end, zeros into the others.
+    fn load_tail(&mut self, into: Register, memory: MemoryOperand) {
+        let load = if self.form == Form::Zmm {
+            let load = code(Op::Load, self.program.precision, self.form);
+            let mut load = Instruction::with2(load, into, memory).expect("a register and memory");
+            load.set_op_mask(mask(1));
+            load.set_zeroing_masking(true);
+            load
+        } else {
+            let code = match self.program.precision {
+                Precision::F32 => Code::VEX_Vmaskmovps_ymm_ymm_m256,
+                Precision::F64 => Code::VEX_Vmaskmovpd_ymm_ymm_m256,
+            };
+            let lanes = self.vector(self.tail_lanes);
+            Instruction::with3(code, into, lanes, memory).expect("two registers and memory")
+        };
+        self.code.put(&load);
+    }
+
+    /// Writes those lanes that are not past the end.
+    fn store_tail(&mut self, memory: MemoryOperand, from: Register) {
+        let store = if self.form == Form::Zmm {
+            let store = code(Op::Store, self.program.precision, self.form);
+            let mut store = Instruction::with2(store, memory, from).expect("memory and a register");
+            store.set_op_mask(mask(1));
+            store
+        } else {
+            let code = match self.program.precision {
+                Precision::F32 => Code::VEX_Vmaskmovps_m256_ymm_ymm,
+                Precision::F64 => Code::VEX_Vmaskmovpd_m256_ymm_ymm,
+            };
+            let lanes = self.vector(self.tail_lanes);
+            Instruction::with3(code, memory, lanes, from).expect("memory and two registers")
+        };
+        self.code.put(&store);
+    }
+
+    fn gather(&mut self, value: Value, access: &Access, subscripts: &[Subscript], copy: usize) {
+        let lanes = self.frame.vector();
+        let cleared = self.take(false);
+        let register = self.vector(cleared);
+        if self.tail {
+            self.clear(register);
+            self.store_vector(at(STACK, lanes), register);
+        }
+        let (real, integer) = self.element_moves();
+        self.for_each_lane(access, copy, |writer, lane, memory| {
+            writer.code.from_memory(real, writer.element_register(), memory);
+            let slot = at(STACK, lanes + lane * writer.element_size());
+            writer.code.to_memory(integer, slot, writer.element_register());
+        });
+        self.load_vector(register, at(STACK, lanes));
+        self.frame.release_vector(lanes);
+        self.release(&subscript_values(subscripts), copy);
+        self.define(value, copy, cleared);
+    }
+
+    fn scatter(&mut self, access: &Access, from: Register, copy: usize) {
+        let lanes = self.frame.vector();
+        self.store_vector(at(STACK, lanes), from);
+        let (read, write) = self.element_moves();
+        self.for_each_lane(access, copy, |writer, lane, memory| {
+            let slot = at(STACK, lanes + lane * writer.element_size());
+            writer.code.from_memory(read, writer.element_register(), slot);
+            writer.code.to_memory(write, memory, writer.element_register());
+        });
+        self.frame.release_vector(lanes);
+    }
+
+    /// Instructions that move an element between memory and a general register.
+    fn element_moves(&self) -> (Code, Code) {
+        match self.program.precision {
+            Precision::F32 => (Code::Mov_r32_rm32, Code::Mov_rm32_r32),
+            Precision::F64 => (Code::Mov_r64_rm64, Code::Mov_rm64_r64),
+        }
+    }
+
+    fn element_register(&self) -> Register {
+        match self.program.precision {
+            Precision::F32 => Register::EDX,
+            Precision::F64 => Register::RDX,
+        }
+    }
+}
+
+fn subscript_values(subscripts: &[Subscript]) -> Vec<Value> {
+    crate::loops::subscript_values(subscripts).collect()
+}

@@ -1,0 +1,433 @@
+//! Where values are: in registers while there are enough, else in memory.
+//!
+//! Inside of a body a value stays in its register until its last use. Where registers run out, the value
+//! whose next use is farthest away goes to memory (L. A. Belady, A study of replacement algorithms for a
+//! virtual-storage computer, 1966). Around a loop everything that lives on is in memory.
+
+use iced_x86::{Code, Instruction, MemoryOperand, Register};
+
+use super::assembler::{POOL, at};
+use super::codes::{Form, Op, code};
+use super::{STACK, Writer};
+use crate::loops::{Kind, Operation, Precision, Value};
+
+/// A value, in one copy of a body.
+pub(super) type Key = (Value, usize);
+
+/// Where a value is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Location {
+    pub(super) register: Option<usize>,
+    pub(super) home: Option<Home>,
+}
+
+/// Memory on the stack that holds a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Home {
+    /// One element, the same in all lanes. A mask is an integer of all ones or zeros.
+    Scalar(i32),
+    /// A vector, likewise.
+    Vector(i32),
+    /// A mask register.
+    Mask(i32),
+}
+
+/// Registers of one sort.
+#[derive(Debug)]
+pub(super) struct Registers {
+    content: Vec<Option<Key>>,
+    pinned: Vec<bool>,
+    locked: Vec<bool>,
+}
+
+impl Registers {
+    pub(super) fn new(count: usize) -> Self {
+        Self { content: vec![None; count], pinned: vec![false; count], locked: vec![false; count] }
+    }
+
+    pub(super) fn unlock(&mut self) {
+        self.locked.fill(false);
+    }
+
+    fn is_free(&self, at: usize) -> bool {
+        self.content[at].is_none() && !self.pinned[at] && !self.locked[at]
+    }
+}
+
+/// What an instruction reads.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    Register(Register),
+    Memory(MemoryOperand),
+}
+
+impl Writer<'_> {
+    /// How many vector registers instructions of a form reach.
+    pub(super) fn register_count(&self) -> usize {
+        if self.form == Form::Zmm { 32 } else { 16 }
+    }
+
+    /// The vector register of a number.
+    pub(super) fn vector(&self, at: usize) -> Register {
+        let first = match self.form {
+            Form::Xmm => Register::XMM0,
+            Form::Ymm => Register::YMM0,
+            Form::Zmm => Register::ZMM0,
+        };
+        first + u32::try_from(at).expect("a register")
+    }
+
+    /// Whether a value is kept in a mask register.
+    fn is_masked(&self, value: Value) -> bool {
+        self.form == Form::Zmm && self.program.kinds[value.0 as usize] == Kind::Mask
+    }
+
+    pub(super) fn key(&self, value: Value, copy: usize) -> Key {
+        if self.body().uses.defines(value) { (value, copy) } else { (value, 0) }
+    }
+
+    fn file(&mut self, masks: bool) -> &mut Registers {
+        if masks { &mut self.masks } else { &mut self.vectors }
+    }
+
+    /// A register for a result or for something in between, locked until the operation is written.
+    pub(super) fn take(&mut self, masks: bool) -> usize {
+        let count = if masks { 8 } else { self.register_count() };
+        // The first two mask registers stand for "all lanes" and for the lanes of the tail.
+        let first = if masks { 2 } else { 0 };
+        let file = self.file(masks);
+        let chosen = (first..count).find(|at| file.is_free(*at));
+        let chosen = chosen.unwrap_or_else(|| self.make_room(masks, first..count));
+        self.file(masks).locked[chosen] = true;
+        chosen
+    }
+
+    /// Moves the value whose next use is farthest away to memory.
+    fn make_room(&mut self, masks: bool, all: std::ops::Range<usize>) -> usize {
+        let place = self.body().place;
+        let file = if masks { &self.masks } else { &self.vectors };
+        let candidates = all.filter(|at| !file.pinned[*at] && !file.locked[*at]);
+        let next = |at: &usize| {
+            let (value, _) = file.content[*at].expect("no register is free");
+            let next = self.body().uses.next(value, place).unwrap_or(usize::MAX);
+            (next, self.values[&file.content[*at].expect("no register is free")].home.is_some())
+        };
+        let chosen = candidates.max_by_key(next).expect("an operation leaves some registers");
+        let key = self.file(masks).content[chosen].take().expect("no register is free");
+        self.keep(key);
+        self.values.get_mut(&key).expect("it has a place").register = None;
+        chosen
+    }
+
+    /// Makes sure that a value is in memory.
+    fn keep(&mut self, key: Key) {
+        let location = self.values[&key];
+        let (None, Some(register)) = (location.home, location.register) else { return };
+        let home = if self.is_masked(key.0) {
+            let slot = self.frame.word();
+            self.code.to_memory(Code::VEX_Kmovw_m16_kr, at(STACK, slot), mask(register));
+            Home::Mask(slot)
+        } else if self.form == Form::Xmm {
+            let slot = self.frame.word();
+            self.store_element(at(STACK, slot), self.vector(register));
+            Home::Scalar(slot)
+        } else {
+            let slot = self.frame.vector();
+            self.store_vector(at(STACK, slot), self.vector(register));
+            Home::Vector(slot)
+        };
+        self.values.get_mut(&key).expect("it has a place").home = Some(home);
+    }
+
+    /// Moves what is used at this place of the body or behind it to memory, and leaves all registers free.
+    pub(super) fn flush(&mut self) {
+        let place = self.body().place;
+        for masks in [false, true] {
+            for at in 0..self.file(masks).content.len() {
+                let Some(key) = self.file(masks).content[at].take() else { continue };
+                if self.body().uses.next(key.0, place).is_some() {
+                    self.keep(key);
+                }
+                self.values.get_mut(&key).expect("it has a place").register = None;
+            }
+        }
+    }
+
+    /// Forgets what is in registers: it is in memory, or never used again.
+    pub(super) fn forget_registers(&mut self) {
+        for masks in [false, true] {
+            for at in 0..self.file(masks).content.len() {
+                if let Some(key) = self.file(masks).content[at].take()
+                    && let Some(location) = self.values.get_mut(&key)
+                {
+                    location.register = None;
+                }
+            }
+        }
+    }
+
+    /// Reserves a register until it is unpinned.
+    pub(super) fn pin(&mut self) -> usize {
+        let register = self.take(false);
+        self.vectors.pinned[register] = true;
+        self.vectors.locked[register] = false;
+        register
+    }
+
+    pub(super) fn unpin(&mut self, register: usize) {
+        self.vectors.pinned[register] = false;
+    }
+
+    /// A value in a vector register.
+    pub(super) fn register(&mut self, value: Value, copy: usize) -> Register {
+        let register = if let Some(register) = self.pinned.get(&value) {
+            *register
+        } else if let Some(constant) = self.constants.get(value).cloned() {
+            let register = self.take(false);
+            self.load_constant(register, &constant);
+            register
+        } else {
+            let key = self.key(value, copy);
+            self.in_register(key, false)
+        };
+        self.vectors.locked[register] = true;
+        self.vector(register)
+    }
+
+    fn in_register(&mut self, key: Key, masks: bool) -> usize {
+        let location = self.values[&key];
+        if let Some(register) = location.register {
+            self.file(masks).locked[register] = true;
+            return register;
+        }
+        let home = location.home.expect("a value is in a register or in memory");
+        let register = self.take(masks);
+        if masks {
+            self.load_mask(mask(register), home);
+        } else {
+            self.load_home(self.vector(register), key.0, home);
+        }
+        self.file(masks).content[register] = Some(key);
+        self.values.get_mut(&key).expect("it has a place").register = Some(register);
+        register
+    }
+
+    pub(super) fn load_home(&mut self, register: Register, value: Value, home: Home) {
+        match home {
+            Home::Scalar(_) if self.broadcasts.contains_key(&value) => {
+                let slot = self.broadcasts[&value];
+                self.load_vector(register, at(STACK, slot));
+            }
+            Home::Scalar(slot) => self.broadcast(register, at(STACK, slot)),
+            Home::Vector(slot) => self.load_vector(register, at(STACK, slot)),
+            Home::Mask(_) => unreachable!("only mask registers are kept so"),
+        }
+    }
+
+    fn load_mask(&mut self, register: Register, home: Home) {
+        let bits = match home {
+            Home::Mask(slot) => {
+                return self.code.from_memory(Code::VEX_Kmovw_kr_km16, register, at(STACK, slot));
+            }
+            Home::Scalar(slot) | Home::Vector(slot) => slot,
+        };
+        let vector = self.take(false);
+        let vector = self.vector(vector);
+        match home {
+            Home::Scalar(_) => self.broadcast(vector, at(STACK, bits)),
+            Home::Vector(_) | Home::Mask(_) => self.load_vector(vector, at(STACK, bits)),
+        }
+        self.test_bits(register, vector);
+    }
+
+    /// The mask of the lanes that are not 0.
+    pub(super) fn test_bits(&mut self, into: Register, vector: Register) {
+        let code = match self.program.precision {
+            Precision::F32 => Code::EVEX_Vptestmd_kr_k1_zmm_zmmm512b32,
+            Precision::F64 => Code::EVEX_Vptestmq_kr_k1_zmm_zmmm512b64,
+        };
+        self.code.put(&Instruction::with3(code, into, vector, vector).expect("three registers"));
+    }
+
+    /// A mask in a mask register.
+    pub(super) fn mask_register(&mut self, value: Value, copy: usize) -> Register {
+        if let Some(constant) = self.constants.get(value) {
+            let holds = *constant == Operation::Mask(true);
+            let register = mask(self.take(true));
+            let code = if holds { Code::VEX_Kxnorw_kr_kr_kr } else { Code::VEX_Kxorw_kr_kr_kr };
+            let set = Instruction::with3(code, register, register, register);
+            self.code.put(&set.expect("three registers"));
+            return register;
+        }
+        let key = self.key(value, copy);
+        mask(self.in_register(key, true))
+    }
+
+    /// A value as an instruction's last operand reads it: from a register, or from memory where it is there.
+    pub(super) fn source(&mut self, value: Value, copy: usize) -> Source {
+        if self.pinned.contains_key(&value) {
+            return Source::Register(self.register(value, copy));
+        }
+        if let Some(constant) = self.constants.get(value).cloned() {
+            return Source::Memory(self.constant(&constant));
+        }
+        let location = self.values[&self.key(value, copy)];
+        if location.register.is_some() {
+            return Source::Register(self.register(value, copy));
+        }
+        match (location.home, self.broadcasts.get(&value).copied()) {
+            (Some(Home::Vector(slot)), _) | (_, Some(slot)) => Source::Memory(at(STACK, slot)),
+            (Some(Home::Scalar(slot)), None) if self.form == Form::Zmm => {
+                Source::Memory(in_all_lanes(at(STACK, slot)))
+            }
+            _ => Source::Register(self.register(value, copy)),
+        }
+    }
+
+    /// Whether reading a value takes no register of its own.
+    pub(super) fn is_in_memory(&self, value: Value, copy: usize) -> bool {
+        !self.pinned.contains_key(&value)
+            && (self.constants.get(value).is_some()
+                || self.values[&self.key(value, copy)].register.is_none())
+    }
+
+    /// Lets go of operands that are not used again, so that the result can take their registers.
+    pub(super) fn release(&mut self, operands: &[Value], copy: usize) {
+        let next = self.body().place + 1;
+        for value in operands {
+            if self.constants.get(*value).is_some() || self.body().uses.next(*value, next).is_some()
+            {
+                continue;
+            }
+            let is_own = self.body().uses.defines(*value);
+            if !is_own && copy + 1 < self.copies {
+                continue;
+            }
+            let key = self.key(*value, copy);
+            let masks = self.is_masked(*value);
+            let Some(location) = self.values.get_mut(&key) else { continue };
+            if let Some(register) = location.register.take() {
+                self.file(masks).content[register] = None;
+                self.file(masks).locked[register] = false;
+            }
+            if is_own {
+                self.release_home(key);
+            }
+        }
+    }
+
+    fn release_home(&mut self, key: Key) {
+        match self.values.remove(&key).and_then(|location| location.home) {
+            Some(Home::Scalar(slot) | Home::Mask(slot)) => self.frame.release_word(slot),
+            Some(Home::Vector(slot)) => self.frame.release_vector(slot),
+            None => {}
+        }
+    }
+
+    /// Says that a register holds a value from here on.
+    pub(super) fn define(&mut self, value: Value, copy: usize, register: usize) {
+        let masks = self.is_masked(value);
+        self.file(masks).content[register] = Some((value, copy));
+        let location = Location { register: Some(register), home: None };
+        self.values.insert((value, copy), location);
+        self.release(&[value], copy);
+    }
+
+    /// Says that memory holds a value from here on.
+    pub(super) fn define_in_memory(&mut self, value: Value, home: Home) {
+        self.values.insert((value, 0), Location { register: None, home: Some(home) });
+        self.release(&[value], 0);
+    }
+
+    /// A constant as an instruction's last operand reads it.
+    pub(super) fn constant(&mut self, constant: &Operation) -> MemoryOperand {
+        let bytes = constant_bytes(constant, self.program.precision);
+        if self.form == Form::Zmm {
+            return in_all_lanes(at(POOL, self.code.constant(bytes)));
+        }
+        let vector = bytes.repeat(32 / bytes.len());
+        at(POOL, self.code.constant(vector))
+    }
+
+    pub(super) fn load_constant(&mut self, register: usize, constant: &Operation) {
+        let bytes = constant_bytes(constant, self.program.precision);
+        let register = self.vector(register);
+        if bytes.iter().all(|byte| *byte == 0) {
+            return self.clear(register);
+        }
+        let place = self.code.constant(bytes);
+        self.broadcast(register, at(POOL, place));
+    }
+
+    pub(super) fn clear(&mut self, register: Register) {
+        let xor = code(Op::Xor, self.program.precision, self.form);
+        let clear = Instruction::with3(xor, register, register, register);
+        self.code.put(&clear.expect("three registers"));
+    }
+
+    /// An element of memory in all lanes.
+    pub(super) fn broadcast(&mut self, register: Register, memory: MemoryOperand) {
+        let broadcast = code(Op::Broadcast, self.program.precision, self.form);
+        self.code.from_memory(broadcast, register, memory);
+    }
+
+    pub(super) fn load_vector(&mut self, register: Register, memory: MemoryOperand) {
+        let load = code(Op::Load, self.program.precision, self.form);
+        self.code.from_memory(load, register, memory);
+    }
+
+    pub(super) fn store_vector(&mut self, memory: MemoryOperand, register: Register) {
+        let store = code(Op::Store, self.program.precision, self.form);
+        self.code.to_memory(store, memory, register);
+    }
+
+    /// Writes the lowest lane.
+    pub(super) fn store_element(&mut self, memory: MemoryOperand, register: Register) {
+        let number = number(register);
+        let low = Register::XMM0 + u32::try_from(number).expect("a register");
+        let code = match (self.program.precision, number < 16) {
+            (Precision::F32, true) => Code::VEX_Vmovss_m32_xmm,
+            (Precision::F64, true) => Code::VEX_Vmovsd_m64_xmm,
+            (Precision::F32, false) => Code::EVEX_Vmovss_m32_k1_xmm,
+            (Precision::F64, false) => Code::EVEX_Vmovsd_m64_k1_xmm,
+        };
+        self.code.to_memory(code, memory, low);
+    }
+}
+
+/// The number of a vector register.
+pub(super) fn number(register: Register) -> usize {
+    let at = register as usize;
+    let first = [Register::ZMM0, Register::YMM0, Register::XMM0].map(|first| first as usize);
+    at - first.into_iter().find(|first| *first <= at).expect("a vector register")
+}
+
+/// The mask register of a number.
+pub(super) fn mask(at: usize) -> Register {
+    Register::K0 + u32::try_from(at).expect("a register")
+}
+
+/// One element, read into all lanes.
+fn in_all_lanes(mut memory: MemoryOperand) -> MemoryOperand {
+    memory.is_broadcast = true;
+    memory
+}
+
+/// The bytes of a constant in one lane.
+fn constant_bytes(constant: &Operation, precision: Precision) -> Vec<u8> {
+    let integer = match (constant, precision) {
+        #[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
+        (Operation::Real(bits), Precision::F32) => {
+            i64::from((f64::from_bits(*bits) as f32).to_bits())
+        }
+        (Operation::Real(bits), Precision::F64) => bits.cast_signed(),
+        (Operation::Integer(integer), _) => *integer,
+        (Operation::Mask(mask), _) => -i64::from(*mask),
+        (other, _) => unreachable!("{} is no constant", other.name()),
+    };
+    let size = match precision {
+        Precision::F32 => 4,
+        Precision::F64 => 8,
+    };
+    integer.to_le_bytes()[..size].to_vec()
+}
