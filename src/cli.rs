@@ -3,6 +3,7 @@
 //! Data go to standard output, diagnostics and progress to standard error. The exit status is 0 when it
 //! is done, 1 when a file or the data are wrong, 2 for usage and for what cannot be read or written.
 
+mod bench;
 mod bind;
 mod build;
 mod check;
@@ -39,6 +40,7 @@ Examples:
   lossc run cross_entropy --data digits.csv --grad
   lossc check my.loss
   lossc gradcheck my.loss
+  lossc bench my.loss -n 4096
   lossc build my.loss -o target/losses
   lossc explain-lowering my.loss
 
@@ -61,6 +63,7 @@ enum Command {
     Grad(grad::Arguments),
     Gradcheck(gradcheck::Arguments),
     Run(run::Arguments),
+    Bench(bench::Arguments),
     Build(build::Arguments),
     ExplainLowering(explain::Arguments),
     List(list::ListArguments),
@@ -76,6 +79,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Grad(arguments) => grad::grad(&terminal, arguments),
         Command::Gradcheck(arguments) => gradcheck::gradcheck(&terminal, arguments),
         Command::Run(arguments) => run::run(&terminal, arguments),
+        Command::Bench(arguments) => bench::bench(&terminal, arguments),
         Command::Build(arguments) => build::build(&terminal, arguments),
         Command::ExplainLowering(arguments) => explain::explain(&terminal, arguments),
         Command::List(arguments) => list::list(&terminal, arguments),

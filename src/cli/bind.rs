@@ -4,7 +4,7 @@
 
 use lossc::call::{Call, Element};
 use lossc::diagnostic::suggest;
-use lossc::graph::{Input, InputKind, Role};
+use lossc::graph::{Input, InputId, InputKind, Role};
 use lossc::model::Model;
 
 use super::data::{DataArray, Elements, Format, Place, Table};
@@ -124,6 +124,56 @@ pub(crate) fn unknown_input(model: &Model, option: &str, name: &str) -> Failure 
         None => format!("its inputs are {}", list(&names)),
     };
     Failure::usage(format!("{option}: `{}` has no input `{name}`", model.name), help)
+}
+
+/// The elements that an option such as `--set` gives inputs which all examples share, the last of a name.
+///
+/// # Errors
+/// If a name is not known, each example has its own, or there are several numbers for several axes.
+pub(crate) fn given(
+    model: &Model,
+    option: &str,
+    settings: &[Setting],
+) -> Result<Vec<(InputId, Vec<f64>)>, Failure> {
+    let graph = &model.graph;
+    let mut given: Vec<(InputId, Vec<f64>)> = Vec::new();
+    for Setting { name, value } in settings {
+        let id = find(model, option, name)?;
+        let input = graph.input(id);
+        if lossc::batch::is_batched(input.role) {
+            return Err(Failure::usage(
+                format!("{option} cannot give `{name}`: every example has its own, which is drawn"),
+                format!("{option} is for params and learned inputs"),
+            ));
+        }
+        let elements = match value {
+            Value::Number(number) => vec![*number],
+            Value::List(numbers) if input.axes.len() == 1 => numbers.clone(),
+            Value::List(numbers) => {
+                return Err(Failure::usage(
+                    format!(
+                        "{option}: `{name}` is given {} numbers and has {} axes",
+                        numbers.len(),
+                        input.axes.len()
+                    ),
+                    "give one number, which fills it",
+                ));
+            }
+        };
+        given.retain(|(known, _)| *known != id);
+        given.push((id, elements));
+    }
+    Ok(given)
+}
+
+/// The input that an option names.
+///
+/// # Errors
+/// If there is none of that name.
+pub(crate) fn find(model: &Model, option: &str, name: &str) -> Result<InputId, Failure> {
+    let graph = &model.graph;
+    let found = graph.input_ids().find(|id| graph.input(*id).name == name);
+    found.ok_or_else(|| unknown_input(model, option, name))
 }
 
 /// The last setting of an input counts.

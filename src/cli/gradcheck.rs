@@ -4,13 +4,13 @@ mod json;
 mod text;
 
 use clap::ValueEnum;
-use lossc::graph::{InputId, InputKind};
+use lossc::graph::InputKind;
 use lossc::model::Model;
 use lossc::study::gradcheck::{GradcheckError, Options, Report, gradcheck as study};
 
-use super::bind::unknown_input;
+use super::bind::{find, given};
 use super::failure::{DataCode, Failure};
-use super::settings::{Setting, Value, parse_setting};
+use super::settings::{Setting, parse_setting};
 use super::source;
 use super::terminal::{Terminal, print};
 
@@ -116,7 +116,7 @@ fn check(arguments: &Arguments, model: &Model) -> Result<Report, Failure> {
         samples: arguments.samples as usize,
         seed: arguments.seed,
         wrt: wrt(model, &arguments.wrt)?,
-        given: given(model, &arguments.set)?,
+        given: given(model, "--set", &arguments.set)?,
     };
     let report = match arguments.dtype {
         Precision::F32 => study::<f32>(model, &options),
@@ -147,43 +147,4 @@ fn wrt(model: &Model, names: &[String]) -> Result<Option<Vec<String>>, Failure> 
         }
     }
     Ok((!names.is_empty()).then(|| names.to_vec()))
-}
-
-/// The elements of `--set`, the last of a name.
-fn given(model: &Model, settings: &[Setting]) -> Result<Vec<(InputId, Vec<f64>)>, Failure> {
-    let graph = &model.graph;
-    let mut given: Vec<(InputId, Vec<f64>)> = Vec::new();
-    for Setting { name, value } in settings {
-        let id = find(model, "--set", name)?;
-        let input = graph.input(id);
-        if lossc::batch::is_batched(input.role) {
-            return Err(Failure::usage(
-                format!("--set cannot give `{name}`: every example has its own, which is drawn"),
-                "--set is for params and learned inputs",
-            ));
-        }
-        let elements = match value {
-            Value::Number(number) => vec![*number],
-            Value::List(numbers) if input.axes.len() == 1 => numbers.clone(),
-            Value::List(numbers) => {
-                return Err(Failure::usage(
-                    format!(
-                        "--set: `{name}` is given {} numbers and has {} axes",
-                        numbers.len(),
-                        input.axes.len()
-                    ),
-                    "give one number, which fills it",
-                ));
-            }
-        };
-        given.retain(|(known, _)| *known != id);
-        given.push((id, elements));
-    }
-    Ok(given)
-}
-
-fn find(model: &Model, option: &str, name: &str) -> Result<InputId, Failure> {
-    let graph = &model.graph;
-    let found = graph.input_ids().find(|id| graph.input(*id).name == name);
-    found.ok_or_else(|| unknown_input(model, option, name))
 }

@@ -51,44 +51,81 @@ pub fn draw(
     let mut random = Random::new(seed, number as u64);
     let on_kinks = random.once_in(16);
     let at_defaults = random.once_in(2);
-    let count = graph.input_ids().count();
-    let mut sample = Sample {
-        extents: extents(model, given, &mut random),
-        rows: if random.once_in(4) { 2 } else { 1 },
-        inputs: vec![Vec::new(); count],
-        bounds: vec![Vec::new(); count],
-    };
-    for id in order(graph) {
-        let input = graph.input(id);
-        let count = sample.shape(graph, id).iter().product();
-        let environment = sample.environment(graph, 0);
-        sample.bounds[id.index()] = bounds(graph, input, &environment, precision);
-        let fixed = given.iter().find(|(known, _)| *known == id).map(|(_, elements)| elements);
+    let extents = extents(model, given, &mut random);
+    let rows = if random.once_in(4) { 2 } else { 1 };
+    let mood = |input: &Input, is_given: bool, random: &mut Random| {
         let may_stay = input.role == Role::Learned || input.role == Role::Param;
         let stays = may_stay && (at_defaults && input.role == Role::Param || random.once_in(3));
-        sample.inputs[id.index()] = match (fixed, input.default) {
-            (Some(elements), _) if elements.len() == 1 => vec![elements[0]; count],
-            (Some(elements), _) => elements.clone(),
-            (None, Some(default)) if stays => {
-                let array = evaluate(graph, &[default], &environment).remove(0);
-                array.arranged(graph, &input.axes, &environment)
-            }
-            (None, _) => {
-                let mood = Mood::draw(input.role, on_kinks, &mut random);
-                let bounds = &sample.bounds[id.index()];
-                draw_elements(input, count, &sample, bounds, graph, precision, mood, &mut random)
-            }
-        };
-        if input.kind == InputKind::Real {
-            for element in &mut sample.inputs[id.index()] {
-                *element = rounded(*element, precision);
-            }
-        }
-    }
-    sample
+        let is_drawn = !is_given && !(stays && input.default.is_some());
+        is_drawn.then(|| Mood::draw(input.role, on_kinks, random))
+    };
+    Sample::empty(graph, extents, rows).filled(graph, given, precision, mood, random)
+}
+
+/// A point as data mostly are: numbers of order 1, no label missing, inputs with a default at it.
+///
+/// `extents` has the length of every extent by its id, none of them 0; `rows` is how many examples there are.
+#[must_use]
+pub fn draw_ordinary(
+    model: &Model,
+    given: &[Given],
+    precision: Precision,
+    seed: u64,
+    extents: Vec<usize>,
+    rows: usize,
+) -> Sample {
+    let graph = &model.graph;
+    let mood = |input: &Input, is_given: bool, _: &mut Random| {
+        (!is_given && input.default.is_none()).then_some(Mood::Ordinary)
+    };
+    let random = Random::new(seed, 0);
+    Sample::empty(graph, extents, rows).filled(graph, given, precision, mood, random)
 }
 
 impl Sample {
+    fn empty(graph: &Graph, extents: Vec<usize>, rows: usize) -> Self {
+        let count = graph.input_ids().count();
+        Self { extents, rows, inputs: vec![Vec::new(); count], bounds: vec![Vec::new(); count] }
+    }
+
+    /// With the elements of all inputs: those that are given, those drawn in a mood, and defaults where there is none.
+    fn filled(
+        mut self,
+        graph: &Graph,
+        given: &[Given],
+        precision: Precision,
+        mood: impl Fn(&Input, bool, &mut Random) -> Option<Mood>,
+        mut random: Random,
+    ) -> Self {
+        for id in order(graph) {
+            let input = graph.input(id);
+            let count = self.shape(graph, id).iter().product();
+            let environment = self.environment(graph, 0);
+            self.bounds[id.index()] = bounds(graph, input, &environment, precision);
+            let fixed = given.iter().find(|(known, _)| *known == id).map(|(_, elements)| elements);
+            let mood = mood(input, fixed.is_some(), &mut random);
+            self.inputs[id.index()] = match (fixed, mood) {
+                (Some(elements), _) if elements.len() == 1 => vec![elements[0]; count],
+                (Some(elements), _) => elements.clone(),
+                (None, Some(mood)) => {
+                    let bounds = &self.bounds[id.index()];
+                    draw_elements(input, count, &self, bounds, graph, precision, mood, &mut random)
+                }
+                (None, None) => {
+                    let default = input.default.expect("what is not drawn has a default");
+                    let array = evaluate(graph, &[default], &environment).remove(0);
+                    array.arranged(graph, &input.axes, &environment)
+                }
+            };
+            if input.kind == InputKind::Real {
+                for element in &mut self.inputs[id.index()] {
+                    *element = rounded(*element, precision);
+                }
+            }
+        }
+        self
+    }
+
     /// The shape of an input: the batch first, if it has one.
     #[must_use]
     pub fn shape(&self, graph: &Graph, id: InputId) -> Vec<usize> {

@@ -1,6 +1,7 @@
 //! The one integration test binary.
 
 mod bad;
+mod bench;
 mod bind;
 mod build;
 mod call;

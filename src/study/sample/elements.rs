@@ -15,6 +15,8 @@ pub(super) enum Mood {
     Wide(f64, f64),
     /// Small whole numbers and the ends of intervals.
     Kinks,
+    /// Of order 1, and no label is missing.
+    Ordinary,
 }
 
 impl Mood {
@@ -32,6 +34,7 @@ impl Mood {
     fn size(self, random: &mut Random) -> f64 {
         match self {
             Self::Sized(size) => size * random.unit(),
+            Self::Ordinary => 3.0 * random.unit(),
             Self::Wide(low, high) => random.magnitude(low, high),
             Self::Kinks => [0.0, 1.0, 2.0][random.below(3)],
         }
@@ -55,7 +58,7 @@ pub(super) fn draw_elements(
         InputKind::Index { extent, optional } => {
             let length = sample.extents[extent.index()];
             let draw = |_| {
-                let is_missing = optional && random.once_in(6);
+                let is_missing = optional && mood != Mood::Ordinary && random.once_in(6);
                 if is_missing { -1.0 } else { whole(random.below(length)) }
             };
             (0..count).map(draw).collect()
@@ -110,7 +113,7 @@ fn real(
 fn inside(low: f64, high: f64, mood: Mood, random: &mut Random) -> f64 {
     match (low.is_finite(), high.is_finite(), mood) {
         (true, true, Mood::Kinks) => low + (high - low) * [0.0, 0.5, 1.0][random.below(3)],
-        (true, true, Mood::Sized(_)) => random.between(low, high),
+        (true, true, Mood::Sized(_) | Mood::Ordinary) => random.between(low, high),
         (true, true, Mood::Wide(..)) => {
             let distance = (high - low) * random.magnitude(-9.0, 0.0);
             if random.once_in(2) { low + distance } else { high - distance }
@@ -125,6 +128,7 @@ fn inside(low: f64, high: f64, mood: Mood, random: &mut Random) -> f64 {
 fn simplex(length: usize, mood: Mood, random: &mut Random) -> Vec<f64> {
     let spread = match mood {
         Mood::Sized(size) => size.min(3.0),
+        Mood::Ordinary => 3.0,
         Mood::Wide(..) => random.between(0.0, 20.0),
         Mood::Kinks => {
             let chosen = random.below(length);

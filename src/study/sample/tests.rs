@@ -1,6 +1,6 @@
 //! Points of a declaration that has every kind of input.
 
-use super::{Sample, draw};
+use super::{Sample, draw, draw_ordinary};
 use crate::check::{Source, check};
 use crate::domain::first_outside;
 use crate::graph::{Graph, InputId, InputKind};
@@ -88,6 +88,34 @@ fn sizes_and_kinks_are_mixed() {
     assert!((440..600).contains(&rows), "{rows}");
     assert!(samples.iter().any(|sample| sample.extents.iter().any(|extent| *extent >= 12)));
     assert!(samples.iter().any(|sample| sample.extents.contains(&1)));
+}
+
+#[test]
+fn ordinary_points_have_the_sizes_asked_for_and_lie_in_their_domains() {
+    let model = model();
+    let graph = &model.graph;
+    let extents: Vec<usize> = graph
+        .extent_ids()
+        .map(|id| if graph.extent(id).to_string() == "3" { 3 } else { 20 })
+        .collect();
+    let given = [(input(graph, "scale"), vec![5.0])];
+    let sample = draw_ordinary(&model, &given, Precision::F32, 0, extents, 100);
+    for id in graph.input_ids() {
+        let input = graph.input(id);
+        let elements = &sample.inputs[id.index()];
+        let shape = sample.shape(graph, id);
+        assert_eq!(elements.len(), shape.iter().product::<usize>(), "{}", input.name);
+        assert!(elements.iter().all(|element| element.abs() <= 20.0), "{}", input.name);
+        if let Some(domain) = &input.domain {
+            let row = shape.last().copied().unwrap_or(1);
+            let outside = first_outside(domain, &sample.bounds[id.index()], elements, row);
+            assert_eq!(outside, None, "{}", input.name);
+        }
+    }
+    let all = |name: &str| sample.inputs[input(graph, name).index()].as_slice();
+    assert_eq!((all("scale"), all("low"), all("weight")), (&[5.0][..], &[2.0][..], &[1.0; 20][..]));
+    assert!(all("label").iter().all(|label| (0.0..20.0).contains(label)));
+    assert!(all("z").iter().any(|z| *z < 0.0) && all("z").iter().all(|z| z.abs() < 3.0));
 }
 
 #[test]
