@@ -195,7 +195,8 @@ impl Compiler {
         fused: bool,
     ) -> Result<String, CompileError> {
         let Chosen { model, wrt, .. } = self.choose_inputs(model)?;
-        let request = Request::Values { gradients: wrt, weighting: Weighting::default() };
+        let weighting = Weighting::default();
+        let request = Request::Values { each: true, gradients: wrt, weighting };
         explained(&stabilized(&model), &request, precision, fused).map_err(CompileError::Code)
     }
 

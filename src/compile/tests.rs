@@ -43,8 +43,8 @@ fn all_bits<T: Element>(loss: &Loss<T>, examples: usize, weighted: bool) -> Vec<
     }
     let summary = call.run(Reduction::Mean).unwrap_or_else(|error| panic!("{error}"));
     if !weighted {
-        let mut call = bind(loss.call(), &samples);
         let mut again = gradients.clone();
+        let mut call = bind(loss.call(), &samples);
         for (sample, gradient) in samples.iter().zip(&mut again) {
             if loss.gradients().contains(&sample.name.as_str()) {
                 call = call.gradient(&sample.name, gradient);
