@@ -159,7 +159,7 @@ impl<'a> Emitter<'a> {
             body.accumulators.into_iter().unzip();
         let results: Vec<Value> =
             accumulators.iter().map(|accumulator| accumulator.result).collect();
-        let done = Loop { id, extent, lanes, body: body.statements, accumulators };
+        let done = Loop { id, extent, lanes, guard: None, body: body.statements, accumulators };
         self.body().statements.push(Statement::Loop(done));
         debug_assert!(
             nodes.iter().all(|node| reductions.contains(node)),
