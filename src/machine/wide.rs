@@ -19,7 +19,7 @@ mod values;
 
 use std::collections::HashMap;
 
-use iced_x86::{Code, Instruction, Register};
+use iced_x86::{Code, Register};
 
 use super::Isa;
 use crate::loops::{Kind, LoopId, Program, Value};
@@ -197,6 +197,9 @@ impl Writer<'_> {
     }
 }
 
+/// How many bytes the instruction has that finds the constants.
+const LEA_BYTES: usize = 7;
+
 /// The beginning of the function, which ends with the address of the constants.
 fn enter(frame: i32) -> Vec<u8> {
     let mut code = Assembler::new();
@@ -213,7 +216,8 @@ fn enter(frame: i32) -> Vec<u8> {
     }
     code.number(Code::Sub_rm64_imm32, STACK, left);
     code.number(Code::And_rm64_imm8, STACK, -64);
-    let pool = Instruction::with2(Code::Lea_r64_m, POOL, at(Register::RIP, i32::MAX));
-    code.put(&pool.expect("a register and an address"));
+    // What follows begins at a multiple of the alignment.
+    code.pad(LEA_BYTES);
+    code.from_memory(Code::Lea_r64_m, POOL, at(Register::RIP, i32::MAX));
     code.into_bytes()
 }
