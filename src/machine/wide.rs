@@ -14,19 +14,21 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod tiles;
 mod uses;
 mod values;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use iced_x86::{Code, Register};
 
 use super::Isa;
-use crate::loops::{Kind, LoopId, Program, Value};
+use crate::loops::{ArrayId, Kind, LoopId, Program, Value};
 use assembler::{Assembler, POOL, at};
 use codes::Form;
 use frame::{Frame, WORD};
 use memory::{Base, BaseKey};
+use tiles::Tile;
 use uses::{Constants, Uses};
 use values::{Home, Key, Location, Registers};
 
@@ -75,6 +77,7 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
         pinned: HashMap::new(),
         broadcasts: HashMap::new(),
         counters: HashMap::new(),
+        tiles: BTreeMap::new(),
     };
     writer.read_tables();
     let uses = Uses::of(&writer.constants, &program.body, []);
@@ -121,6 +124,8 @@ struct Writer<'a> {
     broadcasts: HashMap<Value, i32>,
     /// Where counters stand, of loops that are not innermost.
     counters: HashMap<LoopId, i32>,
+    /// Rows of arrays as lanes, in the loop around.
+    tiles: BTreeMap<ArrayId, Tile>,
 }
 
 /// A body being written.

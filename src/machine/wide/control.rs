@@ -6,6 +6,7 @@ use super::accumulators::Partials;
 use super::assembler::{Label, at};
 use super::codes::Form;
 use super::memory::{COUNTER, SCRATCH, SECOND};
+use super::tiles::Way;
 use super::uses::{Uses, constants_used};
 use super::values::{Home, mask};
 use super::{Body, STACK, Writer};
@@ -142,7 +143,7 @@ impl Writer<'_> {
         }
     }
 
-    fn load_number(&mut self, register: Register, number: u32) {
+    pub(super) fn load_number(&mut self, register: Register, number: u32) {
         let load = Instruction::with2(Code::Mov_r64_imm64, register, u64::from(number));
         self.code.put(&load.expect("a register and a number"));
     }
@@ -163,6 +164,7 @@ impl Writer<'_> {
         let mut sections = Sections::new(self, inner, innermost);
         self.form = plain;
         let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
+        self.find_tiles(inner);
         self.write_bases(&mut body, &inner.body, innermost);
         self.form = self.wide_form;
         self.skip_unless_it_runs(inner, after);
@@ -185,6 +187,7 @@ impl Writer<'_> {
         }
         self.unpin_what_stays();
         self.code.bind(after);
+        self.tiles.clear();
         self.lanes = None;
         self.release_bases(&body);
         sections.release(self);
@@ -237,6 +240,7 @@ impl Writer<'_> {
         self.copies = sections.copies;
         self.code.align();
         self.code.bind(again);
+        let body = self.begin_trip(body, sections);
         let body = self.write_trip(inner, body, sections, partials);
         self.advance(sections, step);
         self.code.from_memory(Code::Cmp_r64_rm64, COUNTER, at(STACK, sections.main_end));
@@ -264,6 +268,8 @@ impl Writer<'_> {
         self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, end);
         self.code.two(Code::Sub_r64_rm64, SCRATCH, COUNTER);
         self.code.to_memory(Code::Mov_rm64_r64, at(STACK, self.remaining), SCRATCH);
+        let body = self.begin_trip(body, sections);
+        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.remaining));
         self.find_tail_lanes();
         let body = self.write_trip(inner, body, sections, partials);
         if self.form != Form::Zmm {
@@ -285,11 +291,8 @@ impl Writer<'_> {
         sections: &Sections,
         partials: &[Partials],
     ) -> Body {
-        if !body.counter_in_register {
-            self.code.to_memory(Code::Mov_rm64_r64, at(STACK, sections.counter), COUNTER);
-        }
         let in_register = body.counter_in_register;
-        self.write_body(body, &inner.body, |writer| {
+        let body = self.write_body(body, &inner.body, |writer| {
             let whole = writer.copies * writer.lane_count() >= PARTIALS;
             if partials.is_empty() {
                 return;
@@ -306,7 +309,16 @@ impl Writer<'_> {
                 SCRATCH
             });
             writer.join_partials(partials, phase);
-        })
+        });
+        self.move_tiles(body, Way::Out)
+    }
+
+    /// What comes in front of a trip.
+    fn begin_trip(&mut self, body: Body, sections: &Sections) -> Body {
+        if let Some(counter) = sections.stored_counter() {
+            self.code.to_memory(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
+        }
+        self.move_tiles(body, Way::In)
     }
 
     /// Goes on by some iterations.
