@@ -9,6 +9,16 @@
 //! another combination (values alone, other gradients, sample weights, an upstream factor for each
 //! example) compiles it on first use; the loss keeps it for all its clones until the last of them goes.
 //!
+//! # Calls again and again
+//! [`Loss::prepare_call`] looks up names and tests shapes once; a run of a [`PreparedCall`] costs some
+//! nanoseconds over its code. Small batches are worth it.
+//!
+//! # Threads
+//! A batch whose arithmetic outweighs the waking of threads is run on several: on those of a pool that
+//! all calls share, [`Threads::shared`], or of the caller's own ([`Call::pool`]), or on none but the caller's
+//! ([`Call::threads`]). Chunks are handed out and their sums are added in order, so that the results are the same
+//! bits on any number of threads. One example is never divided.
+//!
 //! # What is allocated when
 //! The first call allocates scratch memory, and so does a call on larger arrays than any before, one
 //! with new values of params that defaults or domains are computed from, and one that runs beside
@@ -27,11 +37,15 @@
 //! 3.4e38 is infinite.
 
 mod builder;
+mod convert;
 mod describe;
 mod element;
 mod error;
+mod execute;
 mod expression;
-mod prepare;
+mod layout;
+mod pool;
+mod prepared;
 mod run;
 mod scratch;
 mod shape;
@@ -46,7 +60,9 @@ pub use builder::Call;
 pub use describe::{InputDescription, KindDescription, describe};
 pub use element::{Data, Element, Labels, Setting, Upstream};
 pub use error::{CallError, Place, Side};
-pub(crate) use run::{CHUNK_BYTES, LONGEST_CHUNK};
+pub(crate) use layout::{CHUNK_BYTES, LONGEST_CHUNK};
+pub use pool::{Pool, Threads};
+pub use prepared::{Preparation, PreparedCall};
 pub use run::{Reduction, Summary};
 pub use shape::RANK_LIMIT;
 pub(crate) use variant::{Code, Variant};
@@ -123,7 +139,7 @@ impl<T: Element> Loss<T> {
     ///
     /// # Errors
     /// Why that cannot be done.
-    pub(crate) fn prepare(&self) -> Result<(), String> {
+    pub(crate) fn compile_default(&self) -> Result<(), String> {
         let gradients = self.shared.gradients.clone();
         let weighting = crate::batch::Weighting::default();
         if self.has_weights() {
@@ -135,6 +151,44 @@ impl<T: Element> Loss<T> {
     /// Begins a call.
     pub fn call(&self) -> Call<'_, T> {
         Call::new(self, self.take_scratch())
+    }
+
+    /// Begins the preparation of a call that is run many times, on other numbers of the same shapes:
+    /// names and shapes are then looked up and tested once.
+    ///
+    /// ```
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use lossc::{Compiler, Reduction};
+    ///
+    /// let loss = Compiler::new().library::<f32>("cross_entropy")?;
+    /// let mut step = loss
+    ///     .prepare_call()
+    ///     .input("logits", &[2, 3])
+    ///     .input("label", &[2])
+    ///     .gradient("logits")
+    ///     .finish(Reduction::Mean)?;
+    ///
+    /// let (mut logits, labels) = ([0.0; 6], [0u8, 2]);
+    /// let mut gradient = [0.0; 6];
+    /// let mut losses = Vec::new();
+    /// for _ in 0..50 {
+    ///     // The slices in the order in which they were named: inputs, then results.
+    ///     let summary = step.run(&[(&logits).into(), (&labels).into()], &mut [&mut gradient])?;
+    ///     losses.push(summary.total);
+    ///     for (logit, slope) in logits.iter_mut().zip(&gradient) {
+    ///         *logit -= 2.0 * slope;
+    ///     }
+    /// }
+    /// assert!(losses[0] > 1.0 && losses[49] < 0.1);
+    ///
+    /// // Lengths and labels are tested each time.
+    /// let error = step.run(&[(&logits).into(), (&[0u8, 3]).into()], &mut [&mut gradient]);
+    /// assert!(error.unwrap_err().to_string().starts_with("`label` in row 1 is 3"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn prepare_call(&self) -> Preparation<'_, T> {
+        Preparation::new(self.call())
     }
 
     /// Its name.

@@ -179,7 +179,7 @@ impl Compiler {
             assemble(plan(&stable, request, T::PRECISION, host_fuses())?, target, isa)
         };
         let loss = Loss::new(model, &frozen, wrt, Box::new(build));
-        loss.prepare().map_err(CompileError::Code)?;
+        loss.compile_default().map_err(CompileError::Code)?;
         Ok(loss)
     }
 
@@ -195,8 +195,8 @@ impl Compiler {
         fused: bool,
     ) -> Result<String, CompileError> {
         let Chosen { model, wrt, .. } = self.choose_inputs(model)?;
-        let weighting = Weighting::default();
-        let request = Request::Values { each: true, gradients: wrt, weighting };
+        let request =
+            Request::Values { gradients: wrt, weighting: Weighting::default(), each: false };
         explained(&stabilized(&model), &request, precision, fused).map_err(CompileError::Code)
     }
 

@@ -111,6 +111,11 @@ pub fn erfc(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, error::erfc)
 }
 
+/// The probability that a standard normal number is below x.
+pub fn normal_cdf(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, error::normal_cdf)
+}
+
 /// The logarithm of the probability that a standard normal number is below x.
 pub fn log_normal_cdf(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, error::log_normal_cdf)

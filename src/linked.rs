@@ -4,6 +4,11 @@
 //! The object exports the symbols that its interfaces name and refers to no others. Its code does what
 //! [`crate::call`] does in this process, with the same bits: it tests what it is given, runs the same
 //! passes over the same chunks, and sums in the same order.
+//!
+//! A call runs on the thread that makes it. A program with several gives each of them a part of the
+//! examples, asks for the gradients of the sum ([`FLAG_SUM`]) with the upstream factor `1 / weight`, and adds
+//! up the sums, the weights and the gradients of what the examples share. Parts of a multiple of 4096
+//! examples are cut where one call would cut them.
 
 mod anatomy;
 mod cpu;
@@ -46,7 +51,7 @@ pub struct Options {
 /// Which CPUs of a machine code is made for.
 #[derive(Clone, Copy, Debug, std::default::Default, PartialEq, Eq)]
 pub enum Cpu {
-    /// Any: plain code, and on x86-64 also code for AVX2 with FMA; the call says which of them runs.
+    /// Any: plain code, and on x86-64 also code for AVX2 with FMA and for AVX-512; the call says which of them runs.
     #[default]
     Any,
     /// Plain code alone.
@@ -132,7 +137,7 @@ fn define(
         object.function(machine, symbol, function, Linkage::Export)?;
         if machine.has_levels() {
             let signature = pen::signature(object, 0, Some(cranelift::prelude::types::I64));
-            object.bytes(&cpu, &signature, &cpu::x86_levels(), Linkage::Export)?;
+            object.bytes(machine, &cpu, &signature, &cpu::x86_levels(), Linkage::Export)?;
         } else {
             let function = cpu::write_only_level(object);
             object.function(machine, &cpu, function, Linkage::Export)?;

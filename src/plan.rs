@@ -4,6 +4,7 @@
 //! What runs the program, in this process or in an object, is no concern of this file.
 
 mod nan;
+mod work;
 
 use crate::batch::{
     Batched, Derivative, Extra, Part, Root, Roots, Weighting, batch, batch_weights,
@@ -17,6 +18,7 @@ use crate::lower::{ArraySource, Lowered, Output, explain, lower};
 use crate::model::Model;
 use crate::rewrite::{simplify, stabilize};
 use nan::keep_nan;
+pub(crate) use work::Work;
 
 /// A combination of results that a call can ask for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) arrays: Vec<Array>,
     /// Its extents, in order.
     pub(crate) extents: Vec<Length>,
+    /// How much it does.
+    pub(crate) work: Work,
 }
 
 /// An array of a program.
@@ -263,5 +267,6 @@ fn name_arrays(batched: &Batched, lowered: Lowered) -> Plan {
             .collect(),
     });
     let arrays = arrays.collect();
-    Plan { program: lowered.program, arrays, extents }
+    let work = Work::of(&lowered.program, &extents);
+    Plan { program: lowered.program, arrays, extents, work }
 }

@@ -2,6 +2,8 @@
 
 use super::element::{Data, Element, Setting, Upstream};
 use super::error::CallError;
+use super::execute::Crew;
+use super::pool::Pool;
 use super::scratch::Scratch;
 use super::shape::Shape;
 use super::{Loss, RANK_LIMIT};
@@ -21,6 +23,7 @@ pub struct Call<'c, T: Element> {
     pub(super) upstream: Upstream<'c, T>,
     pub(super) values: Option<&'c mut [T]>,
     pub(super) checked: bool,
+    pub(super) crew: Crew<'c>,
     pub(super) error: Option<CallError>,
 }
 
@@ -40,15 +43,26 @@ pub(super) enum Given<'c, T> {
     Number(f64),
     /// Its elements.
     Elements(Data<'c, T>),
+    /// Elements of its shape, with each run of a prepared call.
+    Later,
 }
 
 impl<T> Given<'_, T> {
-    /// How many elements are given.
-    pub(super) fn len(&self) -> usize {
+    /// Whether elements are given, now or later.
+    pub(super) fn has_shape(&self) -> bool {
         match self {
-            Self::Nothing => 0,
-            Self::Number(_) => 1,
-            Self::Elements(data) => data.len(),
+            Self::Nothing | Self::Number(_) => false,
+            Self::Elements(_) | Self::Later => true,
+        }
+    }
+
+    /// How many elements are given; none: as many as the shape says.
+    pub(super) fn len(&self) -> Option<usize> {
+        match self {
+            Self::Nothing => Some(0),
+            Self::Number(_) => Some(1),
+            Self::Elements(data) => Some(data.len()),
+            Self::Later => None,
         }
     }
 }
@@ -69,6 +83,7 @@ impl<'c, T: Element> Call<'c, T> {
             upstream: Upstream::Scalar(1.0),
             values: None,
             checked: false,
+            crew: Crew { pool: None, most: usize::MAX },
             error: None,
         }
     }
@@ -132,6 +147,19 @@ impl<'c, T: Element> Call<'c, T> {
         self
     }
 
+    /// Uses at most so many threads: 1 is that of the caller alone. A batch is cut where that makes it
+    /// faster; the results are the same bits on any number. No limit by default.
+    pub fn threads(mut self, most: usize) -> Self {
+        self.crew.most = most;
+        self
+    }
+
+    /// Takes threads from a pool of the caller's, not from those that all calls share.
+    pub fn pool(mut self, pool: &'c dyn Pool) -> Self {
+        self.crew.pool = Some(pool);
+        self
+    }
+
     /// Asks for the loss of each example, times its sample weight: one element an example.
     pub fn values(mut self, values: &'c mut [T]) -> Self {
         if self.values.replace(values).is_some() {
@@ -163,7 +191,7 @@ impl<'c, T: Element> Call<'c, T> {
         self
     }
 
-    fn keep(&mut self, result: Result<(), CallError>) {
+    pub(super) fn keep(&mut self, result: Result<(), CallError>) {
         if let Err(error) = result {
             self.error.get_or_insert(error);
         }
@@ -181,7 +209,7 @@ impl<'c, T: Element> Call<'c, T> {
         })
     }
 
-    fn settable(&self, name: &str) -> Result<InputId, CallError> {
+    pub(super) fn settable(&self, name: &str) -> Result<InputId, CallError> {
         let id = self.find(name)?;
         match self.loss.frozen(id) {
             Some(value) => Err(CallError::Frozen { name: name.into(), value }),
@@ -189,7 +217,12 @@ impl<'c, T: Element> Call<'c, T> {
         }
     }
 
-    fn give(&mut self, id: InputId, given: Given<'c, T>, shape: Shape) -> Result<(), CallError> {
+    pub(super) fn give(
+        &mut self,
+        id: InputId,
+        given: Given<'c, T>,
+        shape: Shape,
+    ) -> Result<(), CallError> {
         let slot = &mut self.slots[id.index()];
         if !matches!(slot.given, Given::Nothing) {
             return Err(given_twice(&format!("`{}`", self.loss.graph().input(id).name)));
@@ -199,7 +232,7 @@ impl<'c, T: Element> Call<'c, T> {
         Ok(())
     }
 
-    fn too_many_axes(&self, id: InputId, shape: &[usize]) -> CallError {
+    pub(super) fn too_many_axes(&self, id: InputId, shape: &[usize]) -> CallError {
         CallError::WrongShape {
             name: self.loss.graph().input(id).name.clone(),
             declared: self.loss.declared(id),

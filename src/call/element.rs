@@ -89,10 +89,21 @@ macro_rules! labels {
             /// The first place whose label does not lie from `low` to just under `high`.
             pub(super) fn first_outside(&self, low: i64, high: i64) -> Option<usize> {
                 match self {
-                    $(Self::$variant(labels) => labels.iter().position(|label| {
-                        let label = widen(*label);
-                        label < low || label >= high
-                    }),)+
+                    $(Self::$variant(labels) => {
+                        // All at once first, in their own type, where a bound that it lacks cannot be passed.
+                        let least = $integer::try_from(low).unwrap_or($integer::MIN);
+                        let bound = $integer::try_from(high).unwrap_or($integer::MAX);
+                        let doubtful = labels
+                            .iter()
+                            .fold(false, |any, label| any | (*label < least) | (*label >= bound));
+                        if !doubtful {
+                            return None;
+                        }
+                        labels.iter().position(|label| {
+                            let label = widen(*label);
+                            label < low || label >= high
+                        })
+                    })+
                 }
             }
 

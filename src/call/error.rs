@@ -138,6 +138,20 @@ pub enum CallError {
         /// The inputs that have one.
         have: Vec<String>,
     },
+    /// A run of a prepared call was given more or fewer slices than it was prepared for.
+    WrongCount {
+        /// Of inputs or of results.
+        what: &'static str,
+        /// Those that it was prepared for, in order.
+        names: Vec<String>,
+        /// How many there are.
+        got: usize,
+    },
+    /// A default or a domain depends on an input that comes only with the runs of a prepared call.
+    NeededBefore {
+        /// Which input.
+        name: String,
+    },
     /// One upstream factor an example, though the examples are reduced to one number.
     UpstreamOfReduced,
     /// What the call asks for needs code of its own, which could not be made.
@@ -241,6 +255,16 @@ impl Display for CallError {
                 formatter,
                 "`{name}` has no gradient: only real inputs have one ({})",
                 have.join(", ")
+            ),
+            Self::WrongCount { what, names, got } => write!(
+                formatter,
+                "the call was prepared for {} {what} ({}), and was given {got}",
+                names.len(),
+                names.join(", ")
+            ),
+            Self::NeededBefore { name } => write!(
+                formatter,
+                "a default or a domain depends on `{name}`, which comes with each run: fix it with `set`"
             ),
             Self::UpstreamOfReduced => write!(
                 formatter,

@@ -65,6 +65,11 @@ impl Expression {
         Self { node, axes, reads, sizes, constant, place }
     }
 
+    /// The inputs that it reads.
+    pub(super) fn reads(&self) -> &[InputId] {
+        &self.reads
+    }
+
     /// Its elements: one, or one for each of the input's. `read` gives the elements of an input.
     pub(super) fn elements<'s, T: Element>(
         &'s self,

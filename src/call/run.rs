@@ -1,24 +1,19 @@
-//! Runs the code over the batch, chunk by chunk, and reduces what comes out.
+//! Runs a call: tests the rest of what it was given, finds its code, and says what comes of its passes.
+
+use std::sync::Arc;
 
 use super::Call;
-use super::builder::{Given, Slot};
-use super::element::{Data, Element, Upstream};
+use super::builder::Given;
+use super::convert::address;
+use super::element::{Element, Upstream};
 use super::error::CallError;
-use super::prepare::reals;
-use super::scratch::{Converted, Scratch};
-use super::shape::{Extents, count};
-use super::sum::Sum;
+use super::execute::{Crew, Pass};
+use super::layout::{Cut, Layout, Scalars, lengths_of};
+use super::scratch::Memory;
+use super::shape::count;
 use super::variant::Variant;
 use crate::batch::{Extra, Part, Weighting, is_batched};
-use crate::graph::{InputId, InputKind};
-use crate::plan::{Array, Length, Request, Source};
-
-/// How many bytes the inputs of a chunk and as many results should take at most: they should stay in the
-/// second-level cache.
-pub(crate) const CHUNK_BYTES: usize = 1 << 18;
-
-/// The most examples of a chunk.
-pub(crate) const LONGEST_CHUNK: usize = 4096;
+use crate::plan::{Length, Request, Source};
 
 /// How the values of the examples become one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,8 +60,19 @@ impl<T: Element> Call<'_, T> {
         let examples = self.resolve_shapes()?;
         self.prepare_inputs()?;
         self.check_results(examples, reduction)?;
-        let code = self.find_code(reduction)?;
-        Ok(self.run_checked(&code, examples, reduction))
+        let cut = Cut::new::<T>(self.loss.graph(), &self.scratch.extents, examples);
+        let code = self.find_code(reduction, cut)?;
+        let mut passes = self.lay_out(code, cut);
+        // SAFETY: `lay_out` gave the addresses of the caller's slices, which were checked to have the elements
+        // of all examples; exclusive borrows make results overlap nothing; labels were tested to lie
+        // in their axes.
+        let outcome = unsafe {
+            let how = How { reduction, upstream: self.upstream_factor(), crew: self.crew };
+            passes.run::<T>(&mut self.scratch.memory, cut.examples, how)
+        };
+        self.write_shared(&passes.results.layout, outcome.scale);
+        passes.give_back(&mut self.scratch.layouts);
+        Ok(outcome.summary)
     }
 
     /// Tests the lengths of the caller's other slices.
@@ -108,56 +114,61 @@ impl<T: Element> Call<'_, T> {
     }
 
     /// The code that the call needs, compiled now if it has not been.
-    fn find_code(&mut self, reduction: Reduction) -> Result<Needed, CallError> {
+    pub(super) fn find_code(
+        &mut self,
+        reduction: Reduction,
+        cut: Cut,
+    ) -> Result<Needed, CallError> {
         let graph = self.loss.graph();
-        let asked = &mut self.scratch.asked;
-        asked.clear();
-        asked.extend(graph.input_ids().filter(|id| self.slots[id.index()].gradient.is_some()));
+        let mut gradients = std::mem::take(&mut self.scratch.asked);
+        gradients.clear();
+        gradients.extend(graph.input_ids().filter(|id| self.slots[id.index()].gradient.is_some()));
         let weighting = Weighting {
             sample_weights: self.sample_weights.is_some(),
             upstream: matches!(self.upstream, Upstream::PerExample(_)),
         };
-        let loss = self.loss;
-        let find = |request: &Request| {
-            loss.variant(request).map_err(|reason| CallError::NotCompiled { reason })
-        };
         let weighting_of_values = Weighting { upstream: false, ..weighting };
-        let weights = if loss.has_weights() || weighting.sample_weights {
-            Some(find(&Request::Weights(weighting_of_values))?)
+        let weights = if self.loss.has_weights() || weighting.sample_weights {
+            Some(self.find_variant(&Request::Weights(weighting_of_values))?)
         } else {
             None
         };
-        let request = Request::Values {
-            each: self.values.is_some(),
-            gradients: std::mem::take(asked),
-            weighting,
-        };
-        let results = find(&request);
+        let request = Request::Values { each: self.values.is_some(), gradients, weighting };
+        let results = self.find_variant(&request);
         if let Request::Values { gradients, .. } = request {
-            *asked = gradients;
+            self.scratch.asked = gradients;
         }
         let results = results?;
         let centered = reduction == Reduction::Mean
             && results.arrays.iter().any(|array| array.source == Source::Extra(Extra::Center));
         let values = if centered {
-            let request = Request::Values {
-                each: false,
-                gradients: Vec::new(),
-                weighting: weighting_of_values,
-            };
-            Some(find(&request)?)
+            let gradients = Vec::new();
+            let weighting = weighting_of_values;
+            Some(self.find_variant(&Request::Values { each: false, gradients, weighting })?)
         } else {
             None
         };
         let needed = Needed { weights, values, results };
         for variant in needed.all() {
-            self.check_lengths(variant)?;
+            self.check_lengths(variant, cut)?;
         }
         Ok(needed)
     }
 
+    /// The code for a combination of results: what this scratch memory knows, or the loss, or new code.
+    fn find_variant(&mut self, request: &Request) -> Result<Arc<Variant>, CallError> {
+        let known = &mut self.scratch.known;
+        if let Some((_, found)) = known.iter().find(|(known, _)| known == request) {
+            return Ok(Arc::clone(found));
+        }
+        let found = self.loss.variant(request);
+        let found = found.map_err(|reason| CallError::NotCompiled { reason })?;
+        known.push((request.clone(), Arc::clone(&found)));
+        Ok(found)
+    }
+
     /// Makes sure that all lengths are known that the code goes by.
-    fn check_lengths(&self, variant: &Variant) -> Result<(), CallError> {
+    fn check_lengths(&self, variant: &Variant, cut: Cut) -> Result<(), CallError> {
         let graph = self.loss.graph();
         for length in &variant.extents {
             if let Length::Given(extent) = length
@@ -170,7 +181,7 @@ impl<T: Element> Call<'_, T> {
             }
         }
         for array in &variant.arrays {
-            let fits = lengths_of(&array.lengths, &self.scratch.extents, 1)
+            let fits = lengths_of(&array.lengths, &self.scratch.extents, cut.chunk)
                 .try_fold(size_of::<T>(), usize::checked_mul);
             if fits.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
                 return Err(CallError::TooLarge { name: "an intermediate array".into() });
@@ -179,164 +190,97 @@ impl<T: Element> Call<'_, T> {
         Ok(())
     }
 
-    /// Runs code that fits the call: nothing can go wrong from here on.
-    fn run_checked(mut self, code: &Needed, examples: usize, reduction: Reduction) -> Summary {
-        let weight = match &code.weights {
-            Some(weights) => self.execute(weights, examples, Scalars::default()),
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "a count, and a slice is shorter than 2^53"
-            )]
-            None => examples as f64,
-        };
-        let upstream = match self.upstream {
+    /// The factor of all gradients.
+    pub(super) fn upstream_factor(&self) -> f64 {
+        match self.upstream {
             Upstream::Scalar(factor) => factor,
             Upstream::PerExample(_) => 1.0,
-        };
-        let center = match &code.values {
-            Some(values) => self.execute(values, examples, Scalars::default()) / weight,
-            None => 0.0,
-        };
-        let scale = match reduction {
-            Reduction::Mean => upstream / weight,
-            Reduction::Sum | Reduction::None => upstream,
-        };
-        let scalars = Scalars { scale: T::from_f64(scale), center: T::from_f64(center) };
-        let sum = self.execute(&code.results, examples, scalars);
-        self.write_shared(&code.results, scale);
-        let summary = Summary { total: sum, sum, weight, examples };
-        match reduction {
-            Reduction::Mean => Summary { total: summary.mean(), ..summary },
-            Reduction::Sum | Reduction::None => summary,
         }
     }
 
-    /// Runs a variant over all examples: writes the batched results, leaves the sums of the shared
-    /// gradients, and gives the total of the batch.
-    fn execute(&mut self, variant: &Variant, examples: usize, scalars: Scalars<T>) -> f64 {
-        let chunk = self.chunk_length().min(examples);
-        self.lay_out(variant, chunk, &scalars);
-        let loss = self.loss;
-        let Scratch { extents, table, strides, lengths, sums, .. } = &mut self.scratch;
-        sums.clear();
-        let mut sum = Sum::default();
-        let mut start = 0;
-        while start < examples {
-            let rows = chunk.min(examples - start);
-            lengths.clear();
-            lengths.extend(lengths_of(&variant.extents, extents, rows).map(|length| length as u64));
-            // SAFETY: `lay_out` gave every array at least the elements of a chunk, or those of all
-            // examples and a stride; the caller's slices were checked to have them, and exclusive
-            // borrows make outputs overlap nothing; labels were tested to lie in their axes.
-            unsafe { variant.code.run(table, lengths) };
-            let mut place = 0;
-            for (array, address) in variant.arrays.iter().zip(table.iter()) {
-                match array.source {
-                    // SAFETY: the code has just written it.
-                    Source::Output(Part::Total) => {
-                        sum.add(unsafe { address.cast::<T>().read() }.to_f64())
-                    }
-                    Source::Output(Part::Gradient(id))
-                        if !is_batched(loss.graph().input(id).role) =>
-                    {
-                        let elements = lengths_of(&array.lengths, extents, rows).product();
-                        // SAFETY: the code has just written all elements of the array.
-                        let part =
-                            unsafe { std::slice::from_raw_parts(address.cast::<T>(), elements) };
-                        add_up(sums, place, part);
-                        place += elements;
-                    }
-                    _ => {}
+    /// Lays out the arrays of all code that the call needs.
+    fn lay_out(&mut self, code: Needed, cut: Cut) -> Passes {
+        let mut layouts = std::mem::take(&mut self.scratch.layouts);
+        let mut pass = |variant: Arc<Variant>, at: usize| {
+            let mut layout = std::mem::take(&mut layouts[at]);
+            layout.lay_out::<T>(&variant, self.loss.graph(), &self.scratch.extents, cut);
+            for (at, array) in variant.arrays.iter().enumerate() {
+                if let Some(address) = self.address(array.source) {
+                    layout.addresses[at] = address;
                 }
             }
-            for (address, stride) in table.iter_mut().zip(strides.iter()) {
-                *address = address.wrapping_add(stride * rows);
+            Pass { variant, layout }
+        };
+        let Needed { weights, values, results } = code;
+        let passes = Passes {
+            weights: weights.map(|variant| pass(variant, 0)),
+            values: values.map(|variant| pass(variant, 1)),
+            results: pass(results, 2),
+        };
+        self.scratch.layouts = layouts;
+        passes
+    }
+
+    /// Where something is that the caller gave, or that was made of it.
+    fn address(&mut self, source: Source) -> Option<*mut u8> {
+        let graph = self.loss.graph();
+        match source {
+            Source::Input(id) => {
+                let data = match self.slots[id.index()].given {
+                    Given::Elements(data) => Some(data),
+                    Given::Nothing | Given::Number(_) | Given::Later => None,
+                };
+                let converted = &self.scratch.converted[id.index()];
+                Some(address(graph.input(id).kind, data, converted).cast_mut())
             }
-            start += rows;
-        }
-        sum.total()
-    }
-
-    /// How many examples a chunk has: a power of two, by the shapes of one example alone.
-    fn chunk_length(&self) -> usize {
-        let graph = self.loss.graph();
-        let batched = graph.input_ids().filter(|id| is_batched(graph.input(*id).role));
-        let elements = batched.map(|id| self.row_length(id)).fold(0, usize::saturating_add);
-        let bytes = elements.saturating_mul(2 * size_of::<T>()).max(1);
-        let most = (CHUNK_BYTES / bytes).clamp(1, LONGEST_CHUNK);
-        1 << most.ilog2()
-    }
-
-    /// Finds the first address of every array of a variant and how many bytes an example takes there.
-    fn lay_out(&mut self, variant: &Variant, chunk: usize, scalars: &Scalars<T>) {
-        let graph = self.loss.graph();
-        let size = size_of::<T>();
-        let Scratch { extents, converted, buffers, table, strides, .. } = &mut self.scratch;
-        buffers.resize_with(buffers.len().max(variant.arrays.len()), Default::default);
-        table.clear();
-        strides.clear();
-        for (array, buffer) in variant.arrays.iter().zip(buffers) {
-            let row: usize = lengths_of(&array.lengths, extents, 1).product();
-            let (address, stride) = match array.source {
-                Source::Input(id) => {
-                    let stride = if is_batched(graph.input(id).role) { row * size } else { 0 };
-                    (input_address(&self.slots, converted, id, graph.input(id).kind), stride)
-                }
-                Source::Extra(Extra::SampleWeight) => {
-                    (self.sample_weights.map_or(std::ptr::null(), <[T]>::as_ptr).cast(), size)
-                }
-                Source::Extra(Extra::Upstream) => match self.upstream {
-                    Upstream::PerExample(factors) => (factors.as_ptr().cast(), size),
-                    Upstream::Scalar(_) => (std::ptr::null(), 0),
-                },
-                Source::Extra(Extra::Scale) => ((&raw const scalars.scale).cast(), 0),
-                Source::Extra(Extra::Center) => ((&raw const scalars.center).cast(), 0),
-                Source::Output(part) => {
-                    let callers = match part {
-                        Part::Values => self.values.as_deref_mut(),
-                        Part::Gradient(id) if is_batched(graph.input(id).role) => {
-                            self.slots[id.index()].gradient.as_deref_mut()
-                        }
-                        Part::Total | Part::Gradient(_) => None,
-                    };
-                    match callers {
-                        Some(slice) => (slice.as_mut_ptr().cast_const().cast(), row * size),
-                        None => (scratch_array(buffer, array, extents, chunk, size), 0),
-                    }
-                }
-                Source::Temporary => (scratch_array(buffer, array, extents, chunk, size), 0),
-            };
-            table.push(address.cast_mut());
-            strides.push(stride);
+            Source::Extra(Extra::SampleWeight) => {
+                self.sample_weights.map(|weights| weights.as_ptr().cast_mut().cast())
+            }
+            Source::Extra(Extra::Upstream) => match self.upstream {
+                Upstream::PerExample(factors) => Some(factors.as_ptr().cast_mut().cast()),
+                Upstream::Scalar(_) => None,
+            },
+            Source::Output(Part::Values) => {
+                self.values.as_deref_mut().map(|values| values.as_mut_ptr().cast())
+            }
+            Source::Output(Part::Gradient(id)) => {
+                let gradient = self.slots[id.index()].gradient.as_deref_mut();
+                gradient.map(|gradient| gradient.as_mut_ptr().cast())
+            }
+            Source::Extra(Extra::Scale | Extra::Center)
+            | Source::Output(Part::Total)
+            | Source::Temporary => None,
         }
     }
 
     /// Writes the gradients of the inputs that all examples share.
-    fn write_shared(&mut self, variant: &Variant, scale: f64) {
-        let graph = self.loss.graph();
-        let mut sums = self.scratch.sums.iter();
-        for array in &variant.arrays {
-            let Source::Output(Part::Gradient(id)) = array.source else { continue };
-            if is_batched(graph.input(id).role) {
-                continue;
-            }
+    fn write_shared(&mut self, layout: &Layout, scale: f64) {
+        let mut sums = self.scratch.memory.sums.as_slice();
+        for (id, elements) in layout.shared() {
+            let (here, later) = sums.split_at(elements);
             if let Some(gradient) = &mut self.slots[id.index()].gradient {
-                for (element, sum) in gradient.iter_mut().zip(sums.by_ref()) {
-                    // Where nothing counts the scale is infinite, and nothing is still nothing.
-                    let scaled = if *sum == 0.0 { *sum } else { sum * scale };
-                    *element = T::from_f64(scaled);
-                }
+                write_scaled(gradient, here, scale);
             }
+            sums = later;
         }
     }
 }
 
+/// Writes sums over all examples as a gradient.
+pub(super) fn write_scaled<T: Element>(gradient: &mut [T], sums: &[f64], scale: f64) {
+    for (element, sum) in gradient.iter_mut().zip(sums) {
+        // Where nothing counts the scale is infinite, and nothing is still nothing.
+        let scaled = if *sum == 0.0 { *sum } else { sum * scale };
+        *element = T::from_f64(scaled);
+    }
+}
+
 /// The code of a call.
-struct Needed {
-    weights: Option<std::sync::Arc<Variant>>,
+pub(super) struct Needed {
+    pub(super) weights: Option<Arc<Variant>>,
     /// The values alone, where the gradient of the mean needs the mean.
-    values: Option<std::sync::Arc<Variant>>,
-    results: std::sync::Arc<Variant>,
+    pub(super) values: Option<Arc<Variant>>,
+    pub(super) results: Arc<Variant>,
 }
 
 impl Needed {
@@ -346,57 +290,77 @@ impl Needed {
     }
 }
 
-/// The scalar inputs that the batch brings in.
-#[derive(Clone, Copy, Default)]
-struct Scalars<T> {
-    scale: T,
-    center: T,
+/// The passes of a call over its examples, laid out.
+pub(super) struct Passes {
+    pub(super) weights: Option<Pass>,
+    pub(super) values: Option<Pass>,
+    pub(super) results: Pass,
 }
 
-/// The lengths of the axes of an array, when there are `rows` examples.
-fn lengths_of(lengths: &[Length], extents: &Extents, rows: usize) -> impl Iterator<Item = usize> {
-    lengths.iter().map(move |length| match length {
-        Length::Literal(length) => *length,
-        Length::Given(extent) => extents.get(*extent).expect("all extents have been resolved"),
-        Length::Batch => rows,
-    })
+/// How passes are run.
+#[derive(Clone, Copy)]
+pub(super) struct How<'c> {
+    pub(super) reduction: Reduction,
+    /// The factor of all gradients.
+    pub(super) upstream: f64,
+    pub(super) crew: Crew<'c>,
 }
 
-fn input_address<T: Element>(
-    slots: &[Slot<'_, T>],
-    converted: &[Converted<T>],
-    id: InputId,
-    kind: InputKind,
-) -> *const u8 {
-    match kind {
-        InputKind::Real | InputKind::Switch => reals(slots, converted, id).as_ptr().cast(),
-        InputKind::Index { .. } => {
-            if let Given::Elements(Data::Label(labels)) = slots[id.index()].given
-                && let Some(address) = labels.address_if_wide(size_of::<T>())
-            {
-                return address;
-            }
-            let Converted { narrow, wide, .. } = &converted[id.index()];
-            if size_of::<T>() == 4 { narrow.as_ptr().cast() } else { wide.as_ptr().cast() }
-        }
+/// What comes of passes.
+pub(super) struct Outcome {
+    pub(super) summary: Summary,
+    /// What the sums of shared gradients, which `Memory` has, are to be multiplied by.
+    pub(super) scale: f64,
+}
+
+impl Passes {
+    /// Runs the passes over all examples.
+    ///
+    /// # Safety
+    /// As for [`Pass::execute`].
+    pub(super) unsafe fn run<T: Element>(
+        &mut self,
+        memory: &mut Memory,
+        examples: usize,
+        how: How<'_>,
+    ) -> Outcome {
+        let How { reduction, upstream, crew } = how;
+        let weight = match &mut self.weights {
+            // SAFETY: as the caller vouches, here and below.
+            Some(weights) => unsafe { weights.execute::<T>(memory, crew) },
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "a count, and a slice is shorter than 2^53"
+            )]
+            None => examples as f64,
+        };
+        let center = match &mut self.values {
+            // SAFETY: as above.
+            Some(values) => unsafe { values.execute::<T>(memory, crew) / weight },
+            None => 0.0,
+        };
+        let scale = match reduction {
+            Reduction::Mean => upstream / weight,
+            Reduction::Sum | Reduction::None => upstream,
+        };
+        let scalars = Scalars { scale: T::from_f64(scale), center: T::from_f64(center) };
+        self.results.layout.set_scalars(&scalars);
+        // SAFETY: as above; the scalars outlive the run.
+        let sum = unsafe { self.results.execute::<T>(memory, crew) };
+        let total = match reduction {
+            Reduction::Mean => sum / weight,
+            Reduction::Sum | Reduction::None => sum,
+        };
+        Outcome { summary: Summary { total, sum, weight, examples }, scale }
     }
-}
 
-fn scratch_array(
-    buffer: &mut super::scratch::Buffer,
-    array: &Array,
-    extents: &Extents,
-    chunk: usize,
-    size: usize,
-) -> *const u8 {
-    let elements: usize = lengths_of(&array.lengths, extents, chunk).product();
-    buffer.of_bytes(elements * size).cast_const()
-}
-
-/// Adds elements to sums from a place on; the first time they become the sums.
-fn add_up<T: Element>(sums: &mut Vec<f64>, place: usize, elements: &[T]) {
-    sums.resize(sums.len().max(place + elements.len()), 0.0);
-    for (sum, element) in sums[place..].iter_mut().zip(elements) {
-        *sum += element.to_f64();
+    /// Keeps the allocations of the layouts for another call.
+    fn give_back(self, layouts: &mut [Layout; 3]) {
+        let passes = [self.weights, self.values, Some(self.results)];
+        for (kept, pass) in layouts.iter_mut().zip(passes) {
+            if let Some(pass) = pass {
+                *kept = pass.layout;
+            }
+        }
     }
 }

@@ -1,8 +1,13 @@
 //! Memory that calls use again: taken from a loss when a call begins, given back when it ends.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use super::builder::Slot;
+use super::layout::Layout;
 use super::shape::Extents;
+use super::variant::Variant;
 use crate::graph::InputId;
+use crate::plan::Request;
 
 /// 64 bytes, aligned to as many: a cache line and the widest vector.
 #[derive(Clone, Copy)]
@@ -36,17 +41,47 @@ pub(super) struct Scratch<T: 'static> {
     pub(super) bounds: Vec<f64>,
     /// What defaults and bounds came out as, by expression.
     pub(super) cache: Vec<Cached>,
-    /// Chunks of values, shared gradients and temporaries, by array of the variant.
-    pub(super) buffers: Vec<Buffer>,
-    /// The arrays of a run: where they are now, and how many bytes an example takes.
-    pub(super) table: Vec<*mut u8>,
-    pub(super) strides: Vec<usize>,
-    pub(super) lengths: Vec<u64>,
-    /// Sums of shared gradients over the chunks, one input after the other.
-    pub(super) sums: Vec<f64>,
     /// The gradients that the call asks for.
     pub(super) asked: Vec<InputId>,
+    /// The code that calls have needed.
+    pub(super) known: Vec<(Request, Arc<Variant>)>,
+    /// Where the arrays of code were last, for their allocations.
+    pub(super) layouts: [Layout; 3],
+    pub(super) memory: Memory,
 }
+
+/// What code works on beside inputs and results.
+#[derive(Default)]
+pub(super) struct Memory {
+    /// One for each thread.
+    pub(super) seats: Vec<Mutex<Seat>>,
+    /// What the chunks have left behind.
+    pub(super) records: Buffer,
+    /// Sums of shared gradients over the chunks, one input after the other.
+    pub(super) sums: Vec<f64>,
+}
+
+/// What a thread works with.
+#[derive(Default)]
+pub(super) struct Seat {
+    /// Where the arrays of its chunk are.
+    pub(super) table: Vec<*mut u8>,
+    /// Its temporaries.
+    pub(super) own: Buffer,
+}
+
+impl Memory {
+    /// What the thread of the call works with.
+    pub(super) fn first_seat(&mut self) -> &mut Seat {
+        if self.seats.is_empty() {
+            self.seats.push(Mutex::default());
+        }
+        self.seats[0].get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// SAFETY: the addresses in a table are those of the chunk that is being run, and written anew for each.
+unsafe impl Send for Seat {}
 
 // SAFETY: the pointers in it are only followed by the call that wrote them; between calls, when a
 // scratch may change threads, they are never read.
@@ -60,12 +95,10 @@ impl<T> Default for Scratch<T> {
             converted: Vec::new(),
             bounds: Vec::new(),
             cache: Vec::new(),
-            buffers: Vec::new(),
-            table: Vec::new(),
-            strides: Vec::new(),
-            lengths: Vec::new(),
-            sums: Vec::new(),
             asked: Vec::new(),
+            known: Vec::new(),
+            layouts: Default::default(),
+            memory: Memory::default(),
         }
     }
 }
@@ -80,6 +113,13 @@ pub(super) struct Converted<T> {
 impl<T> Default for Converted<T> {
     fn default() -> Self {
         Self { reals: Vec::new(), narrow: Vec::new(), wide: Vec::new() }
+    }
+}
+
+impl<T> Converted<T> {
+    /// Where labels are that are as wide as a number.
+    pub(super) fn labels_address(&self) -> *const u8 {
+        if size_of::<T>() == 4 { self.narrow.as_ptr().cast() } else { self.wide.as_ptr().cast() }
     }
 }
 

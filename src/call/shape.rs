@@ -1,11 +1,10 @@
 //! Shapes without allocation, and what the shapes of a call say together: examples and extents.
 
 use super::Call;
-use super::builder::Given;
 use super::element::Element;
-use super::error::{CallError, Side};
+use super::error::{CallError, Place, Side};
 use crate::batch::is_batched;
-use crate::graph::{Extent, ExtentId, InputId, InputKind};
+use crate::graph::{Extent, ExtentId, Graph, InputId, InputKind};
 
 /// The largest number of axes of an array of a call, those of the batch included.
 pub const RANK_LIMIT: usize = 16;
@@ -62,6 +61,27 @@ impl Extents {
     }
 }
 
+/// How many elements the own axes of an input have.
+pub(super) fn row_length(graph: &Graph, extents: &Extents, id: InputId) -> usize {
+    let length = |axis| extents.get(graph.axis(axis).extent).unwrap_or(0);
+    graph.input(id).axes.iter().map(|axis| length(*axis)).product()
+}
+
+/// Where an element of an input is.
+pub(super) fn place(graph: &Graph, extents: &Extents, id: InputId, at: usize) -> Place {
+    let input = graph.input(id);
+    let row_length = row_length(graph, extents, id).max(1);
+    let mut rest = at % row_length;
+    let mut position: Vec<usize> = Vec::new();
+    for axis in input.axes.iter().rev() {
+        let length = extents.get(graph.axis(*axis).extent).unwrap_or(1).max(1);
+        position.insert(0, rest % length);
+        rest /= length;
+    }
+    let row = is_batched(input.role).then_some(at / row_length);
+    Place { row, position }
+}
+
 impl<T: Element> Call<'_, T> {
     /// Finds how many examples there are and how long every axis is.
     pub(super) fn resolve_shapes(&mut self) -> Result<usize, CallError> {
@@ -76,7 +96,7 @@ impl<T: Element> Call<'_, T> {
         }
         let mut first: Option<InputId> = None;
         let resolved = graph.input_ids().try_for_each(|id| {
-            if !matches!(self.slots[id.index()].given, Given::Elements(_)) {
+            if !self.slots[id.index()].given.has_shape() {
                 return Ok(());
             }
             self.resolve_input(id, &mut extents)?;
@@ -136,7 +156,7 @@ impl<T: Element> Call<'_, T> {
         }
         let elements = count(shape)
             .ok_or_else(|| CallError::TooLarge { name: format!("`{}`", input.name) })?;
-        let got = self.slots[id.index()].given.len();
+        let got = self.slots[id.index()].given.len().unwrap_or(elements);
         if elements != got {
             let name = format!("`{}`", input.name);
             return Err(CallError::WrongLength { name, shape: shape.to_vec(), got });

@@ -1,6 +1,6 @@
 //! Compiled code for one combination of results, and what it works on.
 
-use crate::plan::{Array, Length};
+use crate::plan::{Array, Length, Work};
 
 /// Compiled code and the arrays and extents that it is called with.
 #[derive(Debug)]
@@ -9,6 +9,8 @@ pub(crate) struct Variant {
     pub(crate) arrays: Vec<Array>,
     /// The extents of its call, in order.
     pub(crate) extents: Vec<Length>,
+    /// How much the code does.
+    pub(crate) work: Work,
     /// The code.
     pub(crate) code: Code,
 }

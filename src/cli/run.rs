@@ -70,6 +70,9 @@ pub(crate) struct Arguments {
     /// For people, or exact for programs.
     #[arg(long, value_enum, default_value_t = OutputFormat::Text)]
     format: OutputFormat,
+    /// At most so many threads; the results are the same on any number. As many as there are processors if left out.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    threads: Option<u32>,
     /// Do not test the values of predictions and targets against their domains.
     #[arg(long)]
     unchecked: bool,
@@ -237,7 +240,9 @@ fn compute<T: Digits>(
             Gradient { input: name.to_owned(), shape, elements }
         })
         .collect();
-    let mut call = loss.call().checked(!arguments.unchecked).values(&mut values);
+    let threads = arguments.threads.map_or(usize::MAX, |most| most as usize);
+    let call = loss.call().checked(!arguments.unchecked).threads(threads);
+    let mut call = call.values(&mut values);
     for input in bound {
         call = input.give(call);
     }

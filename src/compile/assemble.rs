@@ -9,8 +9,8 @@ use crate::plan::Plan;
 
 /// Code, with its arrays and extents as a call knows them.
 pub(super) fn assemble(plan: Plan, target: Target, isa: Isa) -> Result<Variant, String> {
-    let Plan { program, arrays, extents } = plan;
-    Ok(Variant { arrays, extents, code: code(program, target, isa)? })
+    let Plan { program, arrays, extents, work } = plan;
+    Ok(Variant { arrays, extents, work, code: code(program, target, isa)? })
 }
 
 fn code(program: Program, target: Target, isa: Isa) -> Result<Code, String> {

@@ -15,6 +15,9 @@
  * Functions are re-entrant: they allocate nothing and keep nothing, so threads may call them at the same time with
  * outputs and workspaces of their own. They take up to 96 KiB of stack. Where the status is not LOSSC_OK nothing has
  * been written but the summary and the workspace.
+ *
+ * A call runs on the thread that makes it. To use several, call each part of the examples with LOSSC_SUM and an
+ * upstream of 1 / weight, and add up the sums, the weights and the gradients that have no examples.
  */
 
 /* Flags of a call. */

@@ -80,6 +80,44 @@ fn a_repeated_call_allocates_nothing() {
     assert!(totals.iter().all(|total| total.to_bits() == totals[0].to_bits()));
 }
 
+#[test]
+fn a_run_of_a_prepared_call_allocates_nothing() {
+    let loss = Compiler::new().text::<f32>("weighted.loss", TEXT).unwrap();
+    let (rows, classes) = (1000, 5);
+    let logits = vec![0.25f32; rows * classes];
+    let labels: Vec<u8> = (0..rows).map(|row| u8::try_from(row % classes).unwrap()).collect();
+    let ones = vec![1.0f32; rows];
+    let (mut values, mut gradient) = (vec![0.0f32; rows], vec![0.0f32; rows * classes]);
+    let (mut for_t, mut for_w) = ([0.0f32], [0.0f32; 5]);
+    let mut prepared = loss
+        .prepare_call()
+        .input("z", &[rows, classes])
+        .input("label", &[rows])
+        .input("truth", &[rows])
+        .set("lambda", 0.5)
+        .sample_weights()
+        .checked(true)
+        .values()
+        .gradient("z")
+        .gradient("t")
+        .gradient("w")
+        .finish(Reduction::Mean)
+        .unwrap();
+    let inputs = [(&logits).into(), (&labels).into(), (&ones).into(), (&ones).into()];
+    let mut totals = Vec::with_capacity(10);
+    let mut run = |totals: &mut Vec<f64>| {
+        let results: &mut [&mut [f32]] = &mut [&mut values, &mut gradient, &mut for_t, &mut for_w];
+        totals.push(prepared.run(&inputs, results).unwrap().total);
+    };
+    run(&mut totals);
+    let before = ALLOCATIONS.get();
+    for _ in 0..5 {
+        run(&mut totals);
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0, "allocations in five runs");
+    assert!(totals.iter().all(|total| total.to_bits() == totals[0].to_bits()));
+}
+
 /// Set for the process that measures its own memory, undisturbed by other tests.
 #[cfg(target_os = "linux")]
 const ALONE: &str = "LOSSC_TEST_ALONE";

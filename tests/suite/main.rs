@@ -18,6 +18,7 @@ mod lowering;
 mod numerics;
 mod oracle;
 mod parse;
+mod prepared;
 mod print;
 mod random;
 #[cfg(target_os = "linux")]

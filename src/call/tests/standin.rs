@@ -10,7 +10,7 @@ use crate::graph::{
 };
 use crate::loops::Precision;
 use crate::model::Model;
-use crate::plan::{Array, Length, Request, Source};
+use crate::plan::{Array, Length, Request, Source, Work};
 
 pub(super) const SPAN: Span = Span { file: FileId(0), start: 0, end: 0 };
 
@@ -199,7 +199,7 @@ fn variant<T: Element>(batched: Batched) -> Variant {
         run::<T>(&batched, addresses, lengths);
     };
     // SAFETY: `run` reads and writes the elements of the arrays and nothing else.
-    Variant { arrays, extents, code: unsafe { Code::new(run) } }
+    Variant { arrays, extents, work: Work::default(), code: unsafe { Code::new(run) } }
 }
 
 fn run<T: Element>(batched: &Batched, addresses: &[*mut u8], lengths: &[u64]) {

@@ -1,0 +1,207 @@
+//! Where the arrays of code lie: in come a variant and the shapes of a call, out come the chunks of its
+//! examples, and for each array an address and by how much it moves from chunk to chunk.
+
+use super::element::Element;
+use super::scratch::Memory;
+use super::shape::{Extents, row_length};
+use super::variant::Variant;
+use crate::batch::{Extra, Part, is_batched};
+use crate::graph::{Graph, InputId};
+use crate::plan::{Length, Source};
+
+/// How many bytes the inputs of a chunk and as many results should take at most: they should stay in the
+/// second-level cache.
+pub(crate) const CHUNK_BYTES: usize = 1 << 18;
+
+/// The most examples of a chunk.
+pub(crate) const LONGEST_CHUNK: usize = 4096;
+
+/// How the examples of a call are cut.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    pub(super) examples: usize,
+    /// How many examples a chunk has; the last one can have fewer.
+    pub(super) chunk: usize,
+}
+
+impl Cut {
+    /// Into chunks of a power of two, by the shapes of one example alone.
+    pub(super) fn new<T>(graph: &Graph, extents: &Extents, examples: usize) -> Self {
+        let batched = graph.input_ids().filter(|id| is_batched(graph.input(*id).role));
+        let elements =
+            batched.map(|id| row_length(graph, extents, id)).fold(0, usize::saturating_add);
+        let bytes = elements.saturating_mul(2 * size_of::<T>()).max(1);
+        let most = (CHUNK_BYTES / bytes).clamp(1, LONGEST_CHUNK);
+        Self { examples, chunk: (1 << most.ilog2()).min(examples) }
+    }
+
+    fn chunks(self) -> usize {
+        self.examples.div_ceil(self.chunk)
+    }
+}
+
+/// Where the arrays of a variant lie for the examples of a call.
+#[derive(Default)]
+pub(super) struct Layout {
+    /// Where each array is in the first chunk, and how many bytes further in the next.
+    pub(super) addresses: Vec<*mut u8>,
+    pub(super) strides: Vec<usize>,
+    /// The lengths of the extents in a chunk, and in the last one.
+    pub(super) lengths: Vec<u64>,
+    pub(super) last_lengths: Vec<u64>,
+    pub(super) chunks: usize,
+    /// What a chunk leaves behind in its record, the total first, and how many bytes a record has.
+    pub(super) left: Vec<Left>,
+    pub(super) record: usize,
+    /// The temporaries and where they are in a seat's memory, of so many bytes.
+    temporaries: Vec<(usize, usize)>,
+    own: usize,
+    scale: Option<usize>,
+    center: Option<usize>,
+    /// How many operations all chunks take.
+    pub(super) work: f64,
+}
+
+/// A sum over a chunk.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Left {
+    /// Which array of the variant it is.
+    pub(super) array: usize,
+    /// Where it is in a record.
+    pub(super) offset: usize,
+    pub(super) elements: usize,
+    /// The input that it is the gradient of; none: it is the total.
+    pub(super) input: Option<InputId>,
+}
+
+/// The scalar inputs that the batch brings in.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Scalars<T> {
+    pub(super) scale: T,
+    pub(super) center: T,
+}
+
+impl Layout {
+    /// Lays out a variant. The addresses of what is the caller's are still to be set.
+    pub(super) fn lay_out<T: Element>(
+        &mut self,
+        variant: &Variant,
+        graph: &Graph,
+        extents: &Extents,
+        cut: Cut,
+    ) {
+        self.clear();
+        self.chunks = cut.chunks();
+        let last = cut.examples - (self.chunks - 1) * cut.chunk;
+        for (lengths, rows) in [(&mut self.lengths, cut.chunk), (&mut self.last_lengths, last)] {
+            let all = lengths_of(&variant.extents, extents, rows);
+            lengths.extend(all.map(|length| length as u64));
+        }
+        self.work = variant.work.operations(|length| length_of(*length, extents, cut.examples));
+        let shared = |id: InputId| !is_batched(graph.input(id).role);
+        for (at, array) in variant.arrays.iter().enumerate() {
+            let elements = |rows| lengths_of(&array.lengths, extents, rows).product::<usize>();
+            let mut stride = 0;
+            match array.source {
+                Source::Temporary => {
+                    self.temporaries.push((at, self.own));
+                    self.own += whole_lines(elements(cut.chunk) * size_of::<T>());
+                }
+                Source::Output(Part::Total) => self.leave::<T>(at, 1, None),
+                Source::Output(Part::Gradient(id)) if shared(id) => {
+                    self.leave::<T>(at, elements(1), Some(id));
+                }
+                Source::Extra(Extra::Scale) => self.scale = Some(at),
+                Source::Extra(Extra::Center) => self.center = Some(at),
+                Source::Input(id) if shared(id) => {}
+                Source::Input(_)
+                | Source::Extra(Extra::SampleWeight | Extra::Upstream)
+                | Source::Output(Part::Values | Part::Gradient(_)) => {
+                    stride = elements(1) * size_of::<T>() * cut.chunk;
+                }
+            }
+            self.addresses.push(std::ptr::null_mut());
+            self.strides.push(stride);
+        }
+        assert!(self.left[0].input.is_none(), "the total is the first output");
+    }
+
+    fn clear(&mut self) {
+        let Self { addresses, strides, lengths, last_lengths, left, temporaries, .. } = self;
+        addresses.clear();
+        strides.clear();
+        lengths.clear();
+        last_lengths.clear();
+        left.clear();
+        temporaries.clear();
+        (self.record, self.own, self.scale, self.center) = (0, 0, None, None);
+    }
+
+    fn leave<T>(&mut self, array: usize, elements: usize, input: Option<InputId>) {
+        self.left.push(Left { array, offset: self.record, elements, input });
+        self.record += whole_lines(elements * size_of::<T>());
+    }
+
+    /// The shared gradients among what a chunk leaves behind.
+    pub(super) fn shared(&self) -> impl Iterator<Item = (InputId, usize)> {
+        self.left.iter().filter_map(|left| Some((left.input?, left.elements)))
+    }
+
+    /// Says where the scalars are, where the code reads them.
+    pub(super) fn set_scalars<T>(&mut self, scalars: &Scalars<T>) {
+        if let Some(at) = self.scale {
+            self.addresses[at] = (&raw const scalars.scale).cast_mut().cast();
+        }
+        if let Some(at) = self.center {
+            self.addresses[at] = (&raw const scalars.center).cast_mut().cast();
+        }
+    }
+
+    /// Puts the temporaries and a record into memory that this thread alone uses.
+    pub(super) fn settle<T: 'static>(&mut self, memory: &mut Memory) {
+        let own = memory.first_seat().own.of_bytes(self.own);
+        place_temporaries(&self.temporaries, own, &mut self.addresses);
+        let record = memory.records.of_bytes(self.record);
+        for left in &self.left {
+            self.addresses[left.array] = record.wrapping_add(left.offset);
+        }
+    }
+
+    /// Puts the temporaries of a table into memory of as many bytes as `own_bytes` says.
+    pub(super) fn settle_elsewhere(&self, own: *mut u8, table: &mut [*mut u8]) {
+        place_temporaries(&self.temporaries, own, table);
+    }
+
+    /// How many bytes the temporaries of a thread take.
+    pub(super) fn own_bytes(&self) -> usize {
+        self.own
+    }
+}
+
+fn place_temporaries(temporaries: &[(usize, usize)], own: *mut u8, table: &mut [*mut u8]) {
+    for (array, offset) in temporaries {
+        table[*array] = own.wrapping_add(*offset);
+    }
+}
+
+/// Bytes rounded up to cache lines, which no two threads then share.
+fn whole_lines(bytes: usize) -> usize {
+    bytes.next_multiple_of(64)
+}
+
+fn length_of(length: Length, extents: &Extents, rows: usize) -> usize {
+    match length {
+        Length::Literal(length) => length,
+        Length::Given(extent) => extents.get(extent).expect("all extents have been resolved"),
+        Length::Batch => rows,
+    }
+}
+
+/// The lengths of the axes of an array, when there are `rows` examples.
+pub(super) fn lengths_of(
+    lengths: &[Length],
+    extents: &Extents,
+    rows: usize,
+) -> impl Iterator<Item = usize> {
+    lengths.iter().map(move |length| length_of(*length, extents, rows))
+}
