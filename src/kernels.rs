@@ -31,6 +31,11 @@ pub fn exp(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, exponential::exp)
 }
 
+/// e to the power of x for x ≤ 0 or NaN, the same bits as of [`exp`]; without meaning for x > 0.
+pub fn exp_nonpositive(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, exponential::exp_nonpositive)
+}
+
 /// exp x − 1, accurate near 0.
 pub fn expm1(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, exponential::expm1)

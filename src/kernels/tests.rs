@@ -45,6 +45,10 @@ const fn row(
 
 const TABLE: &[Row] = &[
     row("exp", One(super::exp), Some(f64::exp), [1.0, 1.0]),
+    Row {
+        range: |[x, _]| x <= 0.0,
+        ..row("exp", One(super::exp_nonpositive), Some(f64::exp), [1.0, 1.0])
+    },
     row("expm1", One(super::expm1), Some(f64::exp_m1), [1.0, 1.0]),
     row("log", One(super::log), Some(f64::ln), [1.0, 1.0]),
     row("log1p", One(super::log1p), Some(f64::ln_1p), [1.0, 1.0]),
