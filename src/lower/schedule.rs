@@ -125,6 +125,7 @@ fn cost_of(function: Function) -> u32 {
         | Function::LogAddExp => 45,
         Function::Power
         | Function::Boxcox1p
+        | Function::NormalCdf
         | Function::LogNormalCdf
         | Function::InverseMills
         | Function::Lgamma
