@@ -11,6 +11,7 @@ pub(crate) struct Aligned {
 /// A line of the cache.
 #[derive(Clone, Copy)]
 #[repr(align(64))]
+#[expect(dead_code, reason = "it is read and written as part of a slice")]
 struct Cells([f32; 16]);
 
 impl Aligned {

@@ -13,6 +13,32 @@ pub(crate) struct Options {
     pub(crate) without: Vec<String>,
     /// How long each contender of a case is measured.
     pub(crate) seconds: f64,
+    /// What is counted.
+    pub(crate) clock: Clock,
+}
+
+/// What time is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clock {
+    /// All of it.
+    Wall,
+    /// While this thread runs.
+    Thread,
+}
+
+impl Clock {
+    /// Since some time.
+    fn now(self) -> Duration {
+        let clock = match self {
+            Self::Wall => libc::CLOCK_MONOTONIC,
+            Self::Thread => libc::CLOCK_THREAD_CPUTIME_ID,
+        };
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the structure is there to be written.
+        let status = unsafe { libc::clock_gettime(clock, &raw mut time) };
+        assert_eq!(status, 0, "the system has no such clock");
+        Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    }
 }
 
 /// A sample is made of so many runs that it takes at least this long.
@@ -94,7 +120,7 @@ pub(crate) fn measure(
     });
     eprintln!("{loss}, {size}");
     check(loss, gradient, &mut contenders);
-    let samples = samples(options.seconds, gradient, &mut contenders);
+    let samples = samples(options, gradient, &mut contenders);
     let outcomes = contenders.iter().zip(&samples).map(|(contender, own)| Outcome {
         name: contender.name,
         median: median(own.clone()),
@@ -125,14 +151,14 @@ fn check(loss: &str, gradient: &mut [f32], contenders: &mut [Contender]) {
 }
 
 /// Seconds of single runs of each contender, as many of each: one in every round, there and back again.
-fn samples(seconds: f64, gradient: &mut [f32], contenders: &mut [Contender]) -> Vec<Vec<f64>> {
+fn samples(options: &Options, gradient: &mut [f32], contenders: &mut [Contender]) -> Vec<Vec<f64>> {
     let mut sample = |contender: &mut Contender, runs: u32| {
         let mut output = Output { gradient: &mut *gradient, is_read: false };
-        let start = Instant::now();
+        let start = options.clock.now();
         for _ in 0..runs {
             black_box((contender.run)(&mut output));
         }
-        start.elapsed()
+        options.clock.now() - start
     };
     let mut runs = Vec::new();
     for contender in &mut *contenders {
@@ -146,7 +172,7 @@ fn samples(seconds: f64, gradient: &mut [f32], contenders: &mut [Contender]) -> 
     let mut samples: Vec<Vec<f64>> = vec![Vec::new(); count];
     let start = Instant::now();
     for round in 0..MOST {
-        if round >= FEWEST && start.elapsed().as_secs_f64() >= seconds * count as f64 {
+        if round >= FEWEST && start.elapsed().as_secs_f64() >= options.seconds * count as f64 {
             break;
         }
         for step in 0..count {

@@ -3,6 +3,8 @@
 //! A kernel is written once, in these operations, and becomes one function for each instruction set: every method is inlined
 //! into it, so that it must be called from a function that has the instructions (`on_avx512`, `on_avx2`).
 
+use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
+
 mod narrow;
 mod wide;
 
@@ -30,6 +32,11 @@ pub(crate) trait Lanes: Copy {
     unsafe fn store_first(self, to: *mut f32, count: usize);
     /// To memory that is aligned to the register, past the caches.
     unsafe fn stream(self, to: *mut f32);
+    /// Asks for a line of memory that will be needed some time later, wherever it is.
+    #[inline(always)]
+    unsafe fn fetch(from: *const f32) {
+        _mm_prefetch::<_MM_HINT_T1>(from.cast());
+    }
     /// `self + other`
     unsafe fn add(self, other: Self) -> Self;
     /// `self - other`

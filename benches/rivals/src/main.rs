@@ -25,7 +25,7 @@ mod report;
 mod rivals;
 
 #[cfg(target_arch = "x86_64")]
-use harness::Options;
+use harness::{Clock, Options};
 
 const HELP: &str = "\
 Measures lossc beside hand-written code and frameworks, in turn in one process.
@@ -33,6 +33,7 @@ Measures lossc beside hand-written code and frameworks, in turn in one process.
   --write        write RESULTS.md too
   --only WORD    cases whose name and size have this word in them, such as `softmax` or `4096`; several are possible
   --seconds S    for each contender of a case, 0.5 if left out
+  --cpu-time     measure the time that the thread runs, not what other processes take in between; leaves two threads out
   --without R    leave a rival out: avx512, avx2, libm, candle, burn; several are possible";
 
 #[cfg(not(target_arch = "x86_64"))]
@@ -66,12 +67,21 @@ fn main() -> std::process::ExitCode {
 
 #[cfg(target_arch = "x86_64")]
 fn options(mut arguments: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options =
-        Options { writes: false, only: Vec::new(), without: Vec::new(), seconds: 0.5 };
+    let mut options = Options {
+        writes: false,
+        only: Vec::new(),
+        without: Vec::new(),
+        seconds: 0.5,
+        clock: Clock::Wall,
+    };
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
         match argument.as_str() {
             "--write" => options.writes = true,
+            "--cpu-time" => {
+                options.clock = Clock::Thread;
+                options.without.push("lossc, 2 threads".to_owned());
+            }
             "--only" => options.only.push(value()?),
             "--without" => options.without.push(value()?),
             "--seconds" => {

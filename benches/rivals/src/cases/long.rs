@@ -7,7 +7,7 @@ use crate::kernels::mixture::{K, Mixture};
 use crate::kernels::overlap::Dice;
 use crate::kernels::pairs::RankNet;
 use crate::lanes::Set;
-use crate::ours::{frozen, ours, reals};
+use crate::ours::{Shipped, reals};
 
 /// Measures one of them.
 type Case = fn(&Options, &'static str, String) -> Line;
@@ -41,8 +41,8 @@ fn dice(options: &Options, loss: &'static str, size: String) -> Line {
     let mut gradient = Aligned::zeros(images * pixels);
     let inputs =
         [reals("logits", &[images, pixels], &logits), reals("mask", &[images, pixels], &mask)];
-    let compiled = frozen("dice", &[("smooth", 1.0), ("squared", 0.0)]);
-    let mut contenders = vec![ours("lossc", &compiled, &inputs, &["logits"], &[])];
+    let shipped = Shipped::new("dice", &[("smooth", 1.0), ("squared", 0.0)]);
+    let mut contenders = shipped.contenders(&inputs, &["logits"]);
     for (name, set) in hands() {
         let (logits, mask) = (&logits, &mask);
         contenders.push(contender(name, move |output| {
@@ -63,8 +63,8 @@ fn info_nce(options: &Options, loss: &'static str, size: String) -> Line {
     let mut gradient = Aligned::zeros(2 * count * length);
     let inputs =
         [reals("query", &[1, count, length], &queries), reals("key", &[1, count, length], &keys)];
-    let compiled = frozen("info_nce", &[("temperature", f64::from(temperature))]);
-    let mut contenders = vec![ours("lossc", &compiled, &inputs, &["query", "key"], &[])];
+    let shipped = Shipped::new("info_nce", &[("temperature", 0.07)]);
+    let mut contenders = shipped.contenders(&inputs, &["query", "key"]);
     for (name, set) in hands() {
         let (queries, keys) = (&queries, &keys);
         let mut scratch = Aligned::zeros(InfoNce::scratch(count, length));
@@ -83,8 +83,8 @@ fn ranknet(options: &Options, loss: &'static str, size: String) -> Line {
     let gains = Aligned::of(lists * items, || random.below(5) as f32);
     let mut gradient = Aligned::zeros(lists * items);
     let inputs = [reals("score", &[lists, items], &scores), reals("gain", &[lists, items], &gains)];
-    let compiled = frozen("ranknet", &[("sigma", 1.0)]);
-    let mut contenders = vec![ours("lossc", &compiled, &inputs, &["score"], &[])];
+    let shipped = Shipped::new("ranknet", &[("sigma", 1.0)]);
+    let mut contenders = shipped.contenders(&inputs, &["score"]);
     for (name, set) in hands() {
         let (scores, gains) = (&scores, &gains);
         contenders.push(contender(name, move |output| {
@@ -108,9 +108,9 @@ fn mixture(options: &Options, loss: &'static str, size: String) -> Line {
         reals("log_scale", &[rows, K], &log_scales),
         reals("y", &[rows], &points),
     ];
-    let compiled = frozen("mixture_density", &[]);
+    let shipped = Shipped::new("mixture_density", &[]);
     let gradients = &["logits", "centre", "log_scale"];
-    let mut contenders = vec![ours("lossc", &compiled, &inputs, gradients, &[])];
+    let mut contenders = shipped.contenders(&inputs, gradients);
     for (name, set) in hands() {
         let (logits, centres) = (&logits, &centres);
         let (log_scales, points) = (&log_scales, &points);

@@ -1,12 +1,10 @@
 //! Losses of a prediction and a target at several sizes.
 
-use lossc::Loss;
-
 use super::{by_hand, sets};
 use crate::data::{Aligned, Random};
 use crate::harness::{Contender, Line, Options, contender, measure as run};
 use crate::kernels::pointwise::{Focal, Huber, Logistic, Mean, Point, Squared};
-use crate::ours::{frozen, ours, reals};
+use crate::ours::{Shipped, reals};
 use crate::rivals::scalar;
 
 /// A loss, and what else computes it.
@@ -80,11 +78,10 @@ pub(super) fn measure(options: &Options, lines: &mut Vec<Line>) {
 }
 
 fn measure_case<P: Point>(options: &Options, lines: &mut Vec<Line>, case: &Case<P>) {
-    let constant = frozen(case.shipped, case.constants);
-    let open = frozen(case.shipped, &[]);
+    let shipped = Shipped::new(case.shipped, case.constants);
     for count in case.sizes {
         if options.wants(case.name, &count.to_string()) {
-            lines.push(measure_size(options, case, &constant, &open, *count));
+            lines.push(measure_size(options, case, &shipped, *count));
         }
     }
 }
@@ -92,8 +89,7 @@ fn measure_case<P: Point>(options: &Options, lines: &mut Vec<Line>, case: &Case<
 fn measure_size<P: Point>(
     options: &Options,
     case: &Case<P>,
-    constant: &Loss<f32>,
-    open: &Loss<f32>,
+    shipped: &Shipped,
     count: usize,
 ) -> Line {
     let mut random = Random::new(1);
@@ -103,10 +99,7 @@ fn measure_size<P: Point>(
     let mut gradient = Aligned::zeros(count);
     let inputs =
         [reals(case.prediction[0], &[count], &predictions), reals(case.target, &[count], &targets)];
-    let mut contenders = vec![ours("lossc", constant, &inputs, case.prediction, &[])];
-    if !case.constants.is_empty() {
-        contenders.push(ours("lossc, open", open, &inputs, case.prediction, case.constants));
-    }
+    let mut contenders = shipped.contenders(&inputs, case.prediction);
     for (set, streams) in sets(count) {
         let (predictions, targets) = (&predictions, &targets);
         contenders.push(contender(by_hand(set, streams), move |output| {

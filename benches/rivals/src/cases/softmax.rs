@@ -1,12 +1,10 @@
 //! Losses of a softmax at three shapes.
 
-use lossc::Loss;
-
 use super::{by_hand, sets};
 use crate::data::{Aligned, Random};
 use crate::harness::{Contender, Line, Options, contender, measure as run};
 use crate::kernels::softmax::{Entropy, Focused, Head, Rows, Smoothed};
-use crate::ours::{frozen, labels as label_input, ours, reals};
+use crate::ours::{Shipped, labels as label_input, reals};
 use crate::rivals::scalar;
 
 /// A loss.
@@ -52,11 +50,10 @@ pub(super) fn measure(options: &Options, lines: &mut Vec<Line>) {
 }
 
 fn measure_case<H: Head>(options: &Options, lines: &mut Vec<Line>, case: &Case<H>) {
-    let constant = frozen(case.shipped, case.constants);
-    let open = frozen(case.shipped, &[]);
+    let shipped = Shipped::new(case.shipped, case.constants);
     for [rows, classes] in SHAPES {
         if options.wants(case.name, &format!("{rows} × {classes}")) {
-            lines.push(measure_shape(options, case, &constant, &open, [rows, classes]));
+            lines.push(measure_shape(options, case, &shipped, [rows, classes]));
         }
     }
 }
@@ -64,8 +61,7 @@ fn measure_case<H: Head>(options: &Options, lines: &mut Vec<Line>, case: &Case<H
 fn measure_shape<H: Head>(
     options: &Options,
     case: &Case<H>,
-    constant: &Loss<f32>,
-    open: &Loss<f32>,
+    shipped: &Shipped,
     shape: [usize; 2],
 ) -> Line {
     let [rows, classes] = shape;
@@ -74,10 +70,7 @@ fn measure_shape<H: Head>(
     let labels: Vec<i32> = (0..rows).map(|_| random.below(classes)).collect();
     let mut gradient = Aligned::zeros(rows * classes);
     let inputs = [reals("logits", &shape, &logits), label_input("label", &labels)];
-    let mut contenders = vec![
-        ours("lossc", constant, &inputs, &["logits"], &[]),
-        ours("lossc, open", open, &inputs, &["logits"], case.constants),
-    ];
+    let mut contenders = shipped.contenders(&inputs, &["logits"]);
     for (set, streams) in sets(rows * classes) {
         let (head, logits, labels) = (case.head, &logits, &labels);
         contenders.push(contender(by_hand(set, streams), move |output| {

@@ -240,6 +240,7 @@ unsafe fn long<L: Lanes, H: Head, const STREAMS: bool>(rows: Rows<H>, classes: u
     let count = rows.labels.len();
     let scale = L::splat(1.0 / count as f32);
     let block = (BLOCK / classes).clamp(1, L::WIDTH);
+    let ahead = block * classes;
     let mut waiting = vec![0.0_f32; if STREAMS { block * classes } else { 0 }];
     let mut total = 0.0;
     let mut begin = 0;
@@ -253,7 +254,7 @@ unsafe fn long<L: Lanes, H: Head, const STREAMS: bool>(rows: Rows<H>, classes: u
             let logits = from.add(row * classes);
             let largest = largest::<L>(logits, classes);
             (sums[row], totals[row]) =
-                exponentials::<L, H>(logits, powers.add(row * classes), classes, largest);
+                exponentials::<L, H>(logits, powers.add(row * classes), classes, largest, ahead);
             chosen[row] = *logits.add(rows.labels[begin + row] as usize) - largest;
         }
         let sum = L::load(sums.as_ptr());
@@ -314,12 +315,15 @@ unsafe fn exponentials<L: Lanes, H: Head>(
     to: *mut f32,
     classes: usize,
     largest: f32,
+    ahead: usize,
 ) -> (f32, f32) {
     let top = L::splat(largest);
     let (mut sums, mut totals) = ([L::splat(0.0); 4], [L::splat(0.0); 4]);
     let mut at = 0;
     while at + 4 * L::WIDTH <= classes {
         for k in 0..4 {
+            // The next block: while this one is computed with, memory has nothing to do.
+            L::fetch(row.wrapping_add(ahead + at + k * L::WIDTH));
             let below = L::load(row.add(at + k * L::WIDTH)).sub(top);
             if H::IS_SPREAD {
                 totals[k] = totals[k].add(below);
