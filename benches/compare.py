@@ -69,7 +69,7 @@ def main():
                 for framework in frameworks:
                     contenders += framework.contenders(title, inputs)
                 check(numpy, title, contenders)
-                print_row(title, size, names, measure(contenders, arguments.seconds))
+                print_row(title, size, names, measure(contenders, arguments))
 
 
 def parse_arguments():
@@ -77,6 +77,9 @@ def parse_arguments():
     parser.add_argument("--lossc", default=str(ROOT / "target/release/lossc"), help="the binary")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each contender of a case")
     parser.add_argument("--threads", type=int, default=1, help="of frameworks; linked losses have one")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="measure while this process runs, not what others take in between"
+    )
     parser.add_argument("--only", action="append", metavar="WORD", help="cases with this word in name or size")
     arguments = parser.parse_args()
     if not os.access(arguments.lossc, os.X_OK):
@@ -271,14 +274,15 @@ def check(numpy, title, contenders):
             sys.exit(f"{name} of {title}: {value} instead of {wanted}, derivatives apart by {apart} of the largest")
 
 
-def measure(contenders, seconds):
+def measure(contenders, arguments):
     """The medians of all, in seconds, and of their ratios to the first."""
+    clock = time.process_time if arguments.cpu_time else time.perf_counter
 
     def sample(run, count):
-        start = time.perf_counter()
+        start = clock()
         for _ in range(count):
             run()
-        return (time.perf_counter() - start) / count
+        return (clock() - start) / count
 
     runs = []
     for name, run, _ in contenders:
@@ -290,7 +294,7 @@ def measure(contenders, seconds):
     samples = {name: [] for name, _, _ in runs}
     start = time.perf_counter()
     rounds = 0
-    while rounds < 5 or (rounds < 5000 and time.perf_counter() - start < seconds * len(runs)):
+    while rounds < 5 or (rounds < 5000 and time.perf_counter() - start < arguments.seconds * len(runs)):
         for name, run, count in runs if rounds % 2 == 0 else reversed(runs):
             samples[name].append(sample(run, count))
         rounds += 1
@@ -302,6 +306,7 @@ def measure(contenders, seconds):
 def print_head(arguments, frameworks, names):
     versions = ", ".join(framework.version for framework in frameworks)
     threads = "one CPU" if arguments.threads == 1 else f"{arguments.threads} threads for frameworks"
+    clock = "while the process runs (--cpu-time)" if arguments.cpu_time else "all of it"
     print(
         f"""
 # Beside frameworks of Python
@@ -311,6 +316,7 @@ Printed by `python benches/compare.py >> benches/rivals/RESULTS.md`.
 - Machine: {processor()}, {platform.system().lower()}, {threads}
 - Date: {datetime.date.today().isoformat()}
 - {versions}, Python {platform.python_version()}
+- Seconds for each contender of a case: {arguments.seconds}; time: {clock}
 
 Microseconds for the mean of a batch and its gradient, f32, called from Python: the median (the fastest) of samples that are taken in turn. `×` is how
 much longer than lossc: the median over rounds of the ratio of neighbouring samples. lossc is a linked library called through `ctypes`, which takes about a

@@ -58,6 +58,10 @@ pub(crate) struct Output<'a> {
     /// The memory for it.
     pub(crate) gradient: &'a mut [f32],
     /// Whether it will be looked at; a framework that has one of its own copies it only then.
+    #[cfg_attr(
+        not(any(feature = "candle", feature = "burn")),
+        expect(dead_code, reason = "hand-written code always writes there")
+    )]
     pub(crate) is_read: bool,
 }
 

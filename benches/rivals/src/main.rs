@@ -43,6 +43,10 @@ fn main() {
 
 #[cfg(target_arch = "x86_64")]
 fn main() -> std::process::ExitCode {
+    if std::env::args().any(|argument| argument == "--help") {
+        println!("{HELP}");
+        return std::process::ExitCode::SUCCESS;
+    }
     let options = match options(std::env::args().skip(1)) {
         Ok(options) => options,
         Err(text) => {

@@ -17,12 +17,12 @@ pub(crate) struct InfoNce<'a> {
     pub(crate) length: usize,
     /// What cosines are divided by.
     pub(crate) temperature: f32,
-    /// Memory for four matrices: `2 count length + length count + count count`.
+    /// Memory for what is in between: as much as [`InfoNce::scratch`] says.
     pub(crate) scratch: &'a mut [f32],
 }
 
 impl InfoNce<'_> {
-    /// How much scratch memory it takes.
+    /// How many numbers of scratch memory it takes: normalized rows, turned keys, cosines and norms.
     pub(crate) fn scratch(count: usize, length: usize) -> usize {
         3 * count * length + count * count + 2 * count
     }
