@@ -87,6 +87,8 @@ pub enum Function {
     Erf,
     /// `erfc(x)`
     Erfc,
+    /// `normal_cdf(x)`
+    NormalCdf,
     /// `log_normal_cdf(x)`
     LogNormalCdf,
     /// `inverse_mills(x)`
@@ -172,6 +174,8 @@ functions! {
     Atan "atan" (x) "the inverse tangent" ["1 / (1 + x * x)"] |v| v[0].atan();
     Erf "erf" (x) "the error function" ["2 / sqrt(pi) * exp(-x * x)"] |v| libm::erf(v[0]);
     Erfc "erfc" (x) "1 - erf(x), exact far out" ["-2 / sqrt(pi) * exp(-x * x)"] |v| libm::erfc(v[0]);
+    NormalCdf "normal_cdf" (x) "the normal distribution function"
+        ["exp(-x * x / 2) / sqrt(2 * pi)"] |v| f::normal_cdf(v[0]);
     LogNormalCdf "log_normal_cdf" (x) "the logarithm of the normal distribution function"
         ["inverse_mills(x)"] |v| f::log_normal_cdf(v[0]);
     InverseMills "inverse_mills" (x) "the normal density over the normal distribution function" ["-y * (x + y)"] |v| f::inverse_mills(v[0]);
@@ -233,12 +237,6 @@ pub const DEFINITIONS: &[Definition] = &[
         arguments: &["x"],
         doc: "log(sigmoid(x))",
         body: "-softplus(-x)",
-    },
-    Definition {
-        name: "normal_cdf",
-        arguments: &["x"],
-        doc: "the normal distribution function",
-        body: "erfc(-x / sqrt(2)) / 2",
     },
     Definition {
         name: "lbeta",

@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use crate::loops::{
     ArrayId, ArrayRole, BLOCK, Extent, Join, Kind, Loop, LoopId, Operation, PARTIALS, Precision,
-    Program, Statement, Subscript, Value,
+    Program, SHORT, Statement, Subscript, Value,
 };
 use number::Number;
 
@@ -73,8 +73,14 @@ fn run<T: Number>(program: &Program, extents: &[u64], arrays: &mut [ArrayData]) 
     let storages: Vec<Storage<T>> = all.collect();
     assert!(callers.next().is_none(), "more arrays than the program has inputs and outputs");
     let values = vec![Scalar::Mask(false); program.kinds.len()];
-    let mut machine =
-        Machine { program, extents, arrays: storages, values, counters: HashMap::new() };
+    let mut machine = Machine {
+        program,
+        extents,
+        arrays: storages,
+        values,
+        counters: HashMap::new(),
+        in_lanes: false,
+    };
     machine.run_body(&program.body);
     let owned = machine.arrays.into_iter().zip(&program.arrays);
     let kept = owned.filter(|(_, array)| array.role != ArrayRole::Temporary);
@@ -123,6 +129,8 @@ struct Machine<'a, T> {
     arrays: Vec<Storage<T>>,
     values: Vec<Scalar<T>>,
     counters: HashMap<LoopId, u64>,
+    /// Whether a loop in lanes is around what runs.
+    in_lanes: bool,
 }
 
 impl<T: Number> Machine<'_, T> {
@@ -147,9 +155,16 @@ impl<T: Number> Machine<'_, T> {
     }
 
     fn run_loop(&mut self, inner: &Loop) {
-        let extent = extent_of(inner.extent, self.extents);
+        let runs = inner.guard.is_none_or(|guard| self.mask(guard));
+        let extent = if runs { extent_of(inner.extent, self.extents) } else { 0 };
         let count = if inner.lanes { PARTIALS } else { 1 };
-        let block = if inner.lanes { u64::from(BLOCK) } else { 1 };
+        let block = match (inner.lanes, self.in_lanes) {
+            (true, _) => u64::from(BLOCK),
+            (false, true) => extent,
+            (false, false) => 1,
+        };
+        assert!(!self.in_lanes || extent <= u64::from(SHORT), "{} is too long", inner.id);
+        self.in_lanes |= inner.lanes;
         let mut all: Vec<Vec<Partial<T>>> =
             inner.accumulators.iter().map(|of| vec![Partial::new(of.join); count]).collect();
         for at in 0..extent {
@@ -163,6 +178,7 @@ impl<T: Number> Machine<'_, T> {
                 }
             }
         }
+        self.in_lanes &= !inner.lanes;
         self.counters.remove(&inner.id);
         for (partials, accumulator) in all.iter().zip(&inner.accumulators) {
             let totals = partials.iter().map(|partial| partial.total).collect();

@@ -31,6 +31,11 @@ pub fn exp(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, exponential::exp)
 }
 
+/// e to the power of x for x ≤ 0 or NaN, the same bits as of [`exp`]; without meaning for x > 0.
+pub fn exp_nonpositive(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, exponential::exp_nonpositive)
+}
+
 /// exp x − 1, accurate near 0.
 pub fn expm1(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, exponential::expm1)
@@ -104,6 +109,11 @@ pub fn erf(emit: &mut dyn Emit, x: Value) -> Value {
 /// 1 − erf x, accurate where erf x is near 1.
 pub fn erfc(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, error::erfc)
+}
+
+/// The probability that a standard normal number is below x.
+pub fn normal_cdf(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, error::normal_cdf)
 }
 
 /// The logarithm of the probability that a standard normal number is below x.

@@ -51,7 +51,7 @@ pub struct Options {
 /// Which CPUs of a machine code is made for.
 #[derive(Clone, Copy, Debug, std::default::Default, PartialEq, Eq)]
 pub enum Cpu {
-    /// Any: plain code, and on x86-64 also code for AVX2 with FMA; the call says which of them runs.
+    /// Any: plain code, and on x86-64 also code for AVX2 with FMA and for AVX-512; the call says which of them runs.
     #[default]
     Any,
     /// Plain code alone.
@@ -137,7 +137,7 @@ fn define(
         object.function(machine, symbol, function, Linkage::Export)?;
         if machine.has_levels() {
             let signature = pen::signature(object, 0, Some(cranelift::prelude::types::I64));
-            object.bytes(&cpu, &signature, &cpu::x86_levels(), Linkage::Export)?;
+            object.bytes(machine, &cpu, &signature, &cpu::x86_levels(), Linkage::Export)?;
         } else {
             let function = cpu::write_only_level(object);
             object.function(machine, &cpu, function, Linkage::Export)?;

@@ -7,7 +7,8 @@
 //! # Order of accumulation
 //! A loop has one total for each accumulator, which takes joined elements one after the other.
 //!
-//! - Without lanes, the total takes every element.
+//! - Without lanes, the total takes every element. Inside of a loop in lanes each lane has totals of its
+//!   own, and joins elements to them as they are: such loops are short.
 //! - In lanes, there are [`PARTIALS`] partial results: element `k` goes to partial `k % PARTIALS`,
 //!   whatever the width of the machine. After the last iteration they are joined as a balanced tree:
 //!   partial `p` takes partial `p + 16`, then `p + 8`, `p + 4`, `p + 2`, `p + 1` (the lower one is the
@@ -15,7 +16,7 @@
 //!   each [`BLOCK`] iterations and after the last one if that ends no block, whereupon the partial
 //!   result begins anew; it is the totals that are joined.
 //!
-//! The total of a sum takes an element with compensation (W. Kahan, Further remarks on reducing
+//! Other totals of sums take an element with compensation (W. Kahan, Further remarks on reducing
 //! truncation errors, 1965), from `total = lost = 0`:
 //!
 //! ```text
@@ -41,6 +42,9 @@ pub const PARTIALS: usize = 32;
 
 /// How many iterations of a loop in lanes are summed before the totals take the partial results.
 pub const BLOCK: u32 = 256;
+
+/// How often a loop inside of a loop in lanes runs at most.
+pub const SHORT: u32 = 16;
 
 /// The floating-point format that a program computes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -146,7 +150,8 @@ pub enum Statement {
     Loop(Loop),
 }
 
-/// A loop over an axis. If it runs in lanes, its body holds no other loop.
+/// A loop over an axis. If it runs in lanes, the loops in its body do not, have no guards, and run at
+/// most [`SHORT`] times: each lane goes through them by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Loop {
     /// Its name, which [`Subscript::Counter`] and [`Operation::Counter`] use.
@@ -156,6 +161,8 @@ pub struct Loop {
     /// Whether iterations may run side by side: none reads or writes what another writes. So every
     /// store in it has the counter among its subscripts.
     pub lanes: bool,
+    /// A mask from outside of the loop: where it does not hold, the loop does not run at all.
+    pub guard: Option<Value>,
     /// What it runs.
     pub body: Vec<Statement>,
     /// What it leaves behind.
@@ -167,6 +174,12 @@ impl Loop {
     #[must_use]
     pub fn in_blocks(&self) -> bool {
         self.lanes && self.accumulators.iter().any(|accumulator| accumulator.join == Join::Sum)
+    }
+
+    /// Whether there are loops in its body.
+    #[must_use]
+    pub fn holds_loops(&self) -> bool {
+        self.body.iter().any(|statement| matches!(statement, Statement::Loop(_)))
     }
 }
 

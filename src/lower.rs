@@ -5,6 +5,7 @@
 //! the node's stage, and one loop a stage holds all that have the axis. What a later loop needs of an
 //! earlier one is recomputed if cheap, else stored. The innermost loops run in lanes.
 
+mod cases;
 mod emit;
 mod expand;
 mod explain;
@@ -70,8 +71,13 @@ pub enum ArraySource {
 
 /// Writes a program that computes the outputs.
 pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused: bool) -> Lowered {
-    let outputs: Vec<Output> =
+    let mut outputs: Vec<Output> =
         outputs.iter().map(|output| without_renames(graph, output)).collect();
+    for output in &mut outputs {
+        if std::env::var_os("NOSPLIT").is_none() {
+            output.node = cases::split(graph, output.node, &output.axes);
+        }
+    }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
     let expanded = expand::expand(graph, &roots, precision);
     let outputs: Vec<Output> =

@@ -48,6 +48,10 @@ pub(super) fn log_cosh(x: f64) -> f64 {
     }
 }
 
+pub(super) fn normal_cdf(x: f64) -> f64 {
+    if x > 0.0 { 1.0 - upper_normal(x) } else { upper_normal(-x) }
+}
+
 pub(super) fn log_normal_cdf(x: f64) -> f64 {
     if x >= 0.0 {
         return (-upper_normal(x)).ln_1p();
@@ -181,6 +185,9 @@ mod tests {
             (digamma(-0.5), 0.036_489_973_978_576_52),
             (trigamma(1.0), PI * PI / 6.0),
             (trigamma(0.5), PI * PI / 2.0),
+            (normal_cdf(0.0), 0.5),
+            (normal_cdf(-10.0), 7.619_853_024_160_527e-24),
+            (normal_cdf(1.0), 0.841_344_746_068_542_9),
             (log_normal_cdf(0.0), -std::f64::consts::LN_2),
             (log_normal_cdf(-30.0), -454.321_243_956_343_1),
             (boxcox1p(1.0, 2.0), 1.5),

@@ -240,6 +240,7 @@ fn may_underflow(function: Function) -> bool {
             | Function::Sigmoid
             | Function::Softplus
             | Function::Erfc
+            | Function::NormalCdf
     )
 }
 
@@ -270,6 +271,7 @@ fn partials(function: Function, of: &[f64], y: f64) -> [f64; 2] {
         Function::Atan => one(x.hypot(1.0).recip().powi(2)),
         Function::Erf => one(2.0 / PI.sqrt() * (-(x * x)).exp()),
         Function::Erfc => one(-2.0 / PI.sqrt() * (-(x * x)).exp()),
+        Function::NormalCdf => one((-0.5 * x * x).exp() / (2.0 * PI).sqrt()),
         Function::LogNormalCdf => one(hazard(x)[0]),
         Function::InverseMills => one(-hazard(x)[0] * hazard(x)[1]),
         Function::Lgamma => one((Function::Digamma.row().reference)(&[x])),

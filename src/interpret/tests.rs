@@ -17,6 +17,7 @@ fn program(precision: Precision, lanes: bool, join: Join) -> Program {
         id: LoopId(0),
         extent,
         lanes,
+        guard: None,
         body: vec![Statement::Let(Value(0), Operation::Load(ArrayId(0), here(0)))],
         accumulators: vec![Accumulator { join, element: Value(0), result: Value(1) }],
     };
@@ -26,6 +27,7 @@ fn program(precision: Precision, lanes: bool, join: Join) -> Program {
         id: LoopId(1),
         extent,
         lanes: false,
+        guard: None,
         body: vec![
             Statement::Let(Value(2), Operation::Load(ArrayId(0), here(1))),
             Statement::Let(Value(3), Operation::Load(ArrayId(1), here(1))),

@@ -4,7 +4,7 @@
 //! minimax (Remez exchange), computed with 45 digits and rounded one coefficient after the other, the rest fitted again.
 
 use super::exponential::{exp_fall_sum, exp_fall_times};
-use super::logarithm::{assemble_pair, split};
+use super::logarithm::{assemble_fine_pair, split};
 use super::mapped::{Mapped, Pair, square};
 use super::pen::{Mask, Real};
 use crate::loops::Precision;
@@ -142,6 +142,20 @@ const NORMAL_NEAR_F64: [f64; 12] = [
 /// √(2/π)
 const SLOPE: f64 = 0.797_884_560_802_865_4;
 
+/// What rounding it to the precision left.
+const SLOPE_LOW_F32: f64 = -2.267_034e-8;
+const SLOPE_LOW_F64: f64 = -4.984_654_4e-17;
+
+/// 1/√(2π)
+pub(super) const DENSITY: f64 = 0.398_942_280_401_432_7;
+
+/// What it is less than (1 + the first coefficient of [`ERF_F32`] or [`ERF_F64`]) / √8, rounded to the precision.
+const DENSITY_LEFT_F32: f64 = -1.167_785_6e-8;
+const DENSITY_LEFT_F64: f64 = -3.034_517_6e-17;
+
+/// 1/√8
+const HALF_ROOT_HALF: f64 = std::f64::consts::FRAC_1_SQRT_2 / 2.0;
+
 /// log 2, and what rounding it to the precision left.
 const LN_2_F32: [f64; 2] = [std::f64::consts::LN_2, -1.904_654_3e-9];
 const LN_2_F64: [f64; 2] = [std::f64::consts::LN_2, 2.319_046_813_846_299_6e-17];
@@ -233,6 +247,23 @@ pub(super) fn erfc(x: Real<'_>) -> Real<'_> {
     a.less(0.6).select(near, far)
 }
 
+/// The probability that a standard normal number is below x.
+pub(super) fn normal_cdf(x: Real<'_>) -> Real<'_> {
+    // Past these the lower tail is 0, and every digit of the upper one is.
+    let s = x.absolute().at_most(x.either(15.0, 39.0));
+    let [fall, low] = square(s).map(|part| part * 0.5);
+    let tail = exp_fall_times(fall, low, normal_tail(s)).rounded();
+    let far = x.less(0.0).select(tail, tail.constant(1.0) - tail);
+    // ½ + ½ erf(x/√2), with the digits that a sum loses: or it would not rise from each number to the next.
+    let near = x.fma(DENSITY, 0.5);
+    let lost = x.fma(DENSITY, near.constant(0.5) - near);
+    let z = x * x * 0.5;
+    let (curve, left) =
+        z.either((&ERF_F32[1..], DENSITY_LEFT_F32), (&ERF_F64[1..], DENSITY_LEFT_F64));
+    let bend = (z * HALF_ROOT_HALF).fma(z.polynomial(curve), left);
+    s.less(0.3).select(near + x.fma(bend, lost), far)
+}
+
 /// The logarithm of the probability that a standard normal number is below x.
 ///
 /// Below 0 it is −x²/2 and the logarithm of the tail's slow factor, above 0 the logarithm of 1 less the upper tail.
@@ -262,7 +293,7 @@ fn log_of(whole: Mask, [number, low]: Pair<'_>) -> Pair<'_> {
     let parts = split(whole.select(number, number + 1.0));
     let scale = parts.scale(number);
     let f = number.fma(scale, whole.select(number.constant(-1.0), scale - 1.0));
-    let [log, left] = assemble_pair(parts.n, f);
+    let [log, left] = assemble_fine_pair(parts.n, f);
     // 1 / (1 + f) is near enough 1 − f + f² beside a last place.
     [log, (low * scale).fma(f.fma(f - 1.0, 1.0), left)]
 }
@@ -271,6 +302,7 @@ fn log_of(whole: Mask, [number, low]: Pair<'_>) -> Pair<'_> {
 fn log_half_plus(x: Real<'_>) -> Real<'_> {
     let [ln_2, ln_2_low] = x.either(LN_2_F32, LN_2_F64);
     let curve = x.either(&NORMAL_NEAR_F32[..], &NORMAL_NEAR_F64[..]);
-    let rest = (x * x).fma(x.polynomial(curve), -ln_2_low);
+    let rest =
+        (x * x).fma(x.polynomial(curve), x.fma(x.either(SLOPE_LOW_F32, SLOPE_LOW_F64), -ln_2_low));
     x.fma(SLOPE, rest) - ln_2
 }

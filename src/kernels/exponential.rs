@@ -115,12 +115,26 @@ const EXP_FALL_F64: [f64; 10] = [
 
 /// exp x.
 pub(super) fn exp(x: Real<'_>) -> Real<'_> {
-    exp_by(x, None, |r, change| (r + change) + 1.0)
+    exp_by(within(x), None, |r, change| (r + change) + 1.0)
+}
+
+/// exp x for x ≤ 0 or NaN, the same bits as of [`exp`].
+pub(super) fn exp_nonpositive(x: Real<'_>) -> Real<'_> {
+    let x = x.at_least(x.either(-104.0, -746.0));
+    let half = x.constant(reduction(x).halves[1]);
+    exp_by((x, half), None, |r, change| (r + change) + 1.0)
+}
+
+/// The argument where its exponential is neither 0 nor infinite, or just is, and the half that brings it there.
+fn within(x: Real<'_>) -> (Real<'_>, Real<'_>) {
+    let x = x.at_least(x.either(-104.0, -746.0)).at_most(x.either(89.0, 710.0));
+    let [up, down] = reduction(x).halves;
+    (x, x.less(0.0).select(x.constant(down), up))
 }
 
 /// exp(x + low), low small: nearer than [`exp`], but not in order from each number to the next.
 pub(super) fn exp_pair<'p>(x: Real<'p>, low: Real<'p>) -> Real<'p> {
-    exp_by(x, Some(low), |r, change| {
+    exp_by(within(x), Some(low), |r, change| {
         let sum = r + 1.0;
         let lost = (r.constant(1.0) - sum) + r;
         sum + (lost + change)
@@ -132,17 +146,15 @@ pub(super) fn exp_pair<'p>(x: Real<'p>, low: Real<'p>) -> Real<'p> {
 /// The change from 1 rises with r for all its roundings, which r·(1 + r·q) need not for r < 0. Both ends are reached in two
 /// multiplications, so that subnormal results are rounded once.
 fn exp_by<'p>(
-    x: Real<'p>,
+    (x, half): (Real<'p>, Real<'p>),
     low: Option<Real<'p>>,
     one_plus: impl FnOnce(Real<'p>, Real<'p>) -> Real<'p>,
 ) -> Real<'p> {
     let reduce = reduction(x);
-    let x = x.at_least(x.either(-104.0, -746.0)).at_most(x.either(89.0, 710.0));
     let sum = x.fma(LOG2_E, reduce.magic);
     let r = reduce.rest(sum - reduce.magic, x, low);
     let q = r.whole.polynomial(x.either(&EXP_F32[..], &EXP_F64[..]));
     let p = one_plus(r.exact, (r.whole * r.whole).fma(q, r.small));
-    let half = x.less(0.0).select(x.constant(reduce.halves[1]), reduce.halves[0]);
     p * reduce.power(sum, half) * half
 }
 

@@ -286,7 +286,14 @@ pub(super) fn digamma(x: Real<'_>) -> Real<'_> {
     let core = y.less(FAR).select(near, far);
     // ψ(x) = ψ(1 + x) − 1/x, as one quotient; ψ(x) = ψ(1 − x) − π·cot(πx)
     let r = to_whole(x);
-    let shift = below.select(cot_pi(r), (-x).fma(core, 1.0)) / below.select(r, x);
+    let sum = (-x).fma(core, 1.0);
+    let (dividend, divisor) = (below.select(cot_pi(r), sum), below.select(r, x));
+    let quotient = dividend / divisor;
+    // What the sum and the quotient lost: or they would not rise from each number to the next.
+    let lost = (-x).fma(core, x.constant(1.0) - sum);
+    let left = (-quotient).fma(divisor, dividend) + lost;
+    let least = x.either(1.0e-10, 1.0e-20);
+    let shift = x.less(least).select(quotient, quotient + left / divisor);
     small.select(below.select(core, 0.0) - shift, core)
 }
 

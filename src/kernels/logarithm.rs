@@ -179,6 +179,25 @@ pub(super) fn assemble_pair<'p>(n: Real<'p>, f: Real<'p>) -> [Real<'p>; 2] {
     [sum, log1p_less_argument(f) + left]
 }
 
+/// [`assemble_pair`] with f²/2 to more digits where those of f32 are wanted.
+pub(super) fn assemble_fine_pair<'p>(n: Real<'p>, f: Real<'p>) -> [Real<'p>; 2] {
+    match f.precision() {
+        Precision::F32 => {
+            let [high, low] = LN_2_F32;
+            let whole = n * high;
+            let sum = whole + f;
+            let left = n.fma(low, (whole - sum) + f);
+            let half = f * 0.5;
+            let square = half * f;
+            let less = sum - square;
+            let lost = ((sum - less) - square) + half.fma(-f, square);
+            let cube = square * f;
+            [less, (cube + cube).fma(f.polynomial(&LOG_F32), left + lost)]
+        }
+        Precision::F64 => assemble_pair(n, f),
+    }
+}
+
 fn series_f32(f: Real<'_>) -> Real<'_> {
     (f * f).fma(f.polynomial(&LOG_F32).fma(f, -0.5), f)
 }

@@ -2,12 +2,9 @@
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
-use super::error::{erfc, normal_tail};
+use super::error::{DENSITY, erfc, normal_tail};
 use super::exponential::exp_fall_times;
 use super::pen::Real;
-
-/// 1/√(2π)
-const DENSITY: f64 = 0.398_942_280_401_432_7;
 
 /// φ(x)/Φ(x): left of −0.5 from the slow factor of the tail, right of it as the quotient that it is.
 pub(super) fn inverse_mills(x: Real<'_>) -> Real<'_> {

@@ -20,6 +20,10 @@ const LEAF_1: u32 = bits(&[0, 9, 12, 19, 20, 23, 27, 28]);
 const LEAF_7: u32 = bits(&[3, 5, 8]);
 /// What the operating system must keep of each thread: the registers of SSE and AVX.
 const KEPT: u8 = 6;
+/// What leaf 7 must have in EBX for x86-64-v4: AVX-512 F, DQ, CD, BW, VL.
+const WIDE_LEAF_7: u32 = bits(&[16, 17, 28, 30, 31]);
+/// What the operating system must keep then: all registers of AVX-512 as well.
+const WIDE_KEPT: u32 = bits(&[1, 2, 5, 6, 7]);
 
 const fn bits(positions: &[u32]) -> u32 {
     let mut all = 0;
@@ -31,7 +35,8 @@ const fn bits(positions: &[u32]) -> u32 {
     all
 }
 
-/// The machine code of the function `cpu() -> level` of x86-64: 1 where there is x86-64-v3, else 0.
+/// The machine code of the function `cpu() -> level` of x86-64: 2 where there is x86-64-v4, 1 where there is
+/// x86-64-v3, else 0.
 pub(super) fn x86_levels() -> Vec<u8> {
     let mut code = Code::default();
     code.push(&[0x53]); // push rbx
@@ -56,8 +61,23 @@ pub(super) fn x86_levels() -> Vec<u8> {
     code.cpuid(0x8000_0001);
     code.push(&[0xF6, 0xC1, 0x20]); // test cl, LZCNT
     code.leave(0x74); // je
-    code.push(&[0xB8, 1, 0, 0, 0, 0x5B, 0xC3]); // mov eax, 1; pop rbx; ret
-    code.finish(&[0x31, 0xC0, 0x5B, 0xC3]) // xor eax, eax; pop rbx; ret
+    code.push(&[0xEB, 4]); // jmp over what comes next
+    let below = code.finish(&[0x31, 0xC0, 0x5B, 0xC3]); // xor eax, eax; pop rbx; ret
+    let mut code = Code { bytes: below, jumps: vec![] };
+    code.push(&[0x31, 0xC9, 0x0F, 0x01, 0xD0]); // xor ecx, ecx; xgetbv
+    code.push(&[0x25]); // and eax, WIDE_KEPT
+    code.push(&WIDE_KEPT.to_le_bytes());
+    code.push(&[0x35]); // xor eax, WIDE_KEPT
+    code.push(&WIDE_KEPT.to_le_bytes());
+    code.push(&[0x50]); // push rax
+    code.cpuid(7);
+    code.push(&[0x58]); // pop rax
+    code.push(&[0xF7, 0xD3, 0x81, 0xE3]); // not ebx; and ebx, WIDE_LEAF_7
+    code.push(&WIDE_LEAF_7.to_le_bytes());
+    code.push(&[0x09, 0xD8, 0x0F, 0x94, 0xC0]); // or eax, ebx; sete al
+    code.push(&[0x0F, 0xB6, 0xC0, 0x83, 0xC0, 1]); // movzx eax, al; add eax, 1
+    code.push(&[0x5B, 0xC3]); // pop rbx; ret
+    code.bytes
 }
 
 /// Machine code with jumps to its end.

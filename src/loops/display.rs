@@ -103,7 +103,11 @@ fn write_body(
 
 fn write_loop(f: &mut Formatter<'_>, program: &Program, inner: &Loop, depth: usize) -> fmt::Result {
     let lanes = if inner.lanes { " in lanes" } else { "" };
-    writeln!(f, "loop {} < {}{lanes} {{", inner.id, extent_name(program, inner.extent))?;
+    write!(f, "loop {} < {}{lanes}", inner.id, extent_name(program, inner.extent))?;
+    if let Some(guard) = inner.guard {
+        write!(f, " if {guard}")?;
+    }
+    writeln!(f, " {{")?;
     write_body(f, program, &inner.body, depth + 1)?;
     write!(f, "{}}}", "    ".repeat(depth))?;
     for accumulator in &inner.accumulators {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
-    Array, ArrayId, ArrayRole, Extent, Kind, Loop, LoopId, Operation, Precision, Program,
+    Array, ArrayId, ArrayRole, Extent, Kind, Loop, LoopId, Operation, Precision, Program, SHORT,
     Statement, Subscript, Value, parts::subscript_values,
 };
 
@@ -88,8 +88,19 @@ impl Checker<'_> {
         if !self.seen_loops.insert(inner.id) {
             return Err("the loop's name is used twice".into());
         }
-        if self.loops.last().is_some_and(|(_, lanes)| *lanes) {
-            return Err("a loop inside a loop in lanes".into());
+        let in_lanes = self.lane_loop().is_some();
+        if in_lanes && inner.lanes {
+            return Err("a loop in lanes inside a loop in lanes".into());
+        }
+        if let Some(guard) = inner.guard {
+            if in_lanes {
+                return Err("a guard inside a loop in lanes".into());
+            }
+            self.expect_in_scope(guard)?;
+            self.expect_kind(guard, Kind::Mask)?;
+        }
+        if in_lanes && matches!(inner.extent, Extent::Literal(extent) if extent > SHORT) {
+            return Err(format!("a loop inside a loop in lanes runs more than {SHORT} times"));
         }
         if self.loops.len() == MAX_DEPTH {
             return Err(format!("loops nest more than {MAX_DEPTH} deep"));
@@ -185,12 +196,17 @@ impl Checker<'_> {
         if target.role == ArrayRole::Input {
             return Err(wrong("an input is only read".into()));
         }
-        match self.loops.last() {
-            Some((id, true)) if !subscripts.contains(&Subscript::Counter(*id)) => {
+        match self.lane_loop() {
+            Some(id) if !subscripts.contains(&Subscript::Counter(id)) => {
                 Err(wrong(format!("iterations of {id} in lanes would write the same element")))
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// The loop in lanes around what is checked.
+    fn lane_loop(&self) -> Option<LoopId> {
+        self.loops.iter().find(|(_, lanes)| *lanes).map(|(id, _)| *id)
     }
 
     fn check_subscripts(&self, array: ArrayId, subscripts: &[Subscript]) -> Result<(), String> {
@@ -263,6 +279,7 @@ mod tests {
             id: k,
             extent: columns,
             lanes: true,
+            guard: None,
             body: vec![Statement::Let(Value(0), Operation::Load(ArrayId(0), here))],
             accumulators: vec![Accumulator {
                 join: Join::Sum,
@@ -275,6 +292,7 @@ mod tests {
             id: n,
             extent: rows,
             lanes: false,
+            guard: None,
             body: vec![Statement::Loop(inner), store],
             accumulators: vec![],
         };
@@ -333,7 +351,23 @@ mod tests {
             ("v0 is a real, stated as a mask", |p| p.kinds[0] = Kind::Mask),
             ("an input is only read", |p| p.arrays[1].role = ArrayRole::Input),
             ("v1 is a real, not a integer", |p| p.arrays[1].kind = Kind::Integer),
-            ("a loop inside a loop in lanes", |p| outer(p).lanes = true),
+            ("a loop in lanes inside a loop in lanes", |p| outer(p).lanes = true),
+            ("runs more than 16 times", |p| {
+                outer(p).lanes = true;
+                (inner(p).lanes, inner(p).extent) = (false, Extent::Literal(17));
+            }),
+            ("a guard inside a loop in lanes", |p| {
+                outer(p).lanes = true;
+                (inner(p).lanes, inner(p).guard) = (false, Some(Value(0)));
+            }),
+            ("v0 is not defined here", |p| inner(p).guard = Some(Value(0))),
+            ("v2 is a integer, not a mask", |p| {
+                p.kinds.push(Kind::Integer);
+                let rows = Operation::Extent(outer(p).extent);
+                outer(p).body.insert(0, Statement::Let(Value(2), rows));
+                let Statement::Loop(inner) = &mut outer(p).body[1] else { return };
+                inner.guard = Some(Value(2));
+            }),
             ("used twice", |p| inner(p).id = LoopId(0)),
             ("i1 is not an enclosing loop", |p| inner(p).id = LoopId(7)),
             ("v1 is not defined here", |p| inner(p).accumulators.clear()),
@@ -390,8 +424,14 @@ mod tests {
                 let body = std::mem::take(&mut program.body);
                 let (id, extent) = (LoopId(id), Extent::Literal(1));
                 let accumulators = vec![];
-                program.body =
-                    vec![Statement::Loop(Loop { id, extent, lanes: false, body, accumulators })];
+                program.body = vec![Statement::Loop(Loop {
+                    id,
+                    extent,
+                    lanes: false,
+                    guard: None,
+                    body,
+                    accumulators,
+                })];
             }
             validate(&program)
         };

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use super::expand::is_below_largest;
 use super::memory::Stored;
 use super::schedule::{Task, is_constant};
 use super::{ArraySource, Choice, Lowered, Output};
-use crate::builtins::Reduction;
+use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
+use crate::kernels;
 use crate::loops::{
     Accumulator, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation, Precision, Program,
     Statement, Subscript, Value,
@@ -159,7 +161,7 @@ impl<'a> Emitter<'a> {
             body.accumulators.into_iter().unzip();
         let results: Vec<Value> =
             accumulators.iter().map(|accumulator| accumulator.result).collect();
-        let done = Loop { id, extent, lanes, body: body.statements, accumulators };
+        let done = Loop { id, extent, lanes, guard: None, body: body.statements, accumulators };
         self.body().statements.push(Statement::Loop(done));
         debug_assert!(
             nodes.iter().all(|node| reductions.contains(node)),
@@ -304,7 +306,12 @@ impl<'a> Emitter<'a> {
             Node::Map(function, arguments) => {
                 let nodes = arguments.as_slice();
                 let values: Vec<Value> = nodes.iter().map(|node| self.value(*node)).collect();
-                self.function(function, nodes, &values)
+                match function {
+                    Function::Exp if is_below_largest(self.graph, nodes[0]) => {
+                        kernels::exp_nonpositive(self, values[0])
+                    }
+                    _ => self.function(function, nodes, &values),
+                }
             }
             Node::Rename { argument, from, to } => {
                 let stored = self.stored[&argument].clone();

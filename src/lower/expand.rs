@@ -4,22 +4,37 @@
 //! of `exp(z - c)` without one largest element. So `z - logsumexp(z)` loses nothing where it is close to 0: it is
 //! `(z - c) - log1p(rest)`, and `logsumexp(z) - a` is `(c - a) + log1p(rest)`, which keeps the digits of large logits.
 //! `softmax(z)` is `exp(z - c) / (1 + rest)`. A row of −∞ has no mass: its softmax is 0, its log-softmax −∞.
+//! What a softmax is multiplied by goes to its `1 / (1 + rest)` if that is done once for all elements.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::ops::Index;
 
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
 use crate::loops::Precision;
-use crate::rewrite::ranges::Ranges;
+use crate::rewrite::ranges::{Ranges, place_in};
 
 /// What each node has become.
-pub(super) type Expanded = HashMap<NodeId, NodeId>;
+#[derive(Default)]
+pub(super) struct Expanded {
+    nodes: HashMap<NodeId, NodeId>,
+    /// What the exponentials of softmaxes are multiplied by, once for all elements.
+    scales: HashSet<NodeId>,
+}
+
+impl Index<&NodeId> for Expanded {
+    type Output = NodeId;
+
+    fn index(&self, id: &NodeId) -> &NodeId {
+        &self.nodes[id]
+    }
+}
 
 /// The roots in those words.
 pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) -> Vec<NodeId> {
-    let mut expanded = Expanded::new();
+    let mut expanded = Expanded::default();
     let mut ranges = Ranges::new(graph);
     for id in graph.reachable(roots) {
         let node = graph.node(id).clone();
@@ -57,9 +72,11 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                 let [a, b] = [0, 1].map(|at| arguments.as_slice()[at]);
                 match zero_factor(graph, &mut ranges, a, b) {
                     Some(of) => product_with_exponential(graph, of.map(|part| expanded[&part])),
-                    None => graph.map(Function::Multiply, &[expanded[&a], expanded[&b]]),
+                    None => product(graph, &mut expanded, a, b),
                 }
             }
+            Node::Map(Function::Divide, of) => quotient(graph, &mut expanded, of.as_slice()),
+            Node::Map(Function::Negate, of) => negation(graph, &mut expanded, of.as_slice()[0]),
             Node::Map(Function::Sqrt, of) => {
                 let argument = expanded[&of.as_slice()[0]];
                 root(graph, precision, argument)
@@ -67,11 +84,10 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
             }
             Node::Map(Function::Add, _) => plain_sum(graph, &expanded, id, &node),
             Node::Map(Function::Exp, arguments) => match softmax(graph, arguments.as_slice()[0]) {
-                Some((element, axis, argument)) => {
+                Some(Softmax { element, axis, argument, .. }) => {
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
-                    let centered =
-                        graph.map(Function::Subtract, &[expanded[&element], parts.center]);
-                    let exponential = graph.map(Function::Exp, &[centered]);
+                    let exponential = centered_exponential(graph, expanded[&element], parts.center);
+                    expanded.scales.insert(parts.share);
                     graph.map(Function::Multiply, &[exponential, parts.share])
                 }
                 None => graph.map(Function::Exp, &[expanded[&arguments.as_slice()[0]]]),
@@ -81,7 +97,7 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                 graph.intern(node)
             }
         };
-        expanded.insert(id, new);
+        expanded.nodes.insert(id, new);
     }
     roots.iter().map(|root| expanded[root]).collect()
 }
@@ -113,19 +129,109 @@ fn logsumexp(graph: &Graph, id: NodeId) -> Option<(AxisId, NodeId)> {
     }
 }
 
-/// The element, axis and argument of `z - logsumexp(z)`, or of `z[i] - logsumexp(z)`.
-pub(super) fn softmax(graph: &mut Graph, id: NodeId) -> Option<(NodeId, AxisId, NodeId)> {
+/// `a * b`; of a softmax the factor of its exponentials is multiplied.
+fn product(graph: &mut Graph, expanded: &mut Expanded, a: NodeId, b: NodeId) -> NodeId {
+    let (a, b) = (expanded[&a], expanded[&b]);
+    for (factor, of) in [(a, b), (b, a)] {
+        if let Some((exponential, scale)) = scaled(graph, expanded, of)
+            && graph.axes(factor).minus(graph.axes(scale)).is_empty()
+        {
+            let scale = graph.map(Function::Multiply, &[factor, scale]);
+            expanded.scales.insert(scale);
+            return graph.map(Function::Multiply, &[exponential, scale]);
+        }
+    }
+    graph.map(Function::Multiply, &[a, b])
+}
+
+/// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow.
+fn quotient(graph: &mut Graph, expanded: &mut Expanded, of: &[NodeId]) -> NodeId {
+    let (a, b) = (expanded[&of[0]], expanded[&of[1]]);
+    let is_large = match graph.node(b) {
+        Node::Size(_) => true,
+        _ => graph.as_number(b).is_some_and(|number| number.abs() >= 1.0),
+    };
+    match scaled(graph, expanded, a) {
+        Some((exponential, scale)) if is_large => {
+            let scale = graph.map(Function::Divide, &[scale, b]);
+            expanded.scales.insert(scale);
+            graph.map(Function::Multiply, &[exponential, scale])
+        }
+        _ => graph.map(Function::Divide, &[a, b]),
+    }
+}
+
+/// `-a`; of a softmax the factor of its exponentials is negated.
+fn negation(graph: &mut Graph, expanded: &mut Expanded, a: NodeId) -> NodeId {
+    let a = expanded[&a];
+    let Some((exponential, scale)) = scaled(graph, expanded, a) else {
+        return graph.map(Function::Negate, &[a]);
+    };
+    let scale = graph.map(Function::Negate, &[scale]);
+    expanded.scales.insert(scale);
+    graph.map(Function::Multiply, &[exponential, scale])
+}
+
+/// The exponential of an element, and what all elements are multiplied by.
+fn scaled(graph: &Graph, expanded: &Expanded, id: NodeId) -> Option<(NodeId, NodeId)> {
+    let Node::Map(Function::Multiply, of) = graph.node(id) else { return None };
+    let [exponential, scale] = [of.as_slice()[0], of.as_slice()[1]];
+    let is_scaled = expanded.scales.contains(&scale)
+        && !graph.axes(exponential).minus(graph.axes(scale)).is_empty();
+    is_scaled.then_some((exponential, scale))
+}
+
+/// `z - logsumexp(z)`, or `z[i] - logsumexp(z)`.
+pub(super) struct Softmax {
+    pub(super) element: NodeId,
+    /// The index at which it stands along the axis.
+    pub(super) place: NodeId,
+    pub(super) axis: AxisId,
+    pub(super) argument: NodeId,
+}
+
+/// The parts of a log-softmax.
+pub(super) fn softmax(graph: &mut Graph, id: NodeId) -> Option<Softmax> {
     let Node::Map(Function::Subtract, arguments) = *graph.node(id) else { return None };
     let element = arguments.as_slice()[0];
     let (axis, argument) = logsumexp(graph, arguments.as_slice()[1])?;
-    let is_element = element == argument
-        || graph.axes(element).minus(graph.axes(argument)).iter().any(|index| {
-            graph.axis(index).extent == graph.axis(axis).extent && {
-                let index = graph.intern(Node::Index(index));
-                graph.substitute(argument, &[(axis, index)]) == element
-            }
-        });
-    is_element.then_some((element, axis, argument))
+    let place = if element == argument {
+        Some(graph.intern(Node::Index(axis)))
+    } else {
+        place_in(graph, element, argument, axis)
+            .or_else(|| other_axis(graph, element, axis, argument))
+    };
+    Some(Softmax { element, place: place?, axis, argument })
+}
+
+/// The index of an axis that an element has instead of the axis of the argument.
+fn other_axis(
+    graph: &mut Graph,
+    element: NodeId,
+    axis: AxisId,
+    argument: NodeId,
+) -> Option<NodeId> {
+    graph.axes(element).minus(graph.axes(argument)).iter().find_map(|own| {
+        if graph.axis(own).extent != graph.axis(axis).extent {
+            return None;
+        }
+        let index = graph.intern(Node::Index(own));
+        (graph.substitute(argument, &[(axis, index)]) == element).then_some(index)
+    })
+}
+
+/// Whether a number is an element less the largest one, so that it is not above 0.
+pub(super) fn is_below_largest(graph: &Graph, id: NodeId) -> bool {
+    let Node::Map(Function::Subtract, of) = graph.node(id) else { return false };
+    let Node::Map(Function::Select, center) = graph.node(of.as_slice()[1]) else { return false };
+    let [is_massless, zero, largest] = *center.as_slice() else { return false };
+    let Node::Map(Function::Equal, test) = graph.node(is_massless) else { return false };
+    let Node::Reduce(Reduction::Max, axis, argument) = *graph.node(largest) else { return false };
+    let element = of.as_slice()[0];
+    test.as_slice()[0] == largest
+        && graph.as_number(test.as_slice()[1]) == Some(f64::NEG_INFINITY)
+        && graph.as_number(zero) == Some(0.0)
+        && (element == argument || place_in(graph, element, argument, axis).is_some())
 }
 
 /// A sum or difference, without cancellation if it has multiples of a softmax.
@@ -135,7 +241,7 @@ fn plain_sum(graph: &mut Graph, expanded: &Expanded, id: NodeId, node: &Node) ->
 }
 
 pub(super) struct LogSumExpParts {
-    /// The largest element, or 0 where that is infinite.
+    /// The largest element, or 0 where that is −∞.
     pub(super) center: NodeId,
     /// The sum of the exponentials but one of the largest elements.
     pub(super) rest: NodeId,
@@ -151,19 +257,21 @@ pub(super) struct LogSumExpParts {
 
 pub(super) fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId) -> LogSumExpParts {
     let (zero, one, infinity) = (graph.number(0.0), graph.number(1.0), graph.number(f64::INFINITY));
+    let least = graph.number(f64::NEG_INFINITY);
     let largest = graph.intern(Node::Reduce(Reduction::Max, axis, argument));
-    let size = graph.map(Function::Abs, &[largest]);
-    let finite = graph.map(Function::Less, &[size, infinity]);
-    let center = graph.select(finite, largest, zero);
-    let centered = graph.map(Function::Subtract, &[argument, center]);
-    let exponential = graph.map(Function::Exp, &[centered]);
-    let is_top = graph.map(Function::Equal, &[centered, zero]);
+    let is_least = graph.map(Function::Equal, &[largest, least]);
+    let center = graph.select(is_least, zero, largest);
+    let exponential = centered_exponential(graph, argument, center);
+    let is_top = graph.map(Function::Equal, &[exponential, one]);
     let lower = graph.select(is_top, zero, exponential);
     let lower = graph.intern(Node::Reduce(Reduction::Sum, axis, lower));
     let top = graph.select(is_top, one, zero);
     let tops = graph.intern(Node::Reduce(Reduction::Sum, axis, top));
     let other_tops = graph.map(Function::Subtract, &[tops, one]);
     let rest = graph.map(Function::Add, &[lower, other_tops]);
+    // Less infinity, infinity is no number; but its exponential is infinite.
+    let is_infinite = graph.map(Function::Equal, &[largest, infinity]);
+    let rest = graph.select(is_infinite, infinity, rest);
     let total = graph.map(Function::Add, &[one, rest]);
     // A row of −∞, or without elements, has no mass.
     let is_massless = graph.map(Function::Equal, &[total, zero]);
@@ -172,6 +280,12 @@ pub(super) fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId)
     let share = graph.map(Function::Divide, &[one, total]);
     let share = graph.select(is_massless, zero, share);
     LogSumExpParts { center, rest, total, log_total, log_share, share }
+}
+
+/// `exp(z - c)`, which is 1 for the largest elements.
+pub(super) fn centered_exponential(graph: &mut Graph, element: NodeId, center: NodeId) -> NodeId {
+    let centered = graph.map(Function::Subtract, &[element, center]);
+    graph.map(Function::Exp, &[centered])
 }
 
 /// A maximum or minimum that is NaN where an element is.

@@ -53,6 +53,7 @@ impl Emitter<'_> {
             Function::Atan => kernels::atan(self, x),
             Function::Erf => kernels::erf(self, x),
             Function::Erfc => kernels::erfc(self, x),
+            Function::NormalCdf => kernels::normal_cdf(self, x),
             Function::LogNormalCdf => kernels::log_normal_cdf(self, x),
             Function::InverseMills => kernels::inverse_mills(self, x),
             Function::Lgamma => kernels::lgamma(self, x),

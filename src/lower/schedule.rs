@@ -42,7 +42,7 @@ pub(super) fn schedule(emitter: &mut Emitter<'_>, axes: &[AxisId]) {
     let mut items = items;
     let roots: Vec<NodeId> = items.iter().map(|item| item.node).collect();
     let nodes = emitter.graph.reachable(&roots);
-    let costs = costs(emitter.graph, &nodes);
+    let costs = (0..axes.len()).map(|at| costs(emitter.graph, &nodes, &axes[at + 1..])).collect();
     items.extend(
         nodes
             .iter()
@@ -58,9 +58,10 @@ pub(super) fn is_constant(graph: &Graph, id: NodeId) -> bool {
     matches!(graph.node(id), Node::Number(_) | Node::Bool(_) | Node::Position(..))
 }
 
-/// What an element of each node costs where it is computed again, arguments included; the maximum if it cannot be.
-fn costs(graph: &Graph, nodes: &[NodeId]) -> HashMap<NodeId, u32> {
-    let mut costs: HashMap<NodeId, u32> = HashMap::new();
+/// What an element of each node costs where it is computed again in a loop around those over `inner`, arguments
+/// included; the maximum if it cannot be.
+fn costs(graph: &Graph, nodes: &[NodeId], inner: &[AxisId]) -> Vec<u32> {
+    let mut costs = vec![0u32; graph.len()];
     for id in nodes {
         let own = match graph.node(*id) {
             Node::Number(_) | Node::Bool(_) | Node::Position(..) => 0,
@@ -69,19 +70,22 @@ fn costs(graph: &Graph, nodes: &[NodeId]) -> HashMap<NodeId, u32> {
             Node::Map(function, _) => cost_of(*function),
             Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
         };
-        // What a reduction has left, or what lacks an axis, is there: it need not be done again with what uses it.
-        let of = |argument: &NodeId| match graph.node(*argument) {
-            Node::Reduce(..) => 1,
-            _ if graph.axes(*argument) != graph.axes(*id) => costs[argument].min(1),
-            _ => costs[argument],
+        // What lacks an axis is computed once for all that lies along it, and a reduction over a loop around is there.
+        let of = |argument: &NodeId| {
+            let cost = costs[argument.index()];
+            match graph.node(*argument) {
+                _ if graph.axes(*argument) != graph.axes(*id) => cost.min(1),
+                Node::Reduce(_, axis, _) if !inner.contains(axis) => 1,
+                _ => cost,
+            }
         };
         let cost = graph.arguments(*id).iter().fold(own, |sum, it| sum.saturating_add(of(it)));
-        costs.insert(*id, cost);
+        costs[id.index()] = cost;
     }
     // An array that is read under another axis name must lie in memory.
     for id in nodes {
         if let Node::Rename { argument, .. } = graph.node(*id) {
-            costs.insert(*argument, u32::MAX);
+            costs[argument.index()] = u32::MAX;
         }
     }
     costs
@@ -125,6 +129,7 @@ fn cost_of(function: Function) -> u32 {
         | Function::LogAddExp => 45,
         Function::Power
         | Function::Boxcox1p
+        | Function::NormalCdf
         | Function::LogNormalCdf
         | Function::InverseMills
         | Function::Lgamma
@@ -134,7 +139,8 @@ fn cost_of(function: Function) -> u32 {
 }
 
 struct Scheduler {
-    costs: HashMap<NodeId, u32>,
+    /// What each node costs to compute again, for the loops over each axis.
+    costs: Vec<Vec<u32>>,
 }
 
 /// Work that is scheduled together.
@@ -240,6 +246,7 @@ impl Scheduler {
         homes: &HashMap<Item, Home>,
         axes: &[AxisId],
     ) {
+        let costs = &self.costs[self.costs.len() - axes.len()];
         let mut open: Vec<Item> = groups.of(home).items.iter().copied().collect();
         while let Some(item) = open.pop() {
             for argument in needs(emitter.graph, &item) {
@@ -251,10 +258,10 @@ impl Scheduler {
                 let in_memory = !inner.is_empty() && producer.task == Task::Compute;
                 let again = theirs != home
                     && in_memory
-                    && self.costs[&argument] <= CHEAP
+                    && costs[argument.index()] <= CHEAP
                     && !emitter.is_stored(argument);
                 if again {
-                    emitter.choose(argument, self.costs[&argument], None);
+                    emitter.choose(argument, costs[argument.index()], None);
                 }
                 if theirs == home || again {
                     if groups.of(home).items.insert(producer) {
@@ -265,7 +272,7 @@ impl Scheduler {
                 if in_memory {
                     emitter.store(argument, &in_order(axes, inner));
                     let array = emitter.stored[&argument].array;
-                    emitter.choose(argument, self.costs[&argument], Some(array));
+                    emitter.choose(argument, costs[argument.index()], Some(array));
                 }
                 groups.want(theirs, producer);
             }

@@ -235,11 +235,11 @@ impl Writer<'_> {
         }
     }
 
-    /// Loads an element that is the same in all lanes, in front of the loop: what all iterations read,
-    /// none writes.
+    /// Loads an element that is the same in all lanes, as far out as it is known where: what all
+    /// iterations read, none writes.
     pub(super) fn load_once(&mut self, of: Type, place: Place) -> ir::Value {
-        debug_assert!(place.depth <= self.outside, "the address does not depend on the loop");
-        self.pure(Pure::LoadSplat(of, place.pointer, place.offset), self.outside).value
+        let depth = place.depth.max(self.outside);
+        self.pure(Pure::LoadSplat(of, place.pointer, place.offset), depth).value
     }
 }
 

@@ -164,6 +164,7 @@ impl<'a> Writer<'a> {
                     }
                 }
                 Statement::Loop(inner) if inner.lanes => self.write_lanes(inner),
+                Statement::Loop(inner) if self.lane_loop.is_some() => self.write_in_lanes(inner),
                 Statement::Loop(inner) => self.write_loop(inner),
             }
         }
@@ -195,7 +196,7 @@ impl<'a> Writer<'a> {
 
     /// A loop without lanes: a counter and the accumulators go round as block parameters.
     fn write_loop(&mut self, inner: &'a Loop) {
-        let end = self.extent(inner.extent);
+        let end = self.end(inner);
         let totals = self.repeat_totals(&inner.accumulators, end, |writer, repeat| {
             writer.counters.insert(inner.id, writer.counter_of(repeat));
             writer.write_body(&inner.body);
@@ -205,6 +206,16 @@ impl<'a> Writer<'a> {
         for (accumulator, total) in inner.accumulators.iter().zip(totals) {
             self.bind(accumulator.result, total);
         }
+    }
+
+    /// How often a loop runs: not at all where its guard does not hold.
+    pub(super) fn end(&mut self, inner: &Loop) -> Amount {
+        let end = self.extent(inner.extent);
+        let Some(guard) = inner.guard else { return end };
+        let (guard, end) = (self.operand(guard, 0), self.materialize(end));
+        let none = self.ins().iconst(types::I64, 0);
+        let value = self.ins().select(guard, end, none);
+        Amount::Computed(Known { value, depth: self.scopes.len() - 1 })
     }
 
     pub(super) fn counter_of(&self, repeat: &Repeat) -> Known {

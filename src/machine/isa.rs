@@ -10,7 +10,7 @@ pub enum Isa {
     Portable,
     /// 256 bits on x86-64, with fused multiply-add: AVX2, FMA, BMI1 and BMI2.
     Avx2,
-    /// 512 bits on x86-64: AVX-512 F, DQ, BW and VL beside all of [`Isa::Avx2`].
+    /// 512 bits on x86-64: AVX-512 F, CD, DQ, BW and VL beside all of [`Isa::Avx2`].
     Avx512,
 }
 

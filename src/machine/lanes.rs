@@ -14,7 +14,7 @@ use cranelift::codegen::ir::{
 };
 
 use super::address::{Amount, Known};
-use super::clif::{Repeat, Tail, Writer};
+use super::clif::{Binding, Repeat, Tail, Writer};
 use crate::loops::{Accumulator, BLOCK, Join, Kind, Loop, Operation, PARTIALS, Statement};
 
 /// Bodies of at most so many operations get as many copies as it takes to fill a trip with all
@@ -64,7 +64,7 @@ impl<'a> Writer<'a> {
         self.lane_loop = Some(inner.id);
         self.outside = self.scopes.len() - 1;
         let slots: Vec<Partials> = self.partials(&inner.accumulators);
-        let (end, block) = (self.extent(inner.extent), i64::from(BLOCK));
+        let (end, block) = (self.end(inner), i64::from(BLOCK));
         let alone = matches!(end, Amount::Literal(end) if end <= block);
         if inner.in_blocks() && !alone {
             self.write_blocks(inner, end, &slots);
@@ -107,6 +107,31 @@ impl<'a> Writer<'a> {
         self.leave(&repeat, Some(i64::from(BLOCK)), &[]);
     }
 
+    /// Writes a loop inside of a loop in lanes.
+    pub(super) fn write_in_lanes(&mut self, inner: &'a Loop) {
+        let end = self.extent(inner.extent);
+        let mut totals: Vec<ir::Value> =
+            inner.accumulators.iter().map(|of| self.neutral(of.join)).collect();
+        let types: Vec<Type> =
+            totals.iter().map(|value| self.cursor.func.dfg.value_type(*value)).collect();
+        if let Some(repeat) = self.enter(Amount::Literal(0), end, &totals, &types) {
+            self.write_trip(inner, &repeat);
+            let mut next = vec![];
+            for (accumulator, total) in inner.accumulators.iter().zip(&repeat.carried) {
+                let element = self.operand(accumulator.element, 0);
+                next.push(self.join(accumulator.join, *total, element));
+            }
+            totals = self.leave(&repeat, Some(1), &next);
+        }
+        for (accumulator, total) in inner.accumulators.iter().zip(totals) {
+            if self.width == 1 {
+                self.bind(accumulator.result, total);
+            } else {
+                self.values[accumulator.result.0 as usize] = Binding::Varying(vec![total]);
+            }
+        }
+    }
+
     /// Writes some of the iterations, beginning at a multiple of [`PARTIALS`], which join the partial
     /// results: those in memory where they go on, else what is neutral.
     fn write_block(
@@ -147,7 +172,9 @@ impl<'a> Writer<'a> {
             return vec![single];
         }
         let operations = inner.body.iter().filter(|statement| !is_constant(statement)).count();
-        let copies = if operations <= TINY_BODY && !inner.accumulators.is_empty() {
+        let copies = if inner.holds_loops() {
+            1
+        } else if operations <= TINY_BODY && !inner.accumulators.is_empty() {
             (PARTIALS / width).min(MOST_COPIES)
         } else if operations <= SMALL_BODY {
             4

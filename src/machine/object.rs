@@ -9,14 +9,14 @@ use std::fmt::{Debug, Display};
 
 use cranelift::codegen::Context;
 use cranelift::codegen::control::ControlPlane;
-use cranelift::codegen::ir::{FuncRef, Function, Signature, Type, UserFuncName};
+use cranelift::codegen::ir::{AbiParam, FuncRef, Function, Signature, Type, UserFuncName};
 use cranelift_module::{
     DataDescription, DataId, FuncId, Linkage, Module, ModuleReloc, default_libcall_names,
 };
 use cranelift_object::{ObjectBuilder, ObjectModule};
 
 use super::target::Machine;
-use super::{MachineError, clif};
+use super::{MachineError, clif, wide};
 use crate::loops::{Program, validate};
 
 /// A finished object.
@@ -118,7 +118,13 @@ impl ObjectWriter {
     ) -> Result<FuncId, MachineError> {
         debug_assert_eq!(validate(program), Ok(()), "a valid program\n{program}");
         machine.test(program)?;
-        let function = clif::write(program, machine.options(), &**machine.isa());
+        let options = machine.options();
+        if let Some(code) = wide::write(program, options.isa) {
+            let mut signature = self.signature();
+            signature.params = vec![AbiParam::new(self.pointer()); 2];
+            return self.bytes(machine, symbol, &signature, &code, linkage);
+        }
+        let function = clif::write(program, options, &**machine.isa());
         self.function(machine, symbol, function, linkage)
     }
 
@@ -158,19 +164,20 @@ impl ObjectWriter {
         Ok(id)
     }
 
-    /// Defines a function as machine code, which refers to nothing outside of itself.
+    /// Defines a function as machine code, for a level of the object's target, which refers to nothing outside of itself.
     ///
     /// # Errors
     /// Where the symbol stands for something else.
     pub fn bytes(
         &mut self,
+        machine: &Machine,
         symbol: &str,
         signature: &Signature,
         code: &[u8],
         linkage: Linkage,
     ) -> Result<FuncId, MachineError> {
         let id = self.declare(symbol, signature, linkage)?;
-        self.module.define_function_bytes(id, 16, code, &[]).map_err(refused)?;
+        self.module.define_function_bytes(id, 64, code, &[]).map_err(refused)?;
         self.functions.insert(id);
         if let Some(texts) = &mut self.texts {
             let clif = format!("; %{symbol}{signature} is {} bytes of machine code\n", code.len());
@@ -178,7 +185,7 @@ impl ObjectWriter {
                 let bytes: Vec<String> = line.iter().map(|byte| format!("{byte:#04x}")).collect();
                 format!("  .byte {}\n", bytes.join(", "))
             });
-            let (symbol, machine) = (symbol.to_owned(), self.machine.to_string());
+            let (symbol, machine) = (symbol.to_owned(), machine.to_string());
             texts.push(FunctionText { symbol, machine, clif, assembly: lines.collect() });
         }
         Ok(id)

@@ -8,7 +8,7 @@ use cranelift::codegen::ir::{
     self, ConstantData, Endianness, InstBuilder, MemFlagsData, Type, types,
 };
 
-use super::address::{Amount, Pattern, Pure};
+use super::address::{Amount, Known, Pattern, Pure};
 use super::clif::{Binding, Writer};
 use crate::loops::{ArrayId, Join, Kind, LoopId, Operation, Program, Statement, Subscript, Value};
 
@@ -102,7 +102,7 @@ impl Writer<'_> {
             Operation::Counter(id) => self.counter(*id, copy),
             Operation::Extent(extent) => match self.extent(*extent) {
                 Amount::Literal(literal) => self.integer_constant(literal),
-                Amount::Computed(known) => self.narrow_splat(known.value),
+                Amount::Computed(known) => self.narrow_splat(known),
             },
             Operation::Load(array, subscripts) => self.write_load(value, *array, subscripts, copy),
             Operation::FusedMultiplyAdd(a, b, c) => {
@@ -256,7 +256,7 @@ impl Writer<'_> {
     fn counter(&mut self, id: LoopId, copy: usize) -> ir::Value {
         let counter = self.counters[&id];
         if self.width == 1 || self.lane_loop != Some(id) {
-            return self.narrow_splat(counter.value);
+            return self.narrow_splat(counter);
         }
         let of = self.type_of(Kind::Integer);
         if let Some(tail) = &self.tail {
@@ -296,16 +296,18 @@ impl Writer<'_> {
         self.pure(Pure::Narrow(value), self.scopes.len() - 1).value
     }
 
-    /// A counter or extent from outside, in all lanes.
-    fn narrow_splat(&mut self, value: ir::Value) -> ir::Value {
+    /// An extent, or the counter of another loop than that in lanes, in all lanes.
+    fn narrow_splat(&mut self, known: Known) -> ir::Value {
         if self.width == 1 {
-            return self.narrow(value);
+            return self.narrow(known.value);
         }
+        let depth = known.depth.max(self.outside);
         let scalar = match self.integer {
-            types::I64 => value,
-            _ => self.pure(Pure::Narrow(value), self.outside).value,
+            types::I64 => known.value,
+            _ => self.pure(Pure::Narrow(known.value), depth).value,
         };
-        self.splat(scalar, Kind::Integer)
+        let of = self.type_of(Kind::Integer);
+        self.pure(Pure::Splat(scalar, of), depth).value
     }
 
     fn write_load(

@@ -30,7 +30,7 @@ pub const TARGETS: [&str; 10] = [
     "s390x-unknown-linux-gnu",
 ];
 
-/// What x86-64-v3 has above the baseline, in Cranelift's names.
+/// What x86-64-v3 has above the baseline, in Cranelift's names. What x86-64-v4 adds is for wide vectors alone.
 const V3: [&str; 11] = [
     "has_popcnt",
     "has_lzcnt",
@@ -52,6 +52,8 @@ pub enum Level {
     Baseline,
     /// x86-64-v3 only: AVX2, FMA and what comes with them.
     V3,
+    /// x86-64-v4 only, where the calling convention is that of System V: AVX-512.
+    V4,
 }
 
 impl Display for Level {
@@ -59,6 +61,7 @@ impl Display for Level {
         f.write_str(match self {
             Self::Baseline => "baseline",
             Self::V3 => "x86-64-v3",
+            Self::V4 => "x86-64-v4",
         })
     }
 }
@@ -123,7 +126,7 @@ impl Machine {
         let failed = |what: String| MachineError::Target(format!("no code for `{triple}`: {what}"));
         match level {
             Level::Baseline => {}
-            Level::V3 => {
+            Level::V3 | Level::V4 => {
                 for name in V3 {
                     builder.enable(name).map_err(|error| failed(error.to_string()))?;
                 }
@@ -168,16 +171,22 @@ impl Machine {
     #[must_use]
     pub fn fuses(&self) -> bool {
         match self.triple().architecture {
-            Architecture::X86_64 => self.level == Level::V3,
+            Architecture::X86_64 => self.level >= Level::V3,
             _ => true,
         }
     }
 
-    /// How its code is written: in lanes where it has vectors.
+    /// How its code is written: in lanes where it has vectors, the widest ones.
     #[must_use]
     pub fn options(&self) -> Options {
         let lanes = !matches!(self.triple().architecture, Architecture::Riscv64(_));
-        Options { lanes, isa: Isa::Portable }
+        let isa = match self.level {
+            Level::Baseline => Isa::Portable,
+            Level::V3 if is_system_v(self.triple()) => Isa::Avx2,
+            Level::V3 => Isa::Portable,
+            Level::V4 => Isa::Avx512,
+        };
+        Options { lanes, isa }
     }
 
     /// Whether its CPUs can do what a program asks for.
@@ -218,7 +227,12 @@ pub fn host_level() -> Level {
             std::is_x86_feature_detected!("lzcnt"),
             std::is_x86_feature_detected!("popcnt"),
         ];
-        if has == [true; 6] { Level::V3 } else { Level::Baseline }
+        let v3 = has == [true; 6];
+        match levels(&Triple::host()).last() {
+            Some(Level::V4) if v3 && Isa::Avx512.is_on_host() => Level::V4,
+            _ if v3 => Level::V3,
+            _ => Level::Baseline,
+        }
     }
     #[cfg(not(target_arch = "x86_64"))]
     Level::Baseline
@@ -232,9 +246,16 @@ pub(super) fn has(isa: &dyn TargetIsa, setting: &str) -> bool {
 /// The levels of a target, the baseline first.
 fn levels(triple: &Triple) -> &'static [Level] {
     match triple.architecture {
+        Architecture::X86_64 if is_system_v(triple) => &[Level::Baseline, Level::V3, Level::V4],
         Architecture::X86_64 => &[Level::Baseline, Level::V3],
         _ => &[Level::Baseline],
     }
+}
+
+/// Whether functions are called by the convention of System V.
+fn is_system_v(triple: &Triple) -> bool {
+    let windows = [OperatingSystem::Windows, OperatingSystem::Uefi];
+    !windows.contains(&triple.operating_system) && triple.binary_format != BinaryFormat::Coff
 }
 
 /// Whether code is made for a target, by some build.

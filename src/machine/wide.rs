@@ -14,19 +14,21 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod tiles;
 mod uses;
 mod values;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use iced_x86::{Code, Instruction, Register};
+use iced_x86::{Code, Register};
 
 use super::Isa;
-use crate::loops::{Kind, LoopId, Program, Value};
+use crate::loops::{ArrayId, Kind, LoopId, Program, Value};
 use assembler::{Assembler, POOL, at};
 use codes::Form;
 use frame::{Frame, WORD};
 use memory::{Base, BaseKey};
+use tiles::Tile;
 use uses::{Constants, Uses};
 use values::{Home, Key, Location, Registers};
 
@@ -75,6 +77,7 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
         pinned: HashMap::new(),
         broadcasts: HashMap::new(),
         counters: HashMap::new(),
+        tiles: BTreeMap::new(),
     };
     writer.read_tables();
     let uses = Uses::of(&writer.constants, &program.body, []);
@@ -121,6 +124,8 @@ struct Writer<'a> {
     broadcasts: HashMap<Value, i32>,
     /// Where counters stand, of loops that are not innermost.
     counters: HashMap<LoopId, i32>,
+    /// Rows of arrays as lanes, in the loop around.
+    tiles: BTreeMap<ArrayId, Tile>,
 }
 
 /// A body being written.
@@ -197,6 +202,9 @@ impl Writer<'_> {
     }
 }
 
+/// How many bytes the instruction has that finds the constants.
+const LEA_BYTES: usize = 7;
+
 /// The beginning of the function, which ends with the address of the constants.
 fn enter(frame: i32) -> Vec<u8> {
     let mut code = Assembler::new();
@@ -213,7 +221,8 @@ fn enter(frame: i32) -> Vec<u8> {
     }
     code.number(Code::Sub_rm64_imm32, STACK, left);
     code.number(Code::And_rm64_imm8, STACK, -64);
-    let pool = Instruction::with2(Code::Lea_r64_m, POOL, at(Register::RIP, i32::MAX));
-    code.put(&pool.expect("a register and an address"));
+    // What follows begins at a multiple of the alignment.
+    code.pad(LEA_BYTES);
+    code.from_memory(Code::Lea_r64_m, POOL, at(Register::RIP, i32::MAX));
     code.into_bytes()
 }

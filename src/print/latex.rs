@@ -48,6 +48,7 @@ notations! {
     "atan" "\\arctan\\left(" "\\right)" Operand;
     "max" "\\max\\left(" "\\right)" Operand;
     "min" "\\min\\left(" "\\right)" Operand;
+    "normal_cdf" "\\Phi\\left(" "\\right)" Operand;
     "log_normal_cdf" "\\log \\Phi\\left(" "\\right)" Operand;
     "lgamma" "\\log \\Gamma\\left(" "\\right)" Operand;
     "digamma" "\\psi\\left(" "\\right)" Operand;

@@ -267,6 +267,7 @@ impl Ranges {
             Function::Sign => Range { whole: true, ..Range::closed(-1.0, 1.0) },
             Function::Sin | Function::Cos | Function::Erf => Range::closed(-1.0, 1.0),
             Function::Erfc => Range::closed(0.0, 2.0),
+            Function::NormalCdf => Range::closed(0.0, 1.0),
             Function::LogNormalCdf => Range::closed(f64::NEG_INFINITY, 0.0),
             Function::InverseMills | Function::LogCosh => Range::closed(0.0, f64::INFINITY),
             Function::Sqrt

@@ -8,6 +8,7 @@ use crate::loops::Precision;
 const ROWS: &[(&str, Kernel, bool)] = &[
     ("erf", One(super::super::erf), true),
     ("erfc", One(super::super::erfc), false),
+    ("normal_cdf", One(super::super::normal_cdf), true),
     ("log_normal_cdf", One(super::super::log_normal_cdf), true),
     ("exp", One(super::super::exp), true),
     ("expm1", One(super::super::expm1), true),

@@ -1,8 +1,8 @@
-//! `logaddexp` and products of a number and a logarithm, on pairs.
+//! `logaddexp`, `boxcox1p` and products of a number and a logarithm, on pairs.
 
 use super::evaluate::Kernel::Two;
 use super::evaluate::{run_f32, run_f64, write};
-use super::{EXACT, off_double, off_single, sample};
+use super::{EXACT, check, off_double, off_single, sample};
 use crate::loops::{Emit, Operation, Precision, Value};
 
 /// The terms of logaddexp: the larger argument and what is added to it. The last place of the larger of them counts.
@@ -96,5 +96,44 @@ fn products_with_logarithms_keep_their_bound() {
                 assert!(off <= 1.8, "{name}({a}, {b}): {off} units off, {got} for {exact}");
             }
         }
+    }
+}
+
+#[test]
+fn boxcox1p_has_its_limits_at_both_ends() {
+    const INF: f64 = f64::INFINITY;
+    const NAN: f64 = f64::NAN;
+    // Tiny numbers: normal in each precision, with a reciprocal that is a number.
+    let table = |tiny: f64| {
+        [
+            [INF, 0.0, INF],
+            [INF, 0.5, INF],
+            [INF, tiny, INF],
+            [INF, -0.5, 2.0],
+            [INF, -tiny, 1.0 / tiny],
+            [-1.0, 0.0, -INF],
+            [-1.0, 0.5, -2.0],
+            [-1.0, tiny, -1.0 / tiny],
+            [-1.0, -0.5, -INF],
+            [-1.0, -tiny, -INF],
+            [0.0, 0.0, 0.0],
+            [0.0, 1e9, 0.0],
+            [3.0, tiny, 4f64.ln()],
+            [-2.0, 0.5, NAN],
+            [NAN, 0.0, NAN],
+            [NAN, 0.5, NAN],
+            [1.0, NAN, NAN],
+        ]
+    };
+    let kernel = Two(super::super::boxcox1p);
+    let code = write(kernel, Precision::F64);
+    for [x, lambda, expected] in table(1e-307) {
+        check(x, expected, run_f64(&code, &[[x, lambda]])[0]);
+    }
+    let code = write(kernel, Precision::F32);
+    let tiny = 2f64.powi(-125);
+    for [x, lambda, expected] in table(tiny) {
+        let got = run_f32(&code, &[[x as f32, lambda as f32]])[0];
+        check(x, f64::from(expected as f32), f64::from(got));
     }
 }

@@ -224,13 +224,13 @@ fn mean_under(
     (axis, body): (AxisId, NodeId),
     is_top: bool,
 ) -> Option<Split> {
-    let here = graph.intern(Node::Index(share.along));
+    let (here, index) = (share.place, graph.intern(Node::Index(axis)));
     let mut inner: Option<Share> = None;
     let (mut constant, mut varying) = (Vec::new(), Vec::new());
     for (is_negative, term) in terms_of_any(graph, body)? {
         let found = share_in(graph, term)
-            .filter(|found| found.along == axis && matches!(found.kind, Kind::Element { .. }))?;
-        let is_alike = graph.axis(axis).extent == graph.axis(share.along).extent;
+            .filter(|found| found.place == index && matches!(found.kind, Kind::Element { .. }))?;
+        let is_alike = graph.ty(index) == graph.ty(here);
         if !is_alike || graph.substitute(found.node, &[(axis, here)]) != share.node {
             return None;
         }

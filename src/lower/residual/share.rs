@@ -1,6 +1,8 @@
 //! Shares of a whole that is 1: elements of a softmax, and sums of some of them.
 
-use super::super::expand::{Expanded, LogSumExpParts, logsumexp_parts, softmax};
+use super::super::expand::{
+    Expanded, LogSumExpParts, Softmax, centered_exponential, logsumexp_parts, softmax,
+};
 use super::TERMS;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
@@ -11,8 +13,8 @@ pub(super) struct Share {
     /// The part itself.
     pub(super) node: NodeId,
     pub(super) kind: Kind,
-    /// The axis of the softmax that it belongs to.
-    pub(super) along: AxisId,
+    /// Where it stands along the axis of the softmax; of a part, the axis itself.
+    pub(super) place: NodeId,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub(super) enum Kind {
     /// The softmax of an element of `argument`, along an axis that its logsumexp binds.
     Element { element: NodeId, axis: AxisId, argument: NodeId },
     /// The sum of a softmax over the elements that fulfil a condition.
-    Part { condition: NodeId, softmax: NodeId },
+    Part { condition: NodeId, softmax: NodeId, along: AxisId },
 }
 
 /// The factors of a product, and its numerators, down to some depth.
@@ -61,20 +63,19 @@ pub(super) fn share_in(graph: &mut Graph, term: NodeId) -> Option<Share> {
 fn share(graph: &mut Graph, id: NodeId) -> Option<Share> {
     match *graph.node(id) {
         Node::Map(Function::Exp, of) => {
-            let (element, axis, argument) = softmax(graph, of.as_slice()[0])?;
-            let own = graph.axes(element).minus(graph.axes(argument).without(axis));
-            let along = own.iter().find(|it| graph.axis(*it).extent == graph.axis(axis).extent)?;
+            let Softmax { element, place, axis, argument } = softmax(graph, of.as_slice()[0])?;
             let kind = Kind::Element { element, axis, argument };
-            (own.len() == 1).then_some(Share { node: id, kind, along })
+            Some(Share { node: id, kind, place })
         }
         Node::Reduce(Reduction::Sum, along, body) => {
             let Node::Map(Function::Select, of) = *graph.node(body) else { return None };
             let [condition, yes, _] = *of.as_slice() else { return None };
             let softmax = masked(graph, of.as_slice()).filter(|it| *it == yes)?;
-            let inner = share(graph, softmax).filter(|inner| inner.along == along)?;
+            let place = graph.intern(Node::Index(along));
+            let inner = share(graph, softmax).filter(|inner| inner.place == place)?;
             let is_element = matches!(inner.kind, Kind::Element { .. });
-            let kind = Kind::Part { condition, softmax };
-            is_element.then_some(Share { node: id, kind, along })
+            let kind = Kind::Part { condition, softmax, along };
+            is_element.then_some(Share { node: id, kind, place })
         }
         _ => None,
     }
@@ -87,21 +88,23 @@ pub(super) struct Top {
 }
 
 pub(super) fn top(graph: &mut Graph, expanded: &Expanded, share: &Share) -> Top {
-    let (zero, one) = (graph.number(0.0), graph.number(1.0));
     match share.kind {
         Kind::Element { element, axis, argument } => {
             let LogSumExpParts { center, rest, total, .. } =
                 logsumexp_parts(graph, axis, expanded[&argument]);
-            let centered = graph.map(Function::Subtract, &[expanded[&element], center]);
-            let is_largest = graph.map(Function::Equal, &[centered, zero]);
+            let exponential = centered_exponential(graph, expanded[&element], center);
+            // The exponential of the largest is 1, which is most of all if the others are less in sum.
+            let (one, nan) = (graph.number(1.0), graph.number(f64::NAN));
             let is_most = graph.map(Function::Less, &[rest, one]);
-            let is_above = graph.map(Function::And, &[is_largest, is_most]);
+            let most = graph.select(is_most, one, nan);
+            let is_above = graph.map(Function::Equal, &[exponential, most]);
             let others = graph.map(Function::Divide, &[rest, total]);
             Top { is_above, others }
         }
-        Kind::Part { condition, softmax } => {
+        Kind::Part { condition, softmax, along } => {
+            let zero = graph.number(0.0);
             let other = graph.select(expanded[&condition], zero, expanded[&softmax]);
-            let others = graph.reduce(Reduction::Sum, share.along, other);
+            let others = graph.reduce(Reduction::Sum, along, other);
             let is_above = graph.map(Function::Less, &[others, expanded[&share.node]]);
             Top { is_above, others }
         }

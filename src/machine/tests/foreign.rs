@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::objects::{some_losses, write_all, write_mixed};
 use super::operations::every_operation;
 use super::*;
-use crate::machine::{Level, Linkage, Machine};
+use crate::machine::{Level, Linkage, Machine, host_level};
 use emulate::Place;
 
 /// A C program that reads calls and prints what they leave in their arrays.
@@ -205,6 +205,13 @@ fn code_for_any_x86_64_runs_on_the_oldest() {
 #[test]
 fn code_for_x86_64_v3_runs_on_the_first_of_them() {
     run_everything(emulate::HASWELL, Level::V3);
+}
+
+#[test]
+fn code_for_x86_64_v4_gives_the_same_bits_where_there_is_such_a_machine() {
+    if host_level() >= Level::V4 {
+        run_everything(emulate::HERE, Level::V4);
+    }
 }
 
 #[test]

@@ -16,7 +16,14 @@ fn increment() -> Program {
     let value = maker.set(Kind::Real, Operation::Add(a, one));
     maker.push(Statement::Store { array: output, subscripts: here, value });
     let body = maker.bodies.pop().unwrap();
-    maker.push(Statement::Loop(Loop { id, extent, lanes: true, body, accumulators: vec![] }));
+    maker.push(Statement::Loop(Loop {
+        id,
+        extent,
+        lanes: true,
+        guard: None,
+        body,
+        accumulators: vec![],
+    }));
     maker.finish()
 }
 
@@ -81,4 +88,18 @@ fn pages() -> (u64, u64) {
     let text = std::fs::read_to_string("/proc/self/statm").unwrap();
     let mut pages = text.split_whitespace().map(|number| number.parse().unwrap());
     (pages.next().unwrap(), pages.next().unwrap())
+}
+
+#[test]
+fn a_loop_whose_guard_does_not_hold_does_not_run() {
+    for (mask, lanes) in [(false, false), (false, true), (true, false), (true, true)] {
+        let mut program = increment();
+        let Some(Statement::Loop(inner)) = program.body.last_mut() else { unreachable!() };
+        let guard = Value(u32::try_from(program.kinds.len()).unwrap());
+        (inner.lanes, inner.guard) = (lanes, Some(guard));
+        program.kinds.push(Kind::Mask);
+        program.body.insert(0, Statement::Let(guard, Operation::Mask(mask)));
+        let arrays = [ArrayData::F64(vec![1.0; 19]), ArrayData::F64(vec![0.0; 19])];
+        assert_eq!(compare(&program, &kernels(&program), &[19], &arrays), Ok(()));
+    }
 }

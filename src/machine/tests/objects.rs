@@ -102,7 +102,7 @@ pub(super) fn write_mixed(target: &str) -> Object {
     writer.function(&machines[0], "caller", caller, Linkage::Export).unwrap();
     writer.constant("version", 0x0102_0304, Linkage::Export).unwrap();
     let signature = writer.signature();
-    writer.bytes("stop", &signature, &[0; 20], Linkage::Export).unwrap();
+    writer.bytes(&machines[0], "stop", &signature, &[0; 20], Linkage::Export).unwrap();
     writer.finish().unwrap()
 }
 
@@ -220,7 +220,7 @@ fn targets_without_code_are_refused_with_those_that_have_it() {
 
 #[test]
 fn objects_refuse_what_cannot_be_linked_or_run() {
-    let [baseline, v3]: [Machine; 2] = Machine::levels(TARGETS[0]).unwrap().try_into().unwrap();
+    let [baseline, v3, _]: [Machine; 3] = Machine::levels(TARGETS[0]).unwrap().try_into().unwrap();
     let mut writer = ObjectWriter::new(&baseline, "refusals").unwrap();
     let fused = Program { fused: true, ..square() };
     let refused = writer.program(&baseline, "fused", &fused, Linkage::Export);

@@ -22,7 +22,7 @@ impl Choices<'_> {
     }
 }
 
-/// Draws a program: nested loops, some in lanes, over arrays of every role.
+/// Draws a program: nested loops, some in lanes or with guards, over arrays of every role.
 struct Generator<'a> {
     maker: Maker,
     choices: Choices<'a>,
@@ -32,6 +32,8 @@ struct Generator<'a> {
     loops: Vec<(LoopId, Extent)>,
     /// In a loop in lanes: what it may store to, and where. Nothing else of these arrays is read in it.
     targets: Option<Vec<(ArrayId, Vec<Subscript>)>>,
+    /// How many loops are open just inside of the last loop in lanes.
+    lane_depth: usize,
     extents: [Extent; 4],
 }
 
@@ -50,13 +52,14 @@ impl<'a> Generator<'a> {
             }
         }
         let extents = [k, n, eight, five];
-        Self { maker, choices, scope: vec![], loops: vec![], targets: None, extents }
+        Self { maker, choices, scope: vec![], loops: vec![], targets: None, lane_depth: 0, extents }
     }
 
     fn body(&mut self, length: usize) {
         for _ in 0..length {
             match self.choices.below(8) {
                 0 | 1 if self.targets.is_none() && self.loops.len() < 4 => self.make_loop(),
+                0 if self.loops.len() == self.lane_depth => self.make_short_loop(),
                 2 | 3 => self.store(),
                 _ => self.compute(),
             }
@@ -70,31 +73,72 @@ impl<'a> Generator<'a> {
         let extents = self.extents;
         let extent = self.choices.of(&extents[first..]);
         let lanes = self.choices.below(3) > 0;
+        let guard = (self.choices.below(4) == 3).then(|| self.operand(Kind::Mask));
         let id = self.maker.open();
         let outer = self.scope.len();
         self.loops.push((id, extent));
         if lanes {
+            self.lane_depth = self.loops.len();
             self.targets = Some(vec![]);
             let targets: Vec<_> = (0..2).filter_map(|_| self.target(id)).collect();
             self.targets = Some(targets);
         }
         let length = 1 + self.choices.below(if lanes { 40 } else { 8 });
         self.body(length);
+        let accumulators = self.accumulators();
+        self.store();
+        if lanes {
+            self.targets = None;
+        }
+        self.close(outer, Loop { id, extent, lanes, guard, body: vec![], accumulators });
+    }
+
+    /// A loop inside of a loop in lanes.
+    fn make_short_loop(&mut self) {
+        let extent = self.choices.of(&[Extent::Literal(5), Extent::Literal(8)]);
+        let id = self.maker.open();
+        let outer = self.scope.len();
+        self.loops.push((id, extent));
+        let length = 1 + self.choices.below(6);
+        self.body(length);
+        let accumulators = self.accumulators();
+        self.store();
+        let (lanes, guard, body) = (false, None, vec![]);
+        self.close(outer, Loop { id, extent, lanes, guard, body, accumulators });
+    }
+
+    fn accumulators(&mut self) -> Vec<Accumulator> {
         let mut accumulators = vec![];
         for _ in 0..self.choices.below(3) {
             let join = self.choices.of(&Join::ALL);
             let element = self.operand(join.kind());
             accumulators.push(Accumulator { join, element, result: self.maker.value(join.kind()) });
         }
-        self.store();
-        if lanes {
-            self.targets = None;
-        }
+        accumulators
+    }
+
+    fn close(&mut self, outer: usize, done: Loop) {
         self.loops.pop();
         self.scope.truncate(outer);
-        self.scope.extend(accumulators.iter().map(|accumulator| accumulator.result));
+        self.scope.extend(done.accumulators.iter().map(|accumulator| accumulator.result));
         let body = self.maker.bodies.pop().unwrap();
-        self.maker.push(Statement::Loop(Loop { id, extent, lanes, body, accumulators }));
+        self.maker.push(Statement::Loop(Loop { body, ..done }));
+    }
+
+    /// A target with counters of short loops in place of literals.
+    fn anywhere(&mut self, array: ArrayId, subscripts: Vec<Subscript>) -> Vec<Subscript> {
+        let axes = self.maker.program.arrays[array.0 as usize].extents.clone();
+        let mut other = vec![];
+        for (subscript, axis) in subscripts.into_iter().zip(axes) {
+            let open = self.loops.iter().rev().find(|(_, extent)| *extent == axis).copied();
+            other.push(match (subscript, open) {
+                (Subscript::Literal(_), Some((id, _))) if self.choices.below(2) == 0 => {
+                    Subscript::Counter(id)
+                }
+                _ => subscript,
+            });
+        }
+        other
     }
 
     /// An array that a loop in lanes may write, each iteration elsewhere.
@@ -159,7 +203,10 @@ impl<'a> Generator<'a> {
     fn store(&mut self) {
         let target = match &self.targets {
             Some(targets) if targets.is_empty() => None,
-            Some(targets) => Some(self.choices.of(&targets.clone())),
+            Some(targets) => {
+                let (array, subscripts) = self.choices.of(&targets.clone());
+                Some((array, self.anywhere(array, subscripts)))
+            }
             None => {
                 let (array, axes) = self.array(true);
                 self.subscripts(&axes).map(|subscripts| (array, subscripts))
@@ -176,7 +223,7 @@ impl<'a> Generator<'a> {
         let (array, axes) = self.array(false);
         let target = self.targets.iter().flatten().find(|(target, _)| *target == array).cloned();
         let subscripts = match target {
-            Some((_, subscripts)) => subscripts,
+            Some((array, subscripts)) => self.anywhere(array, subscripts),
             None => self.subscripts(&axes)?,
         };
         let kind = self.maker.program.arrays[array.0 as usize].kind;

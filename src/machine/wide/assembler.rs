@@ -8,6 +8,22 @@ use iced_x86::{Code, Encoder, Instruction, MemoryOperand, Register};
 /// Holds the address of the constants throughout.
 pub(super) const POOL: Register = Register::R15;
 
+/// What loops begin at a multiple of.
+const ALIGNMENT: usize = 64;
+
+/// Instructions that do nothing, by length (Intel's Software Developer's Manual, volume 2, NOP).
+const NOPS: [&[u8]; 9] = [
+    &[0x90],
+    &[0x66, 0x90],
+    &[0x0f, 0x1f, 0x00],
+    &[0x0f, 0x1f, 0x40, 0x00],
+    &[0x0f, 0x1f, 0x44, 0x00, 0x00],
+    &[0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00],
+    &[0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+    &[0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+    &[0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+];
+
 /// A place in the code that branches go to.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Label(usize);
@@ -83,6 +99,23 @@ impl Assembler {
     /// Makes a label stand here.
     pub(super) fn bind(&mut self, label: Label) {
         self.labels[label.0] = Some(self.position);
+    }
+
+    /// Goes on where a loop may begin, after instructions that do nothing.
+    pub(super) fn align(&mut self) {
+        self.pad(0);
+    }
+
+    /// Likewise, so many bytes in front of there.
+    pub(super) fn pad(&mut self, bytes: usize) {
+        let after = self.position + bytes;
+        let mut gap = after.next_multiple_of(ALIGNMENT) - after;
+        self.position += gap;
+        while gap > 0 {
+            let nop = NOPS[gap.min(NOPS.len()) - 1];
+            nop.iter().for_each(|byte| self.encoder.write_u8(*byte));
+            gap -= nop.len();
+        }
     }
 
     /// A jump to a label, with a distance of 32 bits.

@@ -6,8 +6,9 @@ use super::accumulators::Partials;
 use super::assembler::{Label, at};
 use super::codes::Form;
 use super::memory::{COUNTER, SCRATCH, SECOND};
+use super::tiles::Way;
 use super::uses::{Uses, constants_used};
-use super::values::mask;
+use super::values::{Home, mask};
 use super::{Body, STACK, Writer};
 use crate::loops::{BLOCK, Extent, Loop, LoopId, Operation, PARTIALS, Precision, Statement, Value};
 
@@ -66,13 +67,13 @@ impl Writer<'_> {
     /// Writes a loop without lanes.
     fn write_loop(&mut self, inner: &Loop) {
         let totals = self.begin_totals(&inner.accumulators);
-        let innermost = is_innermost(inner);
+        let innermost = !inner.holds_loops();
         let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
         let counter = self.frame.word();
         self.counters.insert(inner.id, counter);
         self.write_bases(&mut body, &inner.body, innermost);
         let (again, after) = (self.code.label(), self.code.label());
-        self.skip_if_empty(inner.extent, after);
+        self.skip_unless_it_runs(inner, after);
         self.clear_general(COUNTER);
         if !innermost {
             self.code.to_memory(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
@@ -100,17 +101,30 @@ impl Writer<'_> {
         }
     }
 
-    /// Goes past a loop that never runs.
-    fn skip_if_empty(&mut self, extent: Extent, after: Label) {
-        match extent {
+    /// Goes past a loop that does not run.
+    fn skip_unless_it_runs(&mut self, inner: &Loop, after: Label) {
+        match inner.extent {
             Extent::Literal(0) => self.code.jump(Code::Jmp_rel32_64, after),
             Extent::Literal(_) => {}
-            Extent::Given(id) => {
-                let slot = self.extents[id.0 as usize];
-                self.code.number_in_memory(Code::Cmp_rm64_imm32, at(STACK, slot), 0);
-                self.code.jump(Code::Je_rel32_64, after);
-            }
+            Extent::Given(id) => self.skip_if_zero(self.extents[id.0 as usize], after),
         }
+        let Some(guard) = inner.guard else { return };
+        match (self.constants.get(guard), self.values.get(&(guard, 0)).and_then(|it| it.home)) {
+            (Some(Operation::Mask(true)), _) => {}
+            (Some(_), _) => self.code.jump(Code::Jmp_rel32_64, after),
+            (None, Some(Home::Scalar(slot))) => self.skip_if_zero(slot, after),
+            (None, other) => unreachable!("a guard outside of lanes is kept as {other:?}"),
+        }
+    }
+
+    /// Jumps if an integer of the program in the frame is 0.
+    fn skip_if_zero(&mut self, slot: i32, after: Label) {
+        let compare = match self.program.precision {
+            Precision::F32 => Code::Cmp_rm32_imm32,
+            Precision::F64 => Code::Cmp_rm64_imm32,
+        };
+        self.code.number_in_memory(compare, at(STACK, slot), 0);
+        self.code.jump(Code::Je_rel32_64, after);
     }
 
     fn compare_with_extent(&mut self, extent: Extent) {
@@ -129,7 +143,7 @@ impl Writer<'_> {
         }
     }
 
-    fn load_number(&mut self, register: Register, number: u32) {
+    pub(super) fn load_number(&mut self, register: Register, number: u32) {
         let load = Instruction::with2(Code::Mov_r64_imm64, register, u64::from(number));
         self.code.put(&load.expect("a register and a number"));
     }
@@ -145,14 +159,15 @@ impl Writer<'_> {
         let alone = matches!(inner.extent, Extent::Literal(end) if end <= BLOCK);
         let mut partials = self.begin_partials(&inner.accumulators, inner.in_blocks() && !alone);
         self.lanes = Some(inner.id);
-        let innermost = is_innermost(inner);
+        let innermost = !inner.holds_loops();
         let after = self.code.label();
         let mut sections = Sections::new(self, inner, innermost);
         self.form = plain;
         let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
+        self.find_tiles(inner);
         self.write_bases(&mut body, &inner.body, innermost);
         self.form = self.wide_form;
-        self.skip_if_empty(inner.extent, after);
+        self.skip_unless_it_runs(inner, after);
         self.pin_what_stays(&body.uses, &sections, &mut partials);
         self.clear_general(COUNTER);
         let block = self.code.label();
@@ -172,6 +187,7 @@ impl Writer<'_> {
         }
         self.unpin_what_stays();
         self.code.bind(after);
+        self.tiles.clear();
         self.lanes = None;
         self.release_bases(&body);
         sections.release(self);
@@ -222,7 +238,9 @@ impl Writer<'_> {
             self.pin_partials(partials);
         }
         self.copies = sections.copies;
+        self.code.align();
         self.code.bind(again);
+        let body = self.begin_trip(body, sections);
         let body = self.write_trip(inner, body, sections, partials);
         self.advance(sections, step);
         self.code.from_memory(Code::Cmp_r64_rm64, COUNTER, at(STACK, sections.main_end));
@@ -250,6 +268,8 @@ impl Writer<'_> {
         self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, end);
         self.code.two(Code::Sub_r64_rm64, SCRATCH, COUNTER);
         self.code.to_memory(Code::Mov_rm64_r64, at(STACK, self.remaining), SCRATCH);
+        let body = self.begin_trip(body, sections);
+        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.remaining));
         self.find_tail_lanes();
         let body = self.write_trip(inner, body, sections, partials);
         if self.form != Form::Zmm {
@@ -271,11 +291,8 @@ impl Writer<'_> {
         sections: &Sections,
         partials: &[Partials],
     ) -> Body {
-        if !body.counter_in_register {
-            self.code.to_memory(Code::Mov_rm64_r64, at(STACK, sections.counter), COUNTER);
-        }
         let in_register = body.counter_in_register;
-        self.write_body(body, &inner.body, |writer| {
+        let body = self.write_body(body, &inner.body, |writer| {
             let whole = writer.copies * writer.lane_count() >= PARTIALS;
             if partials.is_empty() {
                 return;
@@ -292,7 +309,16 @@ impl Writer<'_> {
                 SCRATCH
             });
             writer.join_partials(partials, phase);
-        })
+        });
+        self.move_tiles(body, Way::Out)
+    }
+
+    /// What comes in front of a trip.
+    fn begin_trip(&mut self, body: Body, sections: &Sections) -> Body {
+        if let Some(counter) = sections.stored_counter() {
+            self.code.to_memory(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
+        }
+        self.move_tiles(body, Way::In)
     }
 
     /// Goes on by some iterations.
@@ -470,8 +496,4 @@ fn own_constants(writer: &Writer<'_>, inner: &Loop) -> usize {
         Statement::Store { .. } | Statement::Loop(_) => false,
     };
     inner.body.iter().filter(is_constant).count()
-}
-
-fn is_innermost(inner: &Loop) -> bool {
-    !inner.body.iter().any(|statement| matches!(statement, Statement::Loop(_)))
 }

@@ -94,7 +94,7 @@ impl Writer<'_> {
         self.form.bytes() / usize::try_from(self.element_size()).expect("4 or 8")
     }
 
-    fn access(&self, array: ArrayId, subscripts: &[Subscript], body: &Body) -> Access {
+    pub(super) fn access(&self, array: ArrayId, subscripts: &[Subscript], body: &Body) -> Access {
         let stated = &self.program.arrays[array.0 as usize];
         let mut stride = Stride { bytes: self.element_size().into(), extents: vec![] };
         let mut access = Access {
@@ -219,7 +219,7 @@ impl Writer<'_> {
     }
 
     /// Reads an integer that is the same in all lanes into the second scratch register.
-    fn read_integer(&mut self, value: Value) {
+    pub(super) fn read_integer(&mut self, value: Value) {
         let location = self.values[&self.key(value, 0)];
         match (location.register, location.home) {
             (Some(register), _) => {
@@ -315,7 +315,7 @@ impl Writer<'_> {
     }
 
     /// Reads the counter of the loop around into the second scratch register.
-    fn read_counter(&mut self) {
+    pub(super) fn read_counter(&mut self) {
         if self.body().counter_in_register {
             return self.code.two(Code::Mov_r64_rm64, SECOND, COUNTER);
         }
@@ -340,6 +340,12 @@ impl Writer<'_> {
         subscripts: &[Subscript],
         copy: usize,
     ) {
+        if let Some(memory) = self.tile_place(array, subscripts) {
+            self.release(&subscript_values(subscripts), copy);
+            let register = self.take(false);
+            self.load_vector(self.vector(register), memory);
+            return self.define(value, copy, register);
+        }
         let access = self.access(array, subscripts, self.body());
         let pattern = self.is_contiguous(&access);
         if pattern == Some(false) {
@@ -362,7 +368,9 @@ impl Writer<'_> {
             let access = self.access(array, subscripts, self.body());
             let pattern = self.is_contiguous(&access);
             let from = self.register(value, copy);
-            if pattern == Some(false) {
+            if let Some(memory) = self.tile_place(array, subscripts) {
+                self.store_vector(memory, from);
+            } else if pattern == Some(false) {
                 self.scatter(&access, from, copy);
             } else {
                 let memory = self.place(&access, copy);
@@ -449,14 +457,14 @@ impl Writer<'_> {
     }
 
     /// Instructions that move an element between memory and a general register.
-    fn element_moves(&self) -> (Code, Code) {
+    pub(super) fn element_moves(&self) -> (Code, Code) {
         match self.program.precision {
             Precision::F32 => (Code::Mov_r32_rm32, Code::Mov_rm32_r32),
             Precision::F64 => (Code::Mov_r64_rm64, Code::Mov_rm64_r64),
         }
     }
 
-    fn element_register(&self) -> Register {
+    pub(super) fn element_register(&self) -> Register {
         match self.program.precision {
             Precision::F32 => Register::EDX,
             Precision::F64 => Register::RDX,

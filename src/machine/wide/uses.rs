@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::loops::{Loop, Operation, Program, Statement, Value, subscript_values};
+use crate::loops::{Loop, Operation, Precision, Program, Statement, Value, subscript_values};
 
 /// The constants of a program, by value.
 pub(super) struct Constants(Vec<Option<Operation>>);
@@ -10,19 +10,22 @@ pub(super) struct Constants(Vec<Option<Operation>>);
 impl Constants {
     pub(super) fn of(program: &Program) -> Self {
         let mut constants = Self(vec![None; program.kinds.len()]);
-        constants.collect(&program.body);
+        constants.collect(&program.body, program.precision);
         constants
     }
 
-    fn collect(&mut self, body: &[Statement]) {
+    fn collect(&mut self, body: &[Statement], precision: Precision) {
         for statement in body {
             match statement {
                 Statement::Let(
                     value,
                     constant @ (Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_)),
                 ) => self.0[value.0 as usize] = Some(constant.clone()),
+                Statement::Let(value, Operation::Bits(of)) => {
+                    self.0[value.0 as usize] = self.get(*of).and_then(|of| bits(of, precision));
+                }
                 Statement::Let(..) | Statement::Store { .. } => {}
-                Statement::Loop(inner) => self.collect(&inner.body),
+                Statement::Loop(inner) => self.collect(&inner.body, precision),
             }
         }
     }
@@ -30,6 +33,17 @@ impl Constants {
     pub(super) fn get(&self, value: Value) -> Option<&Operation> {
         self.0[value.0 as usize].as_ref()
     }
+}
+
+/// The bits of a constant real, as a constant integer.
+fn bits(real: &Operation, precision: Precision) -> Option<Operation> {
+    let Operation::Real(real) = real else { return None };
+    let bits = match precision {
+        #[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
+        Precision::F32 => (f64::from_bits(*real) as f32).to_bits().cast_signed().into(),
+        Precision::F64 => real.cast_signed(),
+    };
+    Some(Operation::Integer(bits))
 }
 
 /// Where a body uses values: places in it, in order.
@@ -133,6 +147,7 @@ fn read_by(statement: &Statement, read: &mut Vec<Value>) {
         Statement::Loop(inner) => {
             inner.body.iter().for_each(|statement| read_by(statement, read));
             read.extend(inner.accumulators.iter().map(|accumulator| accumulator.element));
+            read.extend(inner.guard);
         }
     }
 }

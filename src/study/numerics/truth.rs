@@ -216,6 +216,7 @@ fn is_costly(function: Function) -> bool {
         | Function::Atan
         | Function::Erf
         | Function::Erfc
+        | Function::NormalCdf
         | Function::LogNormalCdf
         | Function::Lgamma
         | Function::Digamma

@@ -48,6 +48,13 @@ pub(super) fn erfc(x: &Ball, precision: &Precision) -> Option<Ball> {
     Some(value.widened(slope(x).times(x.radius)).rounded(bits))
 }
 
+/// The normal distribution function `erfc(-x / √2) / 2`.
+pub(super) fn normal_cdf(x: &Ball, precision: &Precision) -> Option<Ball> {
+    let root = Ball::integer(2).root(precision.bits + 16).expect("2 is positive");
+    let argument = x.over(&root, precision.bits + 16)?.negated();
+    Some(erfc(&argument, precision)?.scaled(-1))
+}
+
 /// The logarithm of the normal distribution function `erfc(-x / √2) / 2`.
 pub(super) fn log_normal_cdf(x: &Ball, precision: &Precision) -> Option<Ball> {
     let bits = precision.bits;

@@ -72,6 +72,7 @@ fn one(function: Function, x: &Ball, precision: &Precision) -> Number {
         Function::Atan => Some(atan(x, precision)),
         Function::Erf => error::erf(x, precision),
         Function::Erfc => error::erfc(x, precision),
+        Function::NormalCdf => error::normal_cdf(x, precision),
         Function::LogNormalCdf => error::log_normal_cdf(x, precision),
         Function::InverseMills => inverse_mills(x, precision),
         Function::LogCosh => log_cosh(x, precision),
