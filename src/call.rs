@@ -92,6 +92,7 @@ struct Shared<T: Element> {
     bounds: Vec<Vec<Expression>>,
     build: Build,
     variants: RwLock<Vec<(Request, Arc<Variant>)>>,
+    #[expect(clippy::vec_box, reason = "a call takes one by its pointer")]
     pool: Mutex<Vec<Box<Scratch<T>>>>,
 }
 

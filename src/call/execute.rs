@@ -75,7 +75,7 @@ impl Pass {
         let Self { variant, layout } = self;
         memory.sums.clear();
         memory.sums.resize(layout.shared_elements, 0.0);
-        layout.settle::<T>(memory);
+        layout.settle(memory);
         let mut sum = Sum::default();
         if layout.chunks == 1 {
             // SAFETY: as the caller vouches; `settle` gave temporaries and sums room of their own.

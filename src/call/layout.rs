@@ -162,7 +162,7 @@ impl Layout {
     }
 
     /// Puts the temporaries and a record into memory that this thread alone uses.
-    pub(super) fn settle<T: 'static>(&mut self, memory: &mut Memory) {
+    pub(super) fn settle(&mut self, memory: &mut Memory) {
         let own = memory.first_seat().own.of_bytes(self.own);
         place_temporaries(&self.temporaries, own, &mut self.addresses);
         let record = memory.records.of_bytes(self.record);

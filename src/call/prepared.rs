@@ -14,7 +14,7 @@ use super::convert::{address, take, test_elements};
 use super::element::{Data, Element};
 use super::error::CallError;
 use super::execute::{Crew, Pass};
-use super::layout::Cut;
+use super::layout::{Cut, Layout};
 use super::pool::Pool;
 use super::run::{How, Needed, Passes, Reduction, Summary, write_scaled};
 use super::scratch::{Converted, Memory};
@@ -167,7 +167,7 @@ impl<T: Element> PreparedCall<T> {
     fn lay_out(&mut self, code: Needed) {
         let Needed { weights, values, results } = code;
         let mut pass = |variant: Arc<Variant>| {
-            let mut pass = Pass { variant, layout: Default::default() };
+            let mut pass = Pass { variant, layout: Layout::default() };
             let variant = &pass.variant;
             pass.layout.lay_out::<T>(variant, self.loss.graph(), &self.extents, self.cut);
             let mut coming = Vec::new();
