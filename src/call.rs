@@ -93,7 +93,7 @@ struct Shared<T: Element> {
     bounds: Vec<Vec<Expression>>,
     build: Build,
     variants: RwLock<Vec<(Request, Arc<Variant>)>>,
-    pool: Mutex<Vec<Scratch<T>>>,
+    pool: Mutex<Vec<Box<Scratch<T>>>>,
 }
 
 impl<T: Element> Clone for Loss<T> {
@@ -250,12 +250,12 @@ impl<T: Element> Loss<T> {
         Ok(built)
     }
 
-    fn take_scratch(&self) -> Scratch<T> {
+    fn take_scratch(&self) -> Box<Scratch<T>> {
         let mut pool = self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner);
         pool.pop().unwrap_or_default()
     }
 
-    fn return_scratch(&self, scratch: Scratch<T>) {
+    fn return_scratch(&self, scratch: Box<Scratch<T>>) {
         self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 }

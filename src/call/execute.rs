@@ -73,9 +73,8 @@ impl Pass {
         crew: Crew<'_>,
     ) -> f64 {
         let Self { variant, layout } = self;
-        let elements = layout.left.iter().skip(1).map(|left| left.elements).sum();
         memory.sums.clear();
-        memory.sums.resize(elements, 0.0);
+        memory.sums.resize(layout.shared_elements, 0.0);
         layout.settle::<T>(memory);
         let mut sum = Sum::default();
         if layout.chunks == 1 {

@@ -54,6 +54,8 @@ pub(super) struct Layout {
     /// What a chunk leaves behind in its record, the total first, and how many bytes a record has.
     pub(super) left: Vec<Left>,
     pub(super) record: usize,
+    /// How many elements the shared gradients have together.
+    pub(super) shared_elements: usize,
     /// The temporaries and where they are in a seat's memory, of so many bytes.
     temporaries: Vec<(usize, usize)>,
     own: usize,
@@ -192,11 +194,13 @@ impl Layout {
         left.clear();
         temporaries.clear();
         staged.clear();
-        (self.record, self.own, self.scale, self.center) = (0, 0, None, None);
+        (self.record, self.own, self.shared_elements) = (0, 0, 0);
+        (self.scale, self.center) = (None, None);
     }
 
     fn leave<T>(&mut self, array: usize, elements: usize, input: Option<InputId>) {
         self.left.push(Left { array, offset: self.record, elements, input });
+        self.shared_elements += if input.is_some() { elements } else { 0 };
         self.record += whole_lines(elements * size_of::<T>());
     }
 
