@@ -32,7 +32,7 @@
 //! examples count for with compensation, so that in f64 too a batch of any size keeps its digits. So
 //! the bits depend on nothing but the inputs, not on which results are asked for.
 //!
-//! A sum of one sign is within 13 units of rounding (7.8e-7 in f32) of what its terms come to; one of both
+//! A sum of one sign is within 14 units of rounding (8.4e-7 in f32) of what its terms come to; one of both
 //! signs within as many units of the sum of their sizes. In f32, a sum within a chunk that passes
 //! 3.4e38 is infinite.
 

@@ -8,10 +8,11 @@ mod sizes;
 mod stream;
 
 use clap::ValueEnum;
-use lossc::call::{CallError, Element, Loss, Reduction};
+use lossc::call::{CallError, Data, Element, Loss, PreparedCall, Reduction};
 use lossc::check::{Source, check};
 use lossc::compile::{self, CompileError, Compiler};
 use lossc::graph::InputId;
+use lossc::machine::Isa;
 use lossc::model::Model;
 
 use super::bind::given;
@@ -19,30 +20,30 @@ use super::failure::{DataCode, Failure};
 use super::settings::{Setting, Value, parse_setting};
 use super::source;
 use super::terminal::{Terminal, print};
-use batch::{Batch, Gradients};
+use batch::{Batch, Elements, Gradients, Input};
 use measure::{alternate, compile_times};
 use report::Row;
-use runner::{Rival, Runner, parse_rival};
+use runner::{Runner, parse_rival};
 use sizes::{Lengths, Size, parse_lengths};
 use stream::{Streamed, stream};
 
 /// Measure how long the value and gradient of a loss take.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-What is timed is a call for the mean of a batch and its default gradients, on inputs of order 1 from the declared domains.
-Samples of at least 50 us are taken in turn: the loss, its rivals, and a stream that reads and writes the same memory and
-computes nothing. Medians stand beside the fastest, and the spread is that of the middle half of the samples.
+What is timed is a prepared call for the mean of a batch and its default gradients, on inputs of order 1 from the declared
+domains. Samples of at least 50 us are taken in turn: the loss, its rivals, and a stream that reads and writes the same memory
+and computes nothing, on as many threads. Medians stand beside the fastest, and the spread is that of the middle half of the samples.
 
 Rivals that this program runs itself:
-  portable     128-bit code, which every machine has
-  scalar       the same code without vectors
-  interpreter  the same programs without machine code
+  portable, avx2, avx512  vectors of 128, 256 and 512 bits
+  scalar                  machine code without vectors
+  interpreter             the same programs without machine code
 Others (hand-written vector code, candle, burn; JAX, PyTorch) are compared in the folder benches/ of lossc's repository.
 
 A row of JSON:
   loss, dtype, threads           what ran
   examples, axis                 the batch; one example of a loss with axes counts once; axis is {\"K\": 1000}, or null
-  isa                            the code: portable, or the name of a rival
+  isa                            the vectors of its code, or the name of a rival
   ns_per_example_median, _min    nanoseconds for value and gradient, per example; _iqr is the spread
   bytes_per_example              of the inputs read and the gradients written
   stream_share                   the time of the stream, as a share of the median: near 1 the memory is the limit
@@ -66,7 +67,7 @@ pub(crate) struct Arguments {
     /// How long an axis is, 10 if left out; with several lengths all are measured.
     #[arg(long, value_parser = parse_lengths, value_name = "AXIS=LENGTHS")]
     axis: Vec<Lengths>,
-    /// How many threads share a batch.
+    /// How many threads share a batch at most.
     #[arg(long, value_delimiter = ',', default_value = "1", value_name = "COUNTS", value_parser = sizes::parse_count)]
     threads: Vec<usize>,
     /// The precisions.
@@ -78,9 +79,12 @@ pub(crate) struct Arguments {
     /// A param or learned input that becomes a constant when the loss is compiled: a number, true or false.
     #[arg(long, value_parser = parse_setting, value_name = "NAME=VALUE", allow_hyphen_values = true)]
     freeze: Vec<Setting>,
-    /// What else runs the same loss, in turn with it: portable, scalar, interpreter.
+    /// The vectors of the code: portable, avx2, avx512, or native for the widest of this machine.
+    #[arg(long, default_value = "native", value_name = "ISA")]
+    isa: Isa,
+    /// What else runs the same loss, in turn with it: portable, avx2, avx512, scalar, interpreter.
     #[arg(long, value_delimiter = ',', value_name = "RIVALS", value_parser = parse_rival)]
-    against: Vec<Rival>,
+    against: Vec<Runner>,
     /// For people, for programs, or for a page.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -183,24 +187,13 @@ fn plan<'a>(
         source,
         model,
         compiler,
-        runners: runner::runners(terminal, &distinct(&arguments.against)),
-        threads: threads(&arguments.threads)?,
+        runners: runner::runners(terminal, arguments.isa, &distinct(&arguments.against))?,
+        threads: distinct(&arguments.threads),
         sizes,
         given,
         frozen: frozen.into_iter().map(|(id, _)| id).collect(),
         seconds: arguments.seconds,
     })
-}
-
-/// How many threads can be asked for.
-fn threads(wanted: &[usize]) -> Result<Vec<usize>, Failure> {
-    match wanted.iter().find(|count| **count != 1) {
-        None => Ok(vec![1]),
-        Some(count) => Err(Failure::usage(
-            format!("--threads {count}: a call runs on the one thread that makes it"),
-            "leave it out, or give 1",
-        )),
-    }
 }
 
 fn measure_all<T: Streamed>(plan: &Plan) -> Result<Vec<Row>, Failure> {
@@ -218,7 +211,7 @@ fn contenders<T: Element>(plan: &Plan) -> Result<Vec<Contender<T>>, Failure> {
     let name = &plan.model.name;
     let mut contenders = Vec::new();
     for runner in &plan.runners {
-        let compiler = plan.compiler.clone().target(runner.target);
+        let compiler = runner.choose(plan.compiler.clone());
         let loss = compile::<T>(plan.source, name, &compiler).map_err(|error| match error {
             CompileError::Choice(text) => Failure::usage(text, "see `lossc bench --help`"),
             CompileError::Freeze(error) => Failure::usage(
@@ -257,47 +250,67 @@ fn measure_one<T: Streamed>(
 ) -> Result<Vec<Row>, Failure> {
     let batch = Batch::<T>::draw(plan.model, &plan.given, &plan.frozen, size);
     let mut gradients = batch.gradients();
+    let varying = batch.inputs.iter().filter(|input| !input.is_fixed);
+    let inputs: Vec<Data<T>> = varying.map(Input::data).collect();
+    let mut calls = Vec::new();
     for contender in contenders {
-        call(&contender.loss, &batch, &mut gradients)
-            .map_err(|error| explain(plan.model, &error))?;
+        let explain = |error| explain(plan.model, &error);
+        let mut call = prepare(contender, &batch).map_err(explain)?;
+        let mut slices = slices(&mut gradients);
+        call.run(&inputs, &mut slices).map_err(explain)?;
+        calls.push(call);
     }
-    let mut times = alternate(contenders.len() + 1, plan.seconds, |at| match contenders.get(at) {
-        Some(contender) => {
-            let total = call(&contender.loss, &batch, &mut gradients);
-            std::hint::black_box(total.expect("it has been called with the same")).to_bits()
+    let streams = &plan.threads;
+    let mut times = alternate(calls.len() + streams.len(), plan.seconds, |at, runs| {
+        let Some(call) = calls.get_mut(at) else {
+            return stream(&batch, &mut gradients, streams[at - contenders.len()], runs);
+        };
+        let mut slices = slices(&mut gradients);
+        for _ in 0..runs {
+            let summary = call.run(&inputs, &mut slices);
+            std::hint::black_box(summary.expect("it has run on the same"));
         }
-        None => stream(&batch, &mut gradients),
     });
-    let streamed = times.pop().expect("the stream is the last").median;
-    let rows = contenders.iter().zip(times).map(|(contender, times)| Row {
-        loss: plan.model.name.clone(),
-        examples: size.examples,
-        axis: size.named.clone(),
-        threads: contender.threads,
-        dtype: T::NAME,
-        isa: contender.runner.isa,
-        stream_share: streamed / times.median,
-        times: times.per(size.examples),
-        bytes_per_example: batch.bytes_per_example,
-        compile_us: contender.compile_us,
+    let streamed = times.split_off(contenders.len());
+    let rows = contenders.iter().zip(times).map(|(contender, times)| {
+        let threads = streams.iter().position(|threads| *threads == contender.threads);
+        let streamed = streamed[threads.expect("each has its stream")].median;
+        Row {
+            loss: plan.model.name.clone(),
+            examples: size.examples,
+            axis: size.named.clone(),
+            threads: contender.threads,
+            dtype: T::NAME,
+            isa: contender.runner.name(),
+            stream_share: streamed / times.median,
+            times: times.per(size.examples),
+            bytes_per_example: batch.bytes_per_example,
+            compile_us: contender.compile_us,
+        }
     });
     Ok(rows.collect())
 }
 
-/// The mean of the batch, and its gradients.
-fn call<T: Element>(
-    loss: &Loss<T>,
+/// The call for the mean of a batch and its gradients, all names and shapes known.
+fn prepare<T: Element>(
+    contender: &Contender<T>,
     batch: &Batch<T>,
-    gradients: &mut Gradients<T>,
-) -> Result<f64, CallError> {
-    let mut call = loss.call();
+) -> Result<PreparedCall<T>, CallError> {
+    let mut call = contender.loss.prepare_call().threads(contender.threads);
     for input in &batch.inputs {
-        call = input.give(call);
+        call = match &input.elements {
+            Elements::Real(elements) if input.is_fixed => call.set(&input.name, elements),
+            _ => call.input(&input.name, &input.shape),
+        };
     }
-    for (name, gradient) in gradients {
-        call = call.gradient(name, gradient);
+    for (name, _) in &batch.lengths {
+        call = call.gradient(name);
     }
-    Ok(call.run(Reduction::Mean)?.total)
+    call.finish(Reduction::Mean)
+}
+
+fn slices<T>(gradients: &mut Gradients<T>) -> Vec<&mut [T]> {
+    gradients.iter_mut().map(|(_, gradient)| gradient.as_mut_slice()).collect()
 }
 
 /// What the call says of `--set` and `--axis`, which give all that can be wrong.

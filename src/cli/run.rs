@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use lossc::call::{CallError, Element, Loss, Reduction, Summary};
 use lossc::compile::{CompileError, Compiler};
 use lossc::graph::{Extent, InputId, Role};
+use lossc::machine::Isa;
 use lossc::model::Model;
 
 use super::bind::{Bound, Given, Typed, bind, unknown_input};
@@ -73,6 +74,9 @@ pub(crate) struct Arguments {
     /// At most so many threads; the results are the same on any number. As many as there are processors if left out.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     threads: Option<u32>,
+    /// The vectors of its code, which change no bits: portable, avx2, avx512, or native for the widest of this machine.
+    #[arg(long, default_value = "native", value_name = "ISA")]
+    isa: Isa,
     /// Do not test the values of predictions and targets against their domains.
     #[arg(long)]
     unchecked: bool,
@@ -207,7 +211,7 @@ fn run_in<T: Digits>(
 }
 
 fn compile<T: Element>(arguments: &Arguments, model: &Model) -> Result<Loss<T>, Failure> {
-    let compiler = Compiler::new();
+    let compiler = Compiler::new().isa(arguments.isa);
     let wants_gradients =
         arguments.grad || arguments.grad_out.is_some() || !arguments.wrt.is_empty();
     let compiler = if wants_gradients && arguments.wrt.is_empty() {

@@ -36,6 +36,9 @@ pub fn compile(program: &Program, options: Options) -> Result<Kernel, MachineErr
     if program.fused && !super::host_fuses() {
         return Err(MachineError::Host("it has no fused multiply-add".into()));
     }
+    if !options.isa.is_on_host() {
+        return Err(MachineError::Host(format!("it has no {}", options.isa)));
+    }
     let isa = host()?;
     let written = if options.lanes { wide::write(program, options.isa) } else { None };
     let written = match written {

@@ -5,6 +5,7 @@ mod foreign;
 mod objects;
 mod operations;
 mod random;
+mod rows;
 mod sums;
 
 use super::{Isa, Kernel, Options, compile};

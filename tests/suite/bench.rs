@@ -45,7 +45,7 @@ fn keys(rows: &[Value]) -> Vec<String> {
 
 #[test]
 fn a_row_has_all_fields() {
-    let rows = rows("bench huber -n 64", "");
+    let rows = rows("bench huber -n 64 --isa portable", "");
     let [Value::Object(row)] = rows.as_slice() else { panic!("{rows:?}") };
     let names: Vec<&str> = row.keys().map(String::as_str).collect();
     assert_eq!(
@@ -85,7 +85,7 @@ fn a_row_has_all_fields() {
 #[test]
 fn there_is_a_row_for_each_combination() {
     let found = rows(
-        "bench cross_entropy -n 2,3 --axis K=4,5 --dtype f64,f32 --against scalar,interpreter",
+        "bench cross_entropy -n 2,3 --axis K=4,5 --dtype f64,f32 --isa portable --against scalar,interpreter",
         "",
     );
     let mut expected = Vec::new();
@@ -104,6 +104,27 @@ fn there_is_a_row_for_each_combination() {
     // Logits and their gradient, and a label.
     let bytes: Vec<&Value> = found.iter().map(|row| &row["bytes_per_example"]).collect();
     assert_eq!((bytes[0], bytes[12]), (&json!(4 * 16 + 8), &json!(4 * 8 + 4)));
+}
+
+#[test]
+fn threads_and_vectors_have_rows_of_their_own() {
+    let found = rows("bench hinge -n 300000 --threads 2,1 --against scalar --isa portable", "");
+    let expected = [("portable", 2), ("portable", 1), ("scalar", 2), ("scalar", 1)];
+    let expected: Vec<String> = expected
+        .into_iter()
+        .map(|(isa, threads)| format!(r#""hinge" "f32" "{isa}" {threads} 300000 null"#))
+        .collect();
+    assert_eq!(keys(&found), expected);
+    let host = lossc::machine::Isa::host();
+    assert_eq!(rows("bench hinge -n 1", "")[0]["isa"], host.to_string());
+    for isa in lossc::machine::Isa::ALL {
+        let arguments = format!("bench hinge -n 1 --isa {isa} --seconds 1e-6 --quiet");
+        let (status, _, errors) = lossc(&arguments, "");
+        match isa.is_on_host() {
+            true => assert_eq!((status, errors.as_str()), (Some(0), ""), "{isa}"),
+            false => assert!(errors.contains(&format!("does not run {isa} code")), "{errors}"),
+        }
+    }
 }
 
 #[test]
@@ -139,8 +160,9 @@ fn params_are_set_or_frozen() {
 #[test]
 fn tables_are_for_people_and_pages() {
     let run = |format: &str| {
-        let arguments =
-            format!("bench hinge -n 8 --against portable,scalar --seconds 1e-6 --format {format}");
+        let arguments = format!(
+            "bench hinge -n 8 --isa portable --against portable,scalar --seconds 1e-6 --format {format}"
+        );
         lossc(&arguments, "")
     };
     let (status, output, errors) = run("text");
@@ -151,7 +173,7 @@ fn tables_are_for_people_and_pages() {
     assert_eq!(lines[1][..5], ["hinge", "f32", "portable", "1", "8"]);
     assert_eq!(lines[2][..5], ["hinge", "f32", "scalar", "1", "8"]);
     assert_eq!(lines.len(), 3);
-    assert_eq!(errors, "note: `portable` is what runs anyway\nmeasuring 8 examples in f32\n");
+    assert_eq!(errors, "note: portable is what runs anyway\nmeasuring 8 examples in f32\n");
     let (_, output, _) = run("markdown");
     let lines: Vec<&str> = output.lines().collect();
     assert_eq!(lines.len(), 4);
@@ -162,10 +184,6 @@ fn tables_are_for_people_and_pages() {
 #[test]
 fn what_does_not_fit_is_told() {
     let usage: &[(&str, &str)] = &[
-        (
-            "bench huber --threads 2",
-            "error: --threads 2: a call runs on the one thread that makes it",
-        ),
         (
             "bench huber --axis K=3",
             "error: --axis: `huber` has no axis `K` whose length can be chosen\n  = help: leave --axis out",
@@ -178,6 +196,8 @@ fn what_does_not_fit_is_told() {
         ),
         ("bench cross_entropy --axis K=0", "write a whole number from 1 on"),
         ("bench cross_entropy --axis 3", "write an axis and its length, such as K=1000"),
+        ("bench huber --threads 0", "write a whole number from 1 on"),
+        ("bench huber --isa sse", "there is no `sse`; there are portable, avx2, avx512 and native"),
         ("bench huber -n 0", "write a whole number from 1 on, such as 4096"),
         ("bench huber -n 1e6", "write a whole number from 1 on, such as 4096"),
         ("bench huber -n 18446744073709551615", "are free\n  = help: give fewer examples with -n"),
@@ -186,7 +206,7 @@ fn what_does_not_fit_is_told() {
         ("bench huber --against torch", "benches/compare.py"),
         (
             "bench huber --against fast",
-            "this program can run `portable`, `scalar` and `interpreter`",
+            "this program can run portable, avx2, avx512, scalar and interpreter",
         ),
         ("bench huber --set yhat=3", "error: --set cannot give `yhat`: every example has its own"),
         ("bench huber --set dleta=3", "help: did you mean `delta`?"),

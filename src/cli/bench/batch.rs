@@ -1,7 +1,7 @@
 //! What a loss is called with: its declaration and a size come in, arrays of that size go out.
 
 use lossc::batch::is_batched;
-use lossc::call::{Call, Element};
+use lossc::call::{Data, Element};
 use lossc::graph::{InputId, InputKind, Role};
 use lossc::model::Model;
 use lossc::study::sample::draw_ordinary;
@@ -34,6 +34,8 @@ pub(super) struct Input<T> {
     pub(super) shape: Vec<usize>,
     /// Its elements.
     pub(super) elements: Elements<T>,
+    /// Whether it is the same in every call.
+    pub(super) is_fixed: bool,
 }
 
 /// Elements in the types that code takes as they are.
@@ -61,13 +63,13 @@ impl<T> Elements<T> {
 }
 
 impl<T: Element> Input<T> {
-    /// Gives it to a call.
-    pub(super) fn give<'c>(&'c self, call: Call<'c, T>) -> Call<'c, T> {
+    /// Its elements as a call takes them.
+    pub(super) fn data(&self) -> Data<'_, T> {
         match &self.elements {
-            Elements::Real(elements) => call.bind(&self.name, elements, &self.shape),
-            Elements::Narrow(labels) => call.bind(&self.name, labels, &self.shape),
-            Elements::Wide(labels) => call.bind(&self.name, labels, &self.shape),
-            Elements::Switch(switches) => call.bind(&self.name, switches, &self.shape),
+            Elements::Real(elements) => elements.into(),
+            Elements::Narrow(labels) => labels.into(),
+            Elements::Wide(labels) => labels.into(),
+            Elements::Switch(switches) => switches.into(),
         }
     }
 }
@@ -105,7 +107,9 @@ impl<T: Element> Batch<T> {
             }
             let elements = elements(input.kind, &sample.inputs[id.index()], count);
             batch.bytes_per_example += if batched { elements.bytes() / size.examples } else { 0 };
-            batch.inputs.push(Input { name: input.name.clone(), shape, elements });
+            let is_fixed =
+                input.role == Role::Param && input.kind == InputKind::Real && shape.len() <= 1;
+            batch.inputs.push(Input { name: input.name.clone(), shape, elements, is_fixed });
         }
         batch
     }

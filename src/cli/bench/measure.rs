@@ -43,16 +43,12 @@ impl Times {
 }
 
 /// Seconds that one run of each of `count` things takes, `seconds` of samples each, in turn: there and back again.
-pub(super) fn alternate(
-    count: usize,
-    seconds: f64,
-    mut run: impl FnMut(usize) -> u64,
-) -> Vec<Times> {
+///
+/// `run` is given which of them and how often it is to run.
+pub(super) fn alternate(count: usize, seconds: f64, mut run: impl FnMut(usize, u32)) -> Vec<Times> {
     let mut sample = |at: usize, runs: u32| {
         let start = Instant::now();
-        for _ in 0..runs {
-            std::hint::black_box(run(at));
-        }
+        run(at, runs);
         start.elapsed()
     };
     let runs: Vec<u32> = (0..count).map(|at| enough(|runs| sample(at, runs))).collect();
@@ -111,10 +107,9 @@ mod tests {
     #[test]
     fn things_run_in_turn() {
         let mut order = Vec::new();
-        let times = alternate(3, 1e-9, |at| {
+        let times = alternate(3, 1e-9, |at, runs| {
             order.push(at);
-            std::thread::sleep(SAMPLE);
-            0
+            std::thread::sleep(SAMPLE * runs);
         });
         assert_eq!(times.len(), 3);
         // Two runs each find out how many make a sample: one.

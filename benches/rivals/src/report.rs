@@ -1,0 +1,104 @@
+//! The page of results: lines come in, Markdown goes out.
+
+use std::fmt::Write;
+
+use crate::harness::{Clock, Line, Options, Outcome};
+use crate::host;
+
+/// What a column is: its title, and what its contenders' names begin with.
+const COLUMNS: [(&str, &str); 4] = [
+    ("hand-written AVX2", "avx2"),
+    ("scalar, libm", "libm"),
+    ("candle", "candle"),
+    ("burn", "burn"),
+];
+
+/// The whole page.
+pub(crate) fn page(lines: &[Line], options: &Options) -> String {
+    let mut page = String::from("# lossc beside its rivals\n\n");
+    page += "Printed by `cargo run --release --manifest-path benches/rivals/Cargo.toml -- --write`.\n\n";
+    page += &host::lines();
+    let clock = match options.clock {
+        Clock::Wall => "all of it",
+        Clock::Thread => "while the thread runs (`--cpu-time`)",
+    };
+    writeln!(page, "- Seconds for each contender of a case: {}; time: {clock}\n", options.seconds)
+        .expect("a String takes everything");
+    page += "\
+Microseconds for the mean of a batch and its gradient, f32, one thread: the median (the fastest) of samples that are taken in turn. Ratios are \
+medians over rounds, each of samples that were taken beside each other. All contenders read the same inputs, write the same memory, and agree within \
+2e-5 of the largest derivative before they are measured.\n\n\
+- lossc: a prepared call of the shipped loss, params made constants (`Compiler::freeze`). *Open*: the same with params given at run time.\n\
+- limit: Rust by hand in AVX-512 intrinsics (`src/kernels`), the faster of two forms where results are large: written through the caches, or streamed past them (*s*).\n\
+- AVX2: lossc in vectors of 256 bits (`Compiler::isa`), and the same kernels by hand in AVX2 and FMA.\n\
+- two threads: how much faster lossc is on two.\n\
+- libm: plain Rust loops with the functions of the crate `libm`; candle, burn: tensors with derivatives, one thread. `×` is how much longer than lossc they take.\n\n";
+    table(&mut page, lines);
+    page
+}
+
+fn table(page: &mut String, lines: &[Line]) {
+    *page += "| loss | size | lossc | limit | lossc / limit | open / limit | AVX2 | its limit | lossc / limit | two threads |";
+    for (title, _) in COLUMNS {
+        write!(page, " {title} |").expect("a String takes everything");
+    }
+    *page += "\n|---|---|---:|---:|---:|---:|---:|---:|---:|---:|";
+    *page += &"---:|".repeat(COLUMNS.len());
+    page.push('\n');
+    for line in lines {
+        let named = |name: &str| line.outcomes.iter().find(|outcome| outcome.name == name);
+        let (open, narrow) = (named("lossc, open"), named("lossc, avx2"));
+        let (limit, narrow_limit) = (best(line, "avx512"), best(line, "avx2"));
+        let over = |ours: Option<&Outcome>, theirs: Option<&Outcome>| match (ours, theirs) {
+            (Some(ours), Some(theirs)) => format!("{:.2}", ours.ratio / theirs.ratio),
+            _ => String::new(),
+        };
+        let shown =
+            |outcome: Option<&Outcome>| outcome.map_or_else(String::new, |it| times(it) + mark(it));
+        let cells = [
+            line.loss.to_owned(),
+            line.size.clone(),
+            times(&line.outcomes[0]),
+            shown(limit),
+            format!("**{}**", over(line.outcomes.first(), limit)),
+            over(open, limit),
+            shown(narrow),
+            shown(narrow_limit),
+            over(narrow, narrow_limit),
+            named("lossc, 2 threads")
+                .map_or_else(String::new, |it| format!("÷ {:.2}", 1.0 / it.ratio)),
+        ];
+        write!(page, "| {} |", cells.join(" | ")).expect("a String takes everything");
+        for (_, begin) in COLUMNS {
+            let cell = best(line, begin)
+                .map_or_else(String::new, |it| format!("{}, × {}", times(it), digits(it.ratio)));
+            write!(page, " {cell} |").expect("a String takes everything");
+        }
+        page.push('\n');
+    }
+}
+
+/// The fastest contender whose name begins so.
+fn best<'l>(line: &'l Line, begin: &str) -> Option<&'l Outcome> {
+    let named = line.outcomes.iter().filter(|outcome| outcome.name.starts_with(begin));
+    named.min_by(|a, b| a.ratio.total_cmp(&b.ratio))
+}
+
+fn mark(outcome: &Outcome) -> &'static str {
+    if outcome.name.ends_with("streaming") { " *s*" } else { "" }
+}
+
+fn times(outcome: &Outcome) -> String {
+    format!("{} ({})", digits(outcome.median * 1e6), digits(outcome.fastest * 1e6))
+}
+
+/// Three digits that count, or all of those before the point.
+fn digits(number: f64) -> String {
+    let decimals = match number {
+        size if size >= 100.0 => 0,
+        size if size >= 10.0 => 1,
+        size if size >= 1.0 => 2,
+        _ => 3,
+    };
+    format!("{number:.decimals$}")
+}

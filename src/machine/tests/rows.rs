@@ -1,0 +1,87 @@
+//! Rows as lanes: arrays whose short last axis every lane goes along by itself.
+
+use super::*;
+use crate::loops::{Accumulator, Join, Loop, SHORT, Subscript};
+
+/// For each row of `a[N, K]`: its maximum m and the sum s of `a - m`, `out[n, k] = (a[n, k] - m) * s + a[n, at[n]]`
+/// by way of a temporary, and `first[n, 0] = s`, the other elements of `first` staying as they are.
+fn program(precision: Precision, length: Option<u32>) -> Program {
+    let mut maker = Maker::new(precision);
+    let rows = maker.extent("N");
+    let length = length.map_or_else(|| maker.extent("K"), Extent::Literal);
+    let [a, out, first, between] =
+        [ArrayRole::Input, ArrayRole::Output, ArrayRole::Output, ArrayRole::Temporary]
+            .map(|role| maker.array(role, Kind::Real, &[rows, length]));
+    let at = maker.array(ArrayRole::Input, Kind::Integer, &[rows]);
+    let row = maker.open();
+    let [i, n] = [(); 2].map(|()| Subscript::Counter(row));
+    let label = maker.set(Kind::Integer, Operation::Load(at, vec![i]));
+    let chosen = maker.set(Kind::Real, Operation::Load(a, vec![i, Subscript::Value(label)]));
+    let largest = short(&mut maker, length, Join::Maximum, |maker, k| {
+        maker.set(Kind::Real, Operation::Load(a, vec![n, k]))
+    });
+    let sum = short(&mut maker, length, Join::Sum, |maker, k| {
+        let element = maker.set(Kind::Real, Operation::Load(a, vec![n, k]));
+        let value = maker.set(Kind::Real, Operation::Subtract(element, largest));
+        maker.push(Statement::Store { array: between, subscripts: vec![n, k], value });
+        value
+    });
+    short(&mut maker, length, Join::Sum, |maker, k| {
+        let element = maker.set(Kind::Real, Operation::Load(between, vec![n, k]));
+        let operation = Operation::FusedMultiplyAdd(element, sum, chosen);
+        let value = maker.set(Kind::Real, operation);
+        maker.push(Statement::Store { array: out, subscripts: vec![n, k], value });
+        value
+    });
+    let subscripts = vec![n, Subscript::Literal(0)];
+    maker.push(Statement::Store { array: first, subscripts, value: sum });
+    let body = maker.bodies.pop().unwrap();
+    let (extent, guard, accumulators) = (rows, None, vec![]);
+    maker.push(Statement::Loop(Loop { id: row, extent, lanes: true, guard, body, accumulators }));
+    maker.finish()
+}
+
+/// A plain loop with one accumulator; gives its result.
+fn short(
+    maker: &mut Maker,
+    extent: Extent,
+    join: Join,
+    body: impl FnOnce(&mut Maker, Subscript) -> Value,
+) -> Value {
+    let id = maker.open();
+    let element = body(maker, Subscript::Counter(id));
+    let result = maker.value(Kind::Real);
+    let body = maker.bodies.pop().unwrap();
+    let accumulators = vec![Accumulator { join, element, result }];
+    maker.push(Statement::Loop(Loop { id, extent, lanes: false, guard: None, body, accumulators }));
+    result
+}
+
+#[test]
+fn rows_as_lanes_give_the_same_bits() {
+    let mut choice = choices();
+    for precision in [Precision::F32, Precision::F64] {
+        let given = program(precision, None);
+        let given = (kernels(&given), given);
+        for length in 1..=SHORT {
+            let literal = program(precision, Some(length));
+            let literal = (kernels(&literal), literal);
+            for rows in EXTENTS {
+                let all = [rows, u64::from(length)];
+                for ((kernels, program), extents) in [(&given, &all[..]), (&literal, &all[..1])] {
+                    let mut arrays = fill(program, extents, &mut choice);
+                    let bound = i64::from(length);
+                    match arrays.last_mut().unwrap() {
+                        ArrayData::I32(at) => {
+                            let bound = i32::try_from(bound).unwrap();
+                            at.iter_mut().for_each(|at| *at %= bound);
+                        }
+                        ArrayData::I64(at) => at.iter_mut().for_each(|at| *at %= bound),
+                        other => panic!("positions are integers: {other:?}"),
+                    }
+                    compare(program, kernels, extents, &arrays).unwrap();
+                }
+            }
+        }
+    }
+}
