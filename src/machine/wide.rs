@@ -14,7 +14,9 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod sections;
 mod tiles;
+mod transfer;
 mod uses;
 mod values;
 
