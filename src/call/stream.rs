@@ -11,17 +11,15 @@ pub(super) fn is_worth_it(bytes: usize) -> bool {
 /// From how many bytes on: half of the last-level cache, which inputs fill as well.
 fn least() -> usize {
     static LEAST: OnceLock<usize> = OnceLock::new();
-    *LEAST.get_or_init(|| largest_cache().map_or(usize::MAX, |bytes| bytes / 2))
-}
-
-/// How many bytes the largest cache has; none where there are no such stores.
-fn largest_cache() -> Option<usize> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        Some(x86::largest_cache().unwrap_or(x86::USUAL))
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    None
+    *LEAST.get_or_init(|| {
+        #[cfg(target_arch = "x86_64")]
+        {
+            x86::largest_cache().unwrap_or(x86::USUAL) / 2
+        }
+        // There are no such stores.
+        #[cfg(not(target_arch = "x86_64"))]
+        usize::MAX
+    })
 }
 
 /// Copies bytes so that they are in no cache afterwards.
@@ -74,6 +72,7 @@ mod x86 {
 
     /// # Safety
     /// As for `copy` above.
+    #[expect(clippy::cast_ptr_alignment, reason = "loads need none, stores come after the head")]
     pub(super) unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
         let head = to.align_offset(VECTOR).min(bytes);
         let lines = (bytes - head) / LINE;
@@ -85,11 +84,14 @@ mod x86 {
             for line in 0..lines {
                 let (from, to) = (from.add(head + line * LINE), to.add(head + line * LINE));
                 let (from, to) = (from.cast::<__m128i>(), to.cast::<__m128i>());
-                let vectors: [__m128i; LINE / VECTOR] =
-                    std::array::from_fn(|at| _mm_loadu_si128(from.add(at)));
-                for (at, vector) in vectors.into_iter().enumerate() {
-                    _mm_stream_si128(to.add(at), vector);
-                }
+                let first = _mm_loadu_si128(from);
+                let second = _mm_loadu_si128(from.add(1));
+                let third = _mm_loadu_si128(from.add(2));
+                let fourth = _mm_loadu_si128(from.add(3));
+                _mm_stream_si128(to, first);
+                _mm_stream_si128(to.add(1), second);
+                _mm_stream_si128(to.add(2), third);
+                _mm_stream_si128(to.add(3), fourth);
             }
             std::ptr::copy_nonoverlapping(from.add(tail), to.add(tail), bytes - tail);
             // What comes after, also in other threads, sees what was written.

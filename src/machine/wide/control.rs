@@ -33,9 +33,9 @@ impl Writer<'_> {
                 Statement::Loop(inner) => {
                     self.flush();
                     if inner.lanes {
-                        self.write_lanes(inner)
+                        self.write_lanes(inner);
                     } else {
-                        self.write_loop(inner)
+                        self.write_loop(inner);
                     }
                     let mut read: Vec<Value> = self.body().uses.ending(place);
                     read.sort_unstable();
@@ -68,16 +68,16 @@ impl Writer<'_> {
         self.skip_unless_it_runs(inner, after);
         self.clear_general(COUNTER);
         if !innermost {
-            self.code.to_memory(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
+            self.code.store(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
         }
         self.code.bind(again);
         let body = self.write_body(body, &inner.body, |writer| writer.join_totals(&totals));
         if !innermost {
-            self.code.from_memory(Code::Mov_r64_rm64, COUNTER, at(STACK, counter));
+            self.code.load(Code::Mov_r64_rm64, COUNTER, at(STACK, counter));
         }
         self.code.number(Code::Add_rm64_imm32, COUNTER, 1);
         if !innermost {
-            self.code.to_memory(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
+            self.code.store(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
         }
         self.compare_with_extent(inner.extent);
         self.code.jump(Code::Jb_rel32_64, again);
@@ -121,16 +121,17 @@ impl Writer<'_> {
 
     pub(super) fn compare_with_extent(&mut self, extent: Extent) {
         match extent {
-            Extent::Literal(literal) => match i32::try_from(literal) {
-                Ok(literal) => self.code.number(Code::Cmp_rm64_imm32, COUNTER, literal),
-                Err(_) => {
+            Extent::Literal(literal) => {
+                if let Ok(literal) = i32::try_from(literal) {
+                    self.code.number(Code::Cmp_rm64_imm32, COUNTER, literal);
+                } else {
                     self.load_number(SCRATCH, literal);
                     self.code.two(Code::Cmp_r64_rm64, COUNTER, SCRATCH);
                 }
-            },
+            }
             Extent::Given(id) => {
                 let slot = self.extents[id.0 as usize];
-                self.code.from_memory(Code::Cmp_r64_rm64, COUNTER, at(STACK, slot));
+                self.code.load(Code::Cmp_r64_rm64, COUNTER, at(STACK, slot));
             }
         }
     }
@@ -172,7 +173,7 @@ impl Writer<'_> {
     /// A general register in all lanes, by way of memory.
     fn broadcast_general(&mut self, into: Register, from: Register) {
         let slot = self.frame.word();
-        self.code.to_memory(Code::Mov_rm64_r64, at(STACK, slot), from);
+        self.code.store(Code::Mov_rm64_r64, at(STACK, slot), from);
         self.broadcast(into, at(STACK, slot));
         self.frame.release_word(slot);
     }

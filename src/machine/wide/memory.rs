@@ -80,6 +80,21 @@ pub(super) struct Access {
     pub(super) lane: Vec<Stride>,
 }
 
+impl Access {
+    fn add_literal(&mut self, literal: i64, stride: Stride) {
+        let bytes = stride.literal().and_then(|bytes| literal.checked_mul(bytes.into()));
+        let sum = bytes.and_then(|bytes| bytes.checked_add(self.offset.into()));
+        // Far ones would not fit the distances inside of instructions.
+        let near = sum.and_then(|sum| i32::try_from(sum).ok()).filter(|sum| sum.abs() < 1 << 30);
+        if let Some(sum) = near {
+            self.offset = sum;
+        } else {
+            let literal = u32::try_from(literal).expect("a position in an axis");
+            self.base.terms.push((Factor::Literal(literal), stride));
+        }
+    }
+}
+
 impl Writer<'_> {
     pub(super) fn element_size(&self) -> i32 {
         match self.program.precision {
@@ -107,7 +122,7 @@ impl Writer<'_> {
             self.take_apart(&mut access, *subscript, &stride, body);
             match extent {
                 Extent::Literal(literal) => {
-                    stride.bytes = stride.bytes.wrapping_mul((*literal).into())
+                    stride.bytes = stride.bytes.wrapping_mul((*literal).into());
                 }
                 Extent::Given(id) => stride.extents.push(*id),
             }
@@ -128,27 +143,14 @@ impl Writer<'_> {
                     access.base.terms.push((Factor::Counter(id), stride));
                 }
             }
-            Subscript::Literal(literal) => self.add_literal(access, literal.into(), stride),
+            Subscript::Literal(literal) => access.add_literal(literal.into(), stride),
             Subscript::Value(value) => match self.constants.get(value) {
-                Some(Operation::Integer(literal)) => self.add_literal(access, *literal, stride),
+                Some(Operation::Integer(literal)) => access.add_literal(*literal, stride),
                 Some(other) => unreachable!("a subscript {}", other.name()),
                 None if self.wide[value.0 as usize] => access.lanes.push((value, stride)),
                 None if body.uses.defines(value) => access.here.push((value, stride)),
                 None => access.base.terms.push((Factor::Value(value), stride)),
             },
-        }
-    }
-
-    fn add_literal(&self, access: &mut Access, literal: i64, stride: Stride) {
-        let bytes = stride.literal().and_then(|bytes| literal.checked_mul(bytes.into()));
-        let sum = bytes.and_then(|bytes| bytes.checked_add(access.offset.into()));
-        // Far ones would not fit the distances inside of instructions.
-        match sum.and_then(|sum| i32::try_from(sum).ok()).filter(|sum| sum.abs() < 1 << 30) {
-            Some(sum) => access.offset = sum,
-            None => {
-                let literal = u32::try_from(literal).expect("a position in an axis");
-                access.base.terms.push((Factor::Literal(literal), stride));
-            }
         }
     }
 
@@ -161,8 +163,8 @@ impl Writer<'_> {
     ) {
         for statement in statements {
             let (array, subscripts) = match statement {
-                Statement::Let(_, Operation::Load(array, subscripts)) => (array, subscripts),
-                Statement::Store { array, subscripts, .. } => (array, subscripts),
+                Statement::Let(_, Operation::Load(array, subscripts))
+                | Statement::Store { array, subscripts, .. } => (array, subscripts),
                 Statement::Let(..) | Statement::Loop(_) => continue,
             };
             let key = self.access(*array, subscripts, body).base;
@@ -177,7 +179,7 @@ impl Writer<'_> {
                 }
                 _ => {
                     let slot = self.frame.word();
-                    self.code.to_memory(Code::Mov_rm64_r64, at(STACK, slot), SCRATCH);
+                    self.code.store(Code::Mov_rm64_r64, at(STACK, slot), SCRATCH);
                     Base::Slot(slot)
                 }
             };
@@ -197,13 +199,13 @@ impl Writer<'_> {
     /// Computes a base into the scratch register.
     fn compute_base(&mut self, key: &BaseKey) {
         let place = 8 * i32::try_from(key.array.0).expect("fewer than 2^28 arrays");
-        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.arrays));
-        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(SCRATCH, place));
+        self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.arrays));
+        self.code.load(Code::Mov_r64_rm64, SCRATCH, at(SCRATCH, place));
         for (factor, stride) in &key.terms {
             match factor {
                 Factor::Counter(id) => {
                     let slot = self.counters[id];
-                    self.code.from_memory(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+                    self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
                 }
                 Factor::Value(value) => self.read_integer(*value),
                 Factor::Literal(literal) => {
@@ -241,7 +243,7 @@ impl Writer<'_> {
             Precision::F32 => Code::Movsxd_r64_rm32,
             Precision::F64 => Code::Mov_r64_rm64,
         };
-        self.code.from_memory(code, SECOND, memory);
+        self.code.load(code, SECOND, memory);
     }
 
     pub(super) fn multiply(&mut self, register: Register, stride: &Stride) {
@@ -258,7 +260,7 @@ impl Writer<'_> {
         }
         for extent in &stride.extents {
             let slot = self.extents[extent.0 as usize];
-            self.code.from_memory(Code::Imul_r64_rm64, register, at(STACK, slot));
+            self.code.load(Code::Imul_r64_rm64, register, at(STACK, slot));
         }
     }
 
@@ -268,7 +270,7 @@ impl Writer<'_> {
             Some(Base::Register(register)) => *register,
             Some(Base::Slot(slot)) => {
                 let slot = *slot;
-                self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(STACK, slot));
+                self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, slot));
                 SCRATCH
             }
             None => {
@@ -307,7 +309,7 @@ impl Writer<'_> {
         if base == SCRATCH {
             self.code.two(Code::Add_r64_rm64, SCRATCH, SECOND);
         } else {
-            self.code.from_memory(Code::Lea_r64_m, SCRATCH, indexed(base, SECOND, 1, 0));
+            self.code.load(Code::Lea_r64_m, SCRATCH, indexed(base, SECOND, 1, 0));
         }
         SCRATCH
     }
@@ -319,7 +321,7 @@ impl Writer<'_> {
         }
         let id = self.body().counter.expect("an own counter belongs to a loop");
         let slot = self.counters[&id];
-        self.code.from_memory(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+        self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
     }
 
     /// Whether lanes lie one behind the other; `None` where they all read one element.

@@ -39,7 +39,7 @@ impl Writer<'_> {
         self.code.bind(block);
         if !inner.in_blocks() || alone {
             self.load_extent(inner.extent);
-            self.code.to_memory(Code::Mov_rm64_r64, at(STACK, sections.end), SECOND);
+            self.code.store(Code::Mov_rm64_r64, at(STACK, sections.end), SECOND);
         } else {
             self.find_end_of_block(inner.extent, sections.end);
         }
@@ -69,7 +69,7 @@ impl Writer<'_> {
             Extent::Literal(literal) => self.load_number(SECOND, literal),
             Extent::Given(id) => {
                 let slot = self.extents[id.0 as usize];
-                self.code.from_memory(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+                self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
             }
         }
     }
@@ -78,10 +78,10 @@ impl Writer<'_> {
     fn find_end_of_block(&mut self, extent: Extent, end: i32) {
         self.load_extent(extent);
         let block = i32::try_from(BLOCK).expect("a small number");
-        self.code.from_memory(Code::Lea_r64_m, SCRATCH, at(COUNTER, block));
+        self.code.load(Code::Lea_r64_m, SCRATCH, at(COUNTER, block));
         self.code.two(Code::Cmp_r64_rm64, SCRATCH, SECOND);
         self.code.two(Code::Cmova_r64_rm64, SCRATCH, SECOND);
-        self.code.to_memory(Code::Mov_rm64_r64, at(STACK, end), SCRATCH);
+        self.code.store(Code::Mov_rm64_r64, at(STACK, end), SCRATCH);
     }
 
     /// The iterations that fill whole trips.
@@ -94,9 +94,9 @@ impl Writer<'_> {
     ) -> Body {
         let step = i32::try_from(sections.copies * self.lane_count()).expect("a few lanes");
         let (again, after) = (self.code.label(), self.code.label());
-        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(STACK, sections.end));
+        self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, sections.end));
         self.code.number(Code::And_rm64_imm32, SCRATCH, -step);
-        self.code.to_memory(Code::Mov_rm64_r64, at(STACK, sections.main_end), SCRATCH);
+        self.code.store(Code::Mov_rm64_r64, at(STACK, sections.main_end), SCRATCH);
         self.code.two(Code::Cmp_r64_rm64, COUNTER, SCRATCH);
         self.code.jump(Code::Jae_rel32_64, after);
         if sections.in_registers {
@@ -108,7 +108,7 @@ impl Writer<'_> {
         let body = self.begin_trip(body, sections);
         let body = self.write_trip(inner, body, sections, partials);
         self.advance(sections, step);
-        self.code.from_memory(Code::Cmp_r64_rm64, COUNTER, at(STACK, sections.main_end));
+        self.code.load(Code::Cmp_r64_rm64, COUNTER, at(STACK, sections.main_end));
         self.code.jump(Code::Jb_rel32_64, again);
         self.copies = 1;
         self.unpin_partials(partials);
@@ -126,15 +126,15 @@ impl Writer<'_> {
     ) -> Body {
         let (again, after) = (self.code.label(), self.code.label());
         let end = at(STACK, sections.end);
-        self.code.from_memory(Code::Cmp_r64_rm64, COUNTER, end);
+        self.code.load(Code::Cmp_r64_rm64, COUNTER, end);
         self.code.jump(Code::Jae_rel32_64, after);
         self.tail = true;
         self.code.bind(again);
-        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, end);
+        self.code.load(Code::Mov_r64_rm64, SCRATCH, end);
         self.code.two(Code::Sub_r64_rm64, SCRATCH, COUNTER);
-        self.code.to_memory(Code::Mov_rm64_r64, at(STACK, self.remaining), SCRATCH);
+        self.code.store(Code::Mov_rm64_r64, at(STACK, self.remaining), SCRATCH);
         let body = self.begin_trip(body, sections);
-        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.remaining));
+        self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.remaining));
         self.find_tail_lanes();
         let body = self.write_trip(inner, body, sections, partials);
         if self.form != Form::Zmm {
@@ -142,7 +142,7 @@ impl Writer<'_> {
         }
         let step = i32::try_from(self.lane_count()).expect("a few lanes");
         self.advance(sections, step);
-        self.code.from_memory(Code::Cmp_r64_rm64, COUNTER, end);
+        self.code.load(Code::Cmp_r64_rm64, COUNTER, end);
         self.code.jump(Code::Jb_rel32_64, again);
         self.tail = false;
         self.code.bind(after);
@@ -163,7 +163,7 @@ impl Writer<'_> {
                 return;
             }
             if !in_register {
-                writer.code.from_memory(Code::Mov_r64_rm64, COUNTER, at(STACK, sections.counter));
+                writer.code.load(Code::Mov_r64_rm64, COUNTER, at(STACK, sections.counter));
             }
             let phase = (!whole).then(|| {
                 let partials = i32::try_from(PARTIALS).expect("a small number");
@@ -181,7 +181,7 @@ impl Writer<'_> {
     /// What comes in front of a trip.
     fn begin_trip(&mut self, body: Body, sections: &Sections) -> Body {
         if let Some(counter) = sections.stored_counter() {
-            self.code.to_memory(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
+            self.code.store(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
         }
         self.move_tiles(body, Way::In)
     }
@@ -189,7 +189,7 @@ impl Writer<'_> {
     /// Goes on by some iterations.
     fn advance(&mut self, sections: &Sections, step: i32) {
         if let Some(counter) = sections.stored_counter() {
-            self.code.from_memory(Code::Mov_r64_rm64, COUNTER, at(STACK, counter));
+            self.code.load(Code::Mov_r64_rm64, COUNTER, at(STACK, counter));
         }
         self.code.number(Code::Add_rm64_imm32, COUNTER, step);
     }
@@ -218,7 +218,7 @@ impl Writer<'_> {
         let size = bytes / self.lane_count();
         let shift = i32::try_from(size.ilog2()).expect("2 or 3");
         self.code.number(Code::Shl_rm64_imm8, SCRATCH, shift);
-        self.code.from_memory(Code::Lea_r64_m, SECOND, at(super::assembler::POOL, table));
+        self.code.load(Code::Lea_r64_m, SECOND, at(super::assembler::POOL, table));
         self.code.number(Code::Add_rm64_imm32, SECOND, i32::try_from(bytes).expect("32"));
         self.code.two(Code::Sub_r64_rm64, SECOND, SCRATCH);
         self.tail_lanes = self.pin();
@@ -227,7 +227,7 @@ impl Writer<'_> {
 
     /// Keeps the constants and the values from outside that a loop in lanes uses most in registers.
     fn pin_what_stays(&mut self, uses: &Uses, sections: &Sections, partials: &mut [Partials]) {
-        let outside = uses.from_outside();
+        let outside = uses.outside();
         if self.form == Form::Ymm {
             for (value, _) in &outside {
                 self.broadcast_to_memory(*value);
@@ -257,9 +257,13 @@ impl Writer<'_> {
 
     fn unpin_what_stays(&mut self) {
         let registers: Vec<usize> = self.pinned.drain().map(|(_, register)| register).collect();
-        registers.into_iter().for_each(|register| self.unpin(register));
+        for register in registers {
+            self.unpin(register);
+        }
         let slots: Vec<i32> = self.broadcasts.drain().map(|(_, slot)| slot).collect();
-        slots.into_iter().for_each(|slot| self.frame.release_vector(slot));
+        for slot in slots {
+            self.frame.release_vector(slot);
+        }
     }
 }
 
@@ -289,9 +293,14 @@ impl Sections {
         let fits = inner.accumulators.len() * vectors <= room && !inner.accumulators.is_empty();
         let copies = match operations {
             _ if !innermost => 1,
-            0..=SMALL_BODY if fits => vectors.max(4),
-            0..=SMALL_BODY => 4,
-            0..=MEDIUM_BODY => 2,
+            most if most <= SMALL_BODY => {
+                if fits {
+                    vectors.max(4)
+                } else {
+                    4
+                }
+            }
+            most if most <= MEDIUM_BODY => 2,
             _ => 1,
         };
         let in_registers = fits && copies % vectors == 0;

@@ -111,9 +111,9 @@ impl Writer<'_> {
         }
         let (real, integer) = self.element_moves();
         self.for_each_lane(access, copy, |writer, lane, memory| {
-            writer.code.from_memory(real, writer.element_register(), memory);
+            writer.code.load(real, writer.element_register(), memory);
             let slot = at(STACK, lanes + lane * writer.element_size());
-            writer.code.to_memory(integer, slot, writer.element_register());
+            writer.code.store(integer, slot, writer.element_register());
         });
         self.load_vector(register, at(STACK, lanes));
         self.frame.release_vector(lanes);
@@ -127,8 +127,8 @@ impl Writer<'_> {
         let (read, write) = self.element_moves();
         self.for_each_lane(access, copy, |writer, lane, memory| {
             let slot = at(STACK, lanes + lane * writer.element_size());
-            writer.code.from_memory(read, writer.element_register(), slot);
-            writer.code.to_memory(write, memory, writer.element_register());
+            writer.code.load(read, writer.element_register(), slot);
+            writer.code.store(write, memory, writer.element_register());
         });
         self.frame.release_vector(lanes);
     }
