@@ -3,7 +3,10 @@
 //! The batch is nothing special: it is the outermost axis. `schedule` runs the axes from the outside in; at
 //! each axis it counts, for every node, the reductions over that axis on its way from the inputs. That is
 //! the node's stage, and one loop a stage holds all that have the axis. What a later loop needs of an
-//! earlier one is recomputed if cheap, else stored. The innermost loops run in lanes.
+//! earlier one is recomputed if cheap, else stored, by the costs that `explain` shows. The innermost loops run in lanes.
+//!
+//! Around that stand passes of their own: `cases` sets the element at a label apart, `expand` writes what machines have no
+//! word for; `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
 
 mod cases;
 mod emit;
