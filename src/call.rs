@@ -49,6 +49,7 @@ mod prepared;
 mod run;
 mod scratch;
 mod shape;
+mod stream;
 mod sum;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,10 @@
 //! The batch is nothing special: it is the outermost axis. `schedule` runs the axes from the outside in; at
 //! each axis it counts, for every node, the reductions over that axis on its way from the inputs. That is
 //! the node's stage, and one loop a stage holds all that have the axis. What a later loop needs of an
-//! earlier one is recomputed if cheap, else stored. The innermost loops run in lanes.
+//! earlier one is recomputed if cheap, else stored, by the costs that `explain` shows. The innermost loops run in lanes.
+//!
+//! Around that stand passes of their own: `cases` sets the element at a label apart, `expand` writes what machines have no
+//! word for; `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
 
 mod cases;
 mod emit;
@@ -13,7 +16,9 @@ mod memory;
 mod order;
 mod primitive;
 mod residual;
+mod reuse;
 mod root;
+mod rows;
 mod schedule;
 #[cfg(test)]
 mod tests;
@@ -54,8 +59,19 @@ pub struct Choice {
     pub node: NodeId,
     /// What an element costs where it is computed again, in additions.
     pub cost: u32,
-    /// Where it is stored; none: it is computed again.
-    pub stored: Option<ArrayId>,
+    /// Where it is stored, if it is.
+    pub stored: Kept,
+}
+
+/// How an array gets to a later loop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// In an array of the program.
+    In(ArrayId),
+    /// In an output, until that is written.
+    InOutput,
+    /// Not at all: it is computed again.
+    Nowhere,
 }
 
 /// What an array of a program is.
@@ -85,7 +101,24 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let axes = order::order_axes(graph, &outputs);
     let mut emitter = emit::Emitter::new(graph, &outputs, precision, fused);
     schedule::schedule(&mut emitter, &axes);
-    emitter.finish()
+    let mut lowered = emitter.finish();
+    let moved = reuse::reuse_outputs(&mut lowered.program);
+    lowered.move_arrays(&moved);
+    rows::rows_as_lanes(&mut lowered.program);
+    lowered
+}
+
+impl Lowered {
+    /// Takes note of where arrays went; those that are gone live in outputs.
+    fn move_arrays(&mut self, moved: &[Option<ArrayId>]) {
+        let mut places = moved.iter();
+        self.arrays.retain(|_| places.next().is_some_and(Option::is_some));
+        for choice in &mut self.choices {
+            if let Kept::In(array) = choice.stored {
+                choice.stored = moved[array.0 as usize].map_or(Kept::InOutput, Kept::In);
+            }
+        }
+    }
 }
 
 /// An output whose array is another one under other axis names: that array itself.

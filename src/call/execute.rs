@@ -91,11 +91,14 @@ impl Pass {
             return unsafe { run_side_by_side::<T>(&variant.code, layout, memory, crew, threads) };
         }
         for chunk in 0..layout.chunks {
-            let table = &mut memory.first_seat().table;
+            let Seat { table, own } = memory.first_seat();
+            let own = own.of_bytes(layout.own_bytes());
             layout.point(chunk, table);
+            layout.stage_in(own, table);
             // SAFETY: as above, and the strides take each array to the elements of the chunk.
             unsafe {
                 variant.code.run(table, layout.lengths_in(chunk));
+                layout.copy_staged(chunk, own);
                 take_record::<T>(layout, layout.record_address(), &mut sum, &mut memory.sums);
             }
         }
@@ -224,11 +227,15 @@ impl Wave<'_> {
             for chunk in chunks {
                 self.layout.point(chunk, table);
                 self.layout.settle_elsewhere(own, table);
+                self.layout.stage_in(own, table);
                 for left in &self.layout.left {
                     table[left.array] = self.record(chunk).wrapping_add(left.offset);
                 }
                 // SAFETY: as `Pass::execute` asks; this chunk is this thread's, and so is the seat.
-                unsafe { self.code.run(table, self.layout.lengths_in(chunk)) };
+                unsafe {
+                    self.code.run(table, self.layout.lengths_in(chunk));
+                    self.layout.copy_staged(chunk, own);
+                }
             }
             self.done.fetch_add(count, Ordering::Release);
         }

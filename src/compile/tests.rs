@@ -303,7 +303,8 @@ fn a_chunk_boundary_changes_no_example() {
     for block in values.chunks(4096) {
         sum += block.iter().map(|value| f64::from(*value)).sum::<f64>();
     }
-    assert!((sum - total).abs() <= 1e-9 * total.abs());
+    // As near as sums in f32 are.
+    assert!((sum - total).abs() <= 1e-6 * total.abs());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! An operation taken apart: its name, the values it reads, the kinds it asks for and the kind it gives.
 
-use super::{Join, Kind, Operation, Subscript, Value};
+use super::{Join, Kind, LoopId, Operation, Subscript, Value};
 
 impl Operation {
     /// The name that the text of a program uses.
@@ -92,6 +92,56 @@ impl Operation {
         }
     }
 
+    /// The operation on other values and under the counters of other loops.
+    #[must_use]
+    pub fn renamed(
+        &self,
+        value: impl Fn(Value) -> Value,
+        counter: impl Fn(LoopId) -> LoopId,
+    ) -> Self {
+        let of = |operand: &Value| value(*operand);
+        match self {
+            Self::Real(_) | Self::Integer(_) | Self::Mask(_) | Self::Extent(_) => self.clone(),
+            Self::Counter(id) => Self::Counter(counter(*id)),
+            Self::Load(array, subscripts) => {
+                let place = |subscript: &Subscript| subscript.renamed(&value, &counter);
+                Self::Load(*array, subscripts.iter().map(place).collect())
+            }
+            Self::SquareRoot(a) => Self::SquareRoot(of(a)),
+            Self::Negate(a) => Self::Negate(of(a)),
+            Self::Absolute(a) => Self::Absolute(of(a)),
+            Self::Floor(a) => Self::Floor(of(a)),
+            Self::Nearest(a) => Self::Nearest(of(a)),
+            Self::Not(a) => Self::Not(of(a)),
+            Self::Bits(a) => Self::Bits(of(a)),
+            Self::FromBits(a) => Self::FromBits(of(a)),
+            Self::ToReal(a) => Self::ToReal(of(a)),
+            Self::Add(a, b) => Self::Add(of(a), of(b)),
+            Self::Subtract(a, b) => Self::Subtract(of(a), of(b)),
+            Self::Multiply(a, b) => Self::Multiply(of(a), of(b)),
+            Self::Divide(a, b) => Self::Divide(of(a), of(b)),
+            Self::Minimum(a, b) => Self::Minimum(of(a), of(b)),
+            Self::Maximum(a, b) => Self::Maximum(of(a), of(b)),
+            Self::Less(a, b) => Self::Less(of(a), of(b)),
+            Self::LessEqual(a, b) => Self::LessEqual(of(a), of(b)),
+            Self::Equal(a, b) => Self::Equal(of(a), of(b)),
+            Self::IntegerLess(a, b) => Self::IntegerLess(of(a), of(b)),
+            Self::IntegerEqual(a, b) => Self::IntegerEqual(of(a), of(b)),
+            Self::And(a, b) => Self::And(of(a), of(b)),
+            Self::Or(a, b) => Self::Or(of(a), of(b)),
+            Self::IntegerAdd(a, b) => Self::IntegerAdd(of(a), of(b)),
+            Self::IntegerSubtract(a, b) => Self::IntegerSubtract(of(a), of(b)),
+            Self::BitAnd(a, b) => Self::BitAnd(of(a), of(b)),
+            Self::BitOr(a, b) => Self::BitOr(of(a), of(b)),
+            Self::BitXor(a, b) => Self::BitXor(of(a), of(b)),
+            Self::FusedMultiplyAdd(a, b, c) => Self::FusedMultiplyAdd(of(a), of(b), of(c)),
+            Self::Select(a, b, c) => Self::Select(of(a), of(b), of(c)),
+            Self::ShiftLeft(a, by) => Self::ShiftLeft(of(a), *by),
+            Self::ShiftRight(a, by) => Self::ShiftRight(of(a), *by),
+            Self::ShiftRightUnsigned(a, by) => Self::ShiftRightUnsigned(of(a), *by),
+        }
+    }
+
     /// The kind of every operand and of the result. `None` for loads and selections, whose kinds
     /// follow from what they load or select.
     #[must_use]
@@ -128,6 +178,22 @@ impl Operation {
             | Self::ShiftRightUnsigned(..) => (Kind::Integer, Kind::Integer),
             Self::Load(..) | Self::Select(..) => return None,
         })
+    }
+}
+
+impl Subscript {
+    /// The same place, by other values and the counters of other loops.
+    #[must_use]
+    pub fn renamed(
+        self,
+        value: impl Fn(Value) -> Value,
+        counter: impl Fn(LoopId) -> LoopId,
+    ) -> Self {
+        match self {
+            Self::Counter(id) => Self::Counter(counter(id)),
+            Self::Value(of) => Self::Value(value(of)),
+            Self::Literal(at) => Self::Literal(at),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fmt::{self, Formatter};
 
 use super::schedule::{LOAD, STORE};
-use super::{Choice, Lowered};
+use super::{Choice, Kept, Lowered};
 use crate::graph::Graph;
 use crate::loops::Program;
 use crate::print::to_text_within;
@@ -50,8 +50,11 @@ impl Explained<'_> {
         choice: Choice,
     ) -> fmt::Result {
         match choice.stored {
-            Some(array) => write!(f, "stored in {}", program.arrays[array.0 as usize].name)?,
-            None => write!(f, "computed again")?,
+            Kept::In(array) => {
+                write!(f, "stored in {}", program.arrays[array.0 as usize].name)?;
+            }
+            Kept::InOutput => write!(f, "stored in an output until that is written")?,
+            Kept::Nowhere => write!(f, "computed again")?,
         }
         match choice.cost {
             u32::MAX => write!(f, ", no other loop can compute it: ")?,

@@ -1,7 +1,7 @@
 //! Arrays: what crosses loops is stored, inputs are read, labels are kept inside of their axes.
 
 use super::emit::Emitter;
-use super::{ArraySource, Choice};
+use super::{ArraySource, Choice, Kept};
 use crate::graph::{self, AxisId, InputId, InputKind, Node, NodeId, Type};
 use crate::loops::{
     Array, ArrayId, ArrayRole, Emit, Extent, ExtentId, Kind, Operation, Statement, Subscript, Value,
@@ -30,7 +30,8 @@ impl Emitter<'_> {
     }
 
     /// Notes how an array gets to a later loop.
-    pub(super) fn choose(&mut self, node: NodeId, cost: u32, stored: Option<ArrayId>) {
+    pub(super) fn choose(&mut self, node: NodeId, cost: u32, array: Option<ArrayId>) {
+        let stored = array.map_or(Kept::Nowhere, Kept::In);
         let choice = Choice { node, cost, stored };
         if !self.choices.contains(&choice) {
             self.choices.push(choice);

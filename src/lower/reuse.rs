@@ -1,0 +1,205 @@
+//! Temporaries in the memory of outputs.
+//!
+//! In comes a program, out goes the same one in which a temporary whose elements are last read where those of an
+//! output are written lives in that output: it will be in the cache anyway.
+
+use crate::loops::{
+    ArrayId, ArrayRole, Kind, Loop, LoopId, Operation, Program, Statement, Subscript,
+};
+
+/// Lets temporaries live in outputs; gives where each array went, none for those that are gone.
+pub(super) fn reuse_outputs(program: &mut Program) -> Vec<Option<ArrayId>> {
+    let count = u32::try_from(program.arrays.len()).expect("fewer than 2^32 arrays");
+    let ids = || (0..count).map(ArrayId);
+    let mut gone = vec![false; program.arrays.len()];
+    for temporary in ids() {
+        let array = &program.arrays[temporary.0 as usize];
+        if array.role != ArrayRole::Temporary || array.kind != Kind::Real {
+            continue;
+        }
+        let found = ids().find_map(|output| {
+            find_home(program, temporary, output).map(|subscripts| (output, subscripts))
+        });
+        if let Some((output, places)) = found {
+            let home = Home { temporary, output, places };
+            home.move_in(&mut program.body);
+            gone[temporary.0 as usize] = true;
+        }
+    }
+    let mut next = 0;
+    let moved: Vec<Option<ArrayId>> = gone
+        .iter()
+        .map(|gone| {
+            let id = ArrayId(next);
+            next += u32::from(!gone);
+            (!gone).then_some(id)
+        })
+        .collect();
+    if gone.contains(&true) {
+        rename(&mut program.body, &moved);
+        let mut gone = gone.iter();
+        program.arrays.retain(|_| !gone.next().expect("one for each array"));
+    }
+    moved
+}
+
+/// Where a subscript of the output comes from.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// The loop around all of it.
+    Outside(LoopId),
+    /// A subscript of the temporary.
+    Own(usize),
+}
+
+/// An output that a temporary lives in.
+struct Home {
+    temporary: ArrayId,
+    output: ArrayId,
+    /// For each axis of the output.
+    places: Vec<Place>,
+}
+
+/// An access to an array: the loops around it, the number of each statement on the way, and the subscripts.
+struct Access<'p> {
+    loops: Vec<LoopId>,
+    path: Vec<usize>,
+    subscripts: &'p [Subscript],
+    is_store: bool,
+}
+
+/// Whether a temporary may live in an output, and how its elements lie there.
+fn find_home(program: &Program, temporary: ArrayId, output: ArrayId) -> Option<Vec<Place>> {
+    let [own, of_output] = [temporary, output].map(|id| &program.arrays[id.0 as usize]);
+    if of_output.role != ArrayRole::Output || of_output.kind != Kind::Real {
+        return None;
+    }
+    let accesses = accesses(&program.body, temporary);
+    let [write] = &accesses_of(program, output)[..] else { return None };
+    if !write.is_store || accesses.is_empty() {
+        return None;
+    }
+    // The loops around everything.
+    let shared = accesses.iter().fold(write.loops.len(), |shared, access| {
+        let alike = access.loops.iter().zip(&write.loops).take_while(|(a, b)| a == b).count();
+        let same_way = access.path.iter().zip(&write.path).take_while(|(a, b)| a == b).count();
+        shared.min(alike).min(same_way)
+    });
+    // Nothing of it happens after the output is written, and what happens in the same loop is of the same element.
+    for access in &accesses {
+        let is_before = access.path[shared] < write.path[shared];
+        let is_beside = access.path[shared] == write.path[shared]
+            && access.loops == write.loops
+            && access.path <= write.path;
+        if !is_before && !is_beside {
+            return None;
+        }
+    }
+    let around = &write.loops[..shared];
+    let last = accesses.iter().find(|access| access.loops == write.loops)?;
+    let mut places = Vec::new();
+    for (subscript, extent) in write.subscripts.iter().zip(&of_output.extents) {
+        let Subscript::Counter(id) = subscript else { return None };
+        if around.contains(id) {
+            places.push(Place::Outside(*id));
+            continue;
+        }
+        let at = last.subscripts.iter().position(|known| known == subscript)?;
+        if own.extents[at] != *extent {
+            return None;
+        }
+        places.push(Place::Own(at));
+    }
+    let used = |at: usize| places.iter().any(|it| matches!(it, Place::Own(own) if *own == at));
+    let all_used = (0..own.extents.len()).all(|at| {
+        // An axis that is one of the loops around adds nothing.
+        let is_around = accesses.iter().all(|access| {
+            matches!(access.subscripts[at], Subscript::Counter(id) if around.contains(&id))
+        });
+        used(at) || is_around
+    });
+    let are_counters = accesses.iter().all(|access| {
+        access.subscripts.iter().all(|subscript| matches!(subscript, Subscript::Counter(_)))
+            && (!access.loops.eq(&write.loops) || access.subscripts == last.subscripts)
+    });
+    (all_used && are_counters).then_some(places)
+}
+
+fn accesses_of(program: &Program, array: ArrayId) -> Vec<Access<'_>> {
+    accesses(&program.body, array)
+}
+
+/// All accesses to an array.
+fn accesses(body: &[Statement], array: ArrayId) -> Vec<Access<'_>> {
+    let mut found = Vec::new();
+    collect(body, array, &mut Vec::new(), &mut Vec::new(), &mut found);
+    found
+}
+
+fn collect<'p>(
+    body: &'p [Statement],
+    wanted: ArrayId,
+    loops: &mut Vec<LoopId>,
+    path: &mut Vec<usize>,
+    found: &mut Vec<Access<'p>>,
+) {
+    for (at, statement) in body.iter().enumerate() {
+        path.push(at);
+        let access = match statement {
+            Statement::Let(_, Operation::Load(array, subscripts)) if *array == wanted => {
+                Some((subscripts, false))
+            }
+            Statement::Store { array, subscripts, .. } if *array == wanted => {
+                Some((subscripts, true))
+            }
+            Statement::Let(..) | Statement::Store { .. } => None,
+            Statement::Loop(Loop { id, body, .. }) => {
+                loops.push(*id);
+                collect(body, wanted, loops, path, found);
+                loops.pop();
+                None
+            }
+        };
+        if let Some((subscripts, is_store)) = access {
+            found.push(Access { loops: loops.clone(), path: path.clone(), subscripts, is_store });
+        }
+        path.pop();
+    }
+}
+
+impl Home {
+    fn move_in(&self, body: &mut [Statement]) {
+        for statement in body {
+            match statement {
+                Statement::Let(_, Operation::Load(array, subscripts))
+                | Statement::Store { array, subscripts, .. }
+                    if *array == self.temporary =>
+                {
+                    let place = |place: &Place| match place {
+                        Place::Outside(id) => Subscript::Counter(*id),
+                        Place::Own(at) => subscripts[*at],
+                    };
+                    *subscripts = self.places.iter().map(place).collect();
+                    *array = self.output;
+                }
+                Statement::Let(..) | Statement::Store { .. } => {}
+                Statement::Loop(inner) => self.move_in(&mut inner.body),
+            }
+        }
+    }
+}
+
+fn rename(body: &mut [Statement], moved: &[Option<ArrayId>]) {
+    let new = |array: &mut ArrayId| {
+        *array = moved[array.0 as usize].expect("what has moved is not used any more");
+    };
+    for statement in body {
+        match statement {
+            Statement::Let(_, Operation::Load(array, _)) | Statement::Store { array, .. } => {
+                new(array);
+            }
+            Statement::Let(..) => {}
+            Statement::Loop(inner) => rename(&mut inner.body, moved),
+        }
+    }
+}
