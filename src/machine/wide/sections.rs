@@ -52,11 +52,12 @@ impl Writer<'_> {
         }
         self.unpin_what_stays();
         self.code.bind(after);
-        self.tiles.clear();
+        self.release_tiles();
         self.lanes = None;
         self.release_bases(&body);
         sections.release(self);
         let homes: Vec<_> = partials.iter().map(|partials| self.join_tree(partials)).collect();
+        self.release_partials(&partials);
         self.form = plain;
         for (accumulator, home) in inner.accumulators.iter().zip(homes) {
             self.define_in_memory(accumulator.result, home);

@@ -146,6 +146,13 @@ impl Writer<'_> {
         Some(indexed(STACK, SECOND, 1, buffer))
     }
 
+    /// Lets go of the tiles.
+    pub(super) fn release_tiles(&mut self) {
+        for (_, tile) in std::mem::take(&mut self.tiles) {
+            self.frame.release_vectors(tile.buffer, SHORT as usize);
+        }
+    }
+
     /// Fills the tiles of a trip, or writes them back.
     pub(super) fn move_tiles(&mut self, body: Body, way: Way) -> Body {
         self.bodies.push(body);
