@@ -162,7 +162,7 @@ pub const FUNCTIONS: &[Function] = &[
         pieces: &[piece([f64::NEG_INFINITY, 0.0], false), piece(POSITIVE, true)],
         range: [-22.0, 22.0],
         hard: half_logarithms,
-        ..function("logcosh", exact::logcosh, [Some(4.5), Some(4.0)])
+        ..function("logcosh", exact::logcosh, ONE)
     },
     Function {
         plain: Some(f64::sin),

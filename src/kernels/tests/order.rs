@@ -4,21 +4,29 @@ use super::evaluate::Kernel::{self, One};
 use super::evaluate::{run_f32, run_f64, write};
 use crate::loops::Precision;
 
-/// Functions, and whether they rise, where they have a value.
-const ROWS: &[(&str, Kernel, bool)] = &[
-    ("erf", One(super::super::erf), true),
-    ("erfc", One(super::super::erfc), false),
-    ("normal_cdf", One(super::super::normal_cdf), true),
-    ("log_normal_cdf", One(super::super::log_normal_cdf), true),
-    ("exp", One(super::super::exp), true),
-    ("expm1", One(super::super::expm1), true),
-    ("log", One(super::super::log), true),
-    ("log1p", One(super::super::log1p), true),
-    ("log2", One(super::super::log2), true),
-    ("sigmoid", One(super::super::sigmoid), true),
-    ("softplus", One(super::super::softplus), true),
-    ("tanh", One(super::super::tanh), true),
-    ("atan", One(super::super::atan), true),
+/// Whether a function rises for x > 0, and whether it does for x < 0.
+type Way = [bool; 2];
+
+const RISES: Way = [true, true];
+const FALLS: Way = [false, false];
+const LEAST_AT_0: Way = [true, false];
+
+/// Functions, and their ways, where they have a value.
+const ROWS: &[(&str, Kernel, Way)] = &[
+    ("erf", One(super::super::erf), RISES),
+    ("erfc", One(super::super::erfc), FALLS),
+    ("normal_cdf", One(super::super::normal_cdf), RISES),
+    ("log_normal_cdf", One(super::super::log_normal_cdf), RISES),
+    ("exp", One(super::super::exp), RISES),
+    ("expm1", One(super::super::expm1), RISES),
+    ("log", One(super::super::log), RISES),
+    ("log1p", One(super::super::log1p), RISES),
+    ("log2", One(super::super::log2), RISES),
+    ("sigmoid", One(super::super::sigmoid), RISES),
+    ("softplus", One(super::super::softplus), RISES),
+    ("tanh", One(super::super::tanh), RISES),
+    ("atan", One(super::super::atan), RISES),
+    ("logcosh", One(super::super::logcosh), LEAST_AT_0),
 ];
 
 /// How many neighbours are looked at from each start on.
@@ -54,14 +62,16 @@ fn starts() -> Vec<f64> {
 }
 
 /// Whether values at ascending sizes x of both signs follow the order; pairs of (f(x), f(−x)).
-fn ordered(values: &[[f64; 2]], rises: bool) -> bool {
-    let follows = |a: f64, b: f64| a.is_nan() || b.is_nan() || if rises { a <= b } else { a >= b };
-    values.windows(2).all(|w| follows(w[0][0], w[1][0]) && follows(w[1][1], w[0][1]))
+fn ordered(values: &[[f64; 2]], [above, below]: Way) -> bool {
+    let follows = |rises: bool, a: f64, b: f64| {
+        a.is_nan() || b.is_nan() || if rises { a <= b } else { a >= b }
+    };
+    values.windows(2).all(|w| follows(above, w[0][0], w[1][0]) && follows(below, w[1][1], w[0][1]))
 }
 
 #[test]
 fn neighbours_are_in_order() {
-    for (name, kernel, rises) in ROWS {
+    for (name, kernel, way) in ROWS {
         let single = write(*kernel, Precision::F32);
         let double = write(*kernel, Precision::F64);
         for start in starts() {
@@ -72,7 +82,7 @@ fn neighbours_are_in_order() {
             };
             let pairs: Vec<[f64; 2]> =
                 at(1.0).iter().zip(at(-1.0)).map(|(a, b)| [f64::from(*a), f64::from(b)]).collect();
-            assert!(ordered(&pairs, *rises), "{name} in f32 about {start}");
+            assert!(ordered(&pairs, *way), "{name} in f32 about {start}");
 
             let sizes: Vec<f64> = (0..u64::from(RUN))
                 .map(|i| f64::from_bits(start.to_bits() - u64::from(RUN) / 2 + i))
@@ -81,7 +91,7 @@ fn neighbours_are_in_order() {
                 run_f64(&double, &sizes.iter().map(|x| [sign * x, 0.0]).collect::<Vec<_>>())
             };
             let pairs: Vec<[f64; 2]> = at(1.0).into_iter().zip(at(-1.0)).map(Into::into).collect();
-            assert!(ordered(&pairs, *rises), "{name} in f64 about {start}");
+            assert!(ordered(&pairs, *way), "{name} in f64 about {start}");
         }
     }
 }
@@ -93,6 +103,7 @@ const SYMMETRIC: &[(&str, Kernel, f64)] = &[
     ("sin", One(super::super::sin), -1.0),
     ("atan", One(super::super::atan), -1.0),
     ("cos", One(super::super::cos), 1.0),
+    ("logcosh", One(super::super::logcosh), 1.0),
 ];
 
 #[test]
