@@ -309,7 +309,7 @@ def print_head(arguments, frameworks, names):
     clock = "while the process runs (--cpu-time)" if arguments.cpu_time else "all of it"
     print(
         f"""
-# Beside frameworks of Python
+## Beside frameworks of Python
 
 Printed by `python benches/compare.py >> benches/rivals/RESULTS.md`.
 

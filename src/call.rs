@@ -49,6 +49,7 @@ mod prepared;
 mod run;
 mod scratch;
 mod shape;
+mod stream;
 mod sum;
 #[cfg(test)]
 mod tests;
@@ -92,7 +93,8 @@ struct Shared<T: Element> {
     bounds: Vec<Vec<Expression>>,
     build: Build,
     variants: RwLock<Vec<(Request, Arc<Variant>)>>,
-    pool: Mutex<Vec<Scratch<T>>>,
+    #[expect(clippy::vec_box, reason = "a call takes one by its pointer")]
+    pool: Mutex<Vec<Box<Scratch<T>>>>,
 }
 
 impl<T: Element> Clone for Loss<T> {
@@ -249,12 +251,12 @@ impl<T: Element> Loss<T> {
         Ok(built)
     }
 
-    fn take_scratch(&self) -> Scratch<T> {
+    fn take_scratch(&self) -> Box<Scratch<T>> {
         let mut pool = self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner);
         pool.pop().unwrap_or_default()
     }
 
-    fn return_scratch(&self, scratch: Scratch<T>) {
+    fn return_scratch(&self, scratch: Box<Scratch<T>>) {
         self.shared.pool.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
     }
 }

@@ -4,7 +4,7 @@ use super::element::{Data, Element, Setting, Upstream};
 use super::error::CallError;
 use super::execute::Crew;
 use super::pool::Pool;
-use super::scratch::Scratch;
+use super::scratch::{Lent, Scratch};
 use super::shape::Shape;
 use super::{Loss, RANK_LIMIT};
 use crate::batch::is_batched;
@@ -17,7 +17,7 @@ use crate::graph::{InputId, InputKind};
 #[must_use = "a call does nothing until it is run"]
 pub struct Call<'c, T: Element> {
     pub(super) loss: &'c Loss<T>,
-    pub(super) scratch: Scratch<T>,
+    pub(super) scratch: Lent<T>,
     pub(super) slots: Vec<Slot<'c, T>>,
     pub(super) sample_weights: Option<&'c [T]>,
     pub(super) upstream: Upstream<'c, T>,
@@ -68,7 +68,7 @@ impl<T> Given<'_, T> {
 }
 
 impl<'c, T: Element> Call<'c, T> {
-    pub(super) fn new(loss: &'c Loss<T>, mut scratch: Scratch<T>) -> Self {
+    pub(super) fn new(loss: &'c Loss<T>, mut scratch: Box<Scratch<T>>) -> Self {
         let mut slots: Vec<Slot<'c, T>> = std::mem::take(&mut scratch.slots);
         slots.resize_with(loss.shared.frozen.len(), || Slot {
             given: Given::Nothing,
@@ -77,7 +77,7 @@ impl<'c, T: Element> Call<'c, T> {
         });
         Self {
             loss,
-            scratch,
+            scratch: Lent::new(scratch),
             slots,
             sample_weights: None,
             upstream: Upstream::Scalar(1.0),
@@ -249,7 +249,7 @@ impl<T: Element> Drop for Call<'_, T> {
         // Collecting nothing in place keeps the allocation and lets go of the caller's slices.
         self.scratch.slots =
             slots.into_iter().map(|_| unreachable!("the slots have been cleared")).collect();
-        self.loss.return_scratch(std::mem::take(&mut self.scratch));
+        self.loss.return_scratch(self.scratch.take_back());
     }
 }
 

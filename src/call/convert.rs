@@ -26,7 +26,7 @@ impl<T: Element> Call<'_, T> {
                 (Given::Number(number), _) => self.fill(id, number)?,
                 (Given::Later, _) => {}
                 (Given::Elements(data), _) => {
-                    let Scratch { extents, converted, .. } = &mut self.scratch;
+                    let Scratch { extents, converted, .. } = &mut *self.scratch;
                     take(graph, extents, id, data, &mut converted[id.index()])?;
                 }
             }
@@ -59,7 +59,7 @@ impl<T: Element> Call<'_, T> {
         };
         test_reads(self.loss, &self.slots, default)?;
         let count = self.row_length(id);
-        let Scratch { extents, converted, cache, .. } = &mut self.scratch;
+        let Scratch { extents, converted, cache, .. } = &mut *self.scratch;
         let mut filled = std::mem::take(&mut converted[id.index()]);
         let read = |id: InputId| reals(&self.slots, converted, id);
         let elements = default.elements(graph, id, extents, read, cache);
@@ -100,7 +100,7 @@ impl<T: Element> Call<'_, T> {
                 let Some(label) = whole(number) else {
                     return Err(refuse(self.loss.graph().extent(extent).to_string()));
                 };
-                let Scratch { extents, converted, .. } = &mut self.scratch;
+                let Scratch { extents, converted, .. } = &mut *self.scratch;
                 let graph = self.loss.graph();
                 let filled = &mut converted[id.index()];
                 take_labels::<T>(graph, extents, id, Labels::I64(&[label]), filled)?;
@@ -115,7 +115,7 @@ impl<T: Element> Call<'_, T> {
     /// Works out the bounds of the domain of an input.
     pub(super) fn find_bounds(&mut self, id: InputId) -> Result<(), CallError> {
         let graph = self.loss.graph();
-        let Scratch { extents, converted, cache, bounds, .. } = &mut self.scratch;
+        let Scratch { extents, converted, cache, bounds, .. } = &mut *self.scratch;
         bounds.clear();
         for bound in &self.loss.shared.bounds[id.index()] {
             test_reads(self.loss, &self.slots, bound)?;
@@ -129,7 +129,7 @@ impl<T: Element> Call<'_, T> {
     /// Tests the elements of an input against its domain.
     fn test_domain(&mut self, id: InputId) -> Result<(), CallError> {
         self.find_bounds(id)?;
-        let Scratch { extents, converted, bounds, .. } = &self.scratch;
+        let Scratch { extents, converted, bounds, .. } = &*self.scratch;
         let frozen = self.loss.frozen(id).map(|value| [T::from_f64(value)]);
         let elements = match &frozen {
             Some(value) => value.as_slice(),

@@ -73,10 +73,9 @@ impl Pass {
         crew: Crew<'_>,
     ) -> f64 {
         let Self { variant, layout } = self;
-        let elements = layout.left.iter().skip(1).map(|left| left.elements).sum();
         memory.sums.clear();
-        memory.sums.resize(elements, 0.0);
-        layout.settle::<T>(memory);
+        memory.sums.resize(layout.shared_elements, 0.0);
+        layout.settle(memory);
         let mut sum = Sum::default();
         if layout.chunks == 1 {
             // SAFETY: as the caller vouches; `settle` gave temporaries and sums room of their own.
@@ -92,11 +91,14 @@ impl Pass {
             return unsafe { run_side_by_side::<T>(&variant.code, layout, memory, crew, threads) };
         }
         for chunk in 0..layout.chunks {
-            let table = &mut memory.first_seat().table;
+            let Seat { table, own } = memory.first_seat();
+            let own = own.of_bytes(layout.own_bytes());
             layout.point(chunk, table);
+            layout.stage_in(own, table);
             // SAFETY: as above, and the strides take each array to the elements of the chunk.
             unsafe {
                 variant.code.run(table, layout.lengths_in(chunk));
+                layout.copy_staged(chunk, own);
                 take_record::<T>(layout, layout.record_address(), &mut sum, &mut memory.sums);
             }
         }
@@ -225,11 +227,15 @@ impl Wave<'_> {
             for chunk in chunks {
                 self.layout.point(chunk, table);
                 self.layout.settle_elsewhere(own, table);
+                self.layout.stage_in(own, table);
                 for left in &self.layout.left {
                     table[left.array] = self.record(chunk).wrapping_add(left.offset);
                 }
                 // SAFETY: as `Pass::execute` asks; this chunk is this thread's, and so is the seat.
-                unsafe { self.code.run(table, self.layout.lengths_in(chunk)) };
+                unsafe {
+                    self.code.run(table, self.layout.lengths_in(chunk));
+                    self.layout.copy_staged(chunk, own);
+                }
             }
             self.done.fetch_add(count, Ordering::Release);
         }

@@ -4,6 +4,7 @@
 use super::element::Element;
 use super::scratch::Memory;
 use super::shape::{Extents, row_length};
+use super::stream;
 use super::variant::Variant;
 use crate::batch::{Extra, Part, is_batched};
 use crate::graph::{Graph, InputId};
@@ -53,13 +54,28 @@ pub(super) struct Layout {
     /// What a chunk leaves behind in its record, the total first, and how many bytes a record has.
     pub(super) left: Vec<Left>,
     pub(super) record: usize,
+    /// How many elements the shared gradients have together.
+    pub(super) shared_elements: usize,
     /// The temporaries and where they are in a seat's memory, of so many bytes.
     temporaries: Vec<(usize, usize)>,
     own: usize,
+    /// Results that go past the caches.
+    staged: Vec<Staged>,
     scale: Option<usize>,
     center: Option<usize>,
     /// How many operations all chunks take.
     pub(super) work: f64,
+}
+
+/// A result that is computed in a seat's memory and then copied to where it belongs.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Staged {
+    /// Which array of the variant it is.
+    array: usize,
+    /// Where it is in the seat's memory.
+    offset: usize,
+    /// How many bytes it has in the last chunk.
+    last: usize,
 }
 
 /// A sum over a chunk.
@@ -124,21 +140,67 @@ impl Layout {
             self.strides.push(stride);
         }
         assert!(self.left[0].input.is_none(), "the total is the first output");
+        self.stage(variant, cut);
+    }
+
+    /// Finds the results that are too large for the caches.
+    fn stage(&mut self, variant: &Variant, cut: Cut) {
+        let is_result = |source| matches!(source, Source::Output(Part::Values | Part::Gradient(_)));
+        let results = variant.arrays.iter().zip(&self.strides).enumerate();
+        let results =
+            results.filter(|(_, (array, stride))| is_result(array.source) && **stride > 0);
+        let results: Vec<(usize, usize)> = results.map(|(at, (_, stride))| (at, *stride)).collect();
+        let bytes: usize = results.iter().map(|(_, stride)| stride * self.chunks).sum();
+        if !stream::is_worth_it(bytes) {
+            return;
+        }
+        for (array, stride) in results {
+            let row = stride / cut.chunk;
+            let last = row * (cut.examples - (self.chunks - 1) * cut.chunk);
+            self.staged.push(Staged { array, offset: self.own, last });
+            self.own += whole_lines(stride);
+        }
+    }
+
+    /// Lets results of a chunk that go past the caches be computed in a seat's memory.
+    pub(super) fn stage_in(&self, own: *mut u8, table: &mut [*mut u8]) {
+        for staged in &self.staged {
+            table[staged.array] = own.wrapping_add(staged.offset);
+        }
+    }
+
+    /// Copies them from there to where they belong.
+    ///
+    /// # Safety
+    /// The code must have run on the chunk, with the table that `stage_in` was given.
+    pub(super) unsafe fn copy_staged(&self, chunk: usize, own: *const u8) {
+        for staged in &self.staged {
+            let (array, from) = (staged.array, own.wrapping_add(staged.offset));
+            let to = self.addresses[array].wrapping_add(self.strides[array] * chunk);
+            let is_last = chunk + 1 == self.chunks;
+            let bytes = if is_last { staged.last } else { self.strides[array] };
+            // SAFETY: the result has as many bytes in this chunk, here and there.
+            unsafe { stream::copy(from, to, bytes) };
+        }
     }
 
     fn clear(&mut self) {
-        let Self { addresses, strides, lengths, last_lengths, left, temporaries, .. } = self;
+        let Self { addresses, strides, lengths, last_lengths, left, temporaries, staged, .. } =
+            self;
         addresses.clear();
         strides.clear();
         lengths.clear();
         last_lengths.clear();
         left.clear();
         temporaries.clear();
-        (self.record, self.own, self.scale, self.center) = (0, 0, None, None);
+        staged.clear();
+        (self.record, self.own, self.shared_elements) = (0, 0, 0);
+        (self.scale, self.center) = (None, None);
     }
 
     fn leave<T>(&mut self, array: usize, elements: usize, input: Option<InputId>) {
         self.left.push(Left { array, offset: self.record, elements, input });
+        self.shared_elements += if input.is_some() { elements } else { 0 };
         self.record += whole_lines(elements * size_of::<T>());
     }
 
@@ -158,7 +220,7 @@ impl Layout {
     }
 
     /// Puts the temporaries and a record into memory that this thread alone uses.
-    pub(super) fn settle<T: 'static>(&mut self, memory: &mut Memory) {
+    pub(super) fn settle(&mut self, memory: &mut Memory) {
         let own = memory.first_seat().own.of_bytes(self.own);
         place_temporaries(&self.temporaries, own, &mut self.addresses);
         let record = memory.records.of_bytes(self.record);

@@ -1,36 +1,28 @@
-//! Prepared calls: in come names, shapes and settings once, then slices again and again.
+//! Prepared calls: in come slices again and again, for names, shapes and settings that were given once.
 //!
 //! All that a call looks up and tests by name and shape is done by [`Preparation::finish`]. A run compares
-//! lengths, tests labels, and runs the code; it takes no lock and allocates nothing.
+//! lengths, tests labels, and runs the code; on one thread it takes no lock and allocates nothing.
+
+mod preparation;
 
 use std::sync::Arc;
 
-use super::builder::Given;
+pub use preparation::Preparation;
+
+use super::Loss;
 use super::convert::{address, take, test_elements};
-use super::element::{Data, Element, Setting, Upstream};
+use super::element::{Data, Element};
 use super::error::CallError;
 use super::execute::{Crew, Pass};
-use super::layout::Cut;
+use super::layout::{Cut, Layout};
 use super::pool::Pool;
 use super::run::{How, Needed, Passes, Reduction, Summary, write_scaled};
 use super::scratch::{Converted, Memory};
-use super::shape::{Extents, Shape};
+use super::shape::Extents;
 use super::variant::Variant;
-use super::{Call, Loss};
-use crate::batch::{Extra, Part, is_batched};
-use crate::graph::{InputId, InputKind};
+use crate::batch::{Extra, Part};
+use crate::graph::InputId;
 use crate::plan::Source;
-
-/// A call that is being prepared for many runs: say what comes with each of them and what is fixed.
-///
-/// A mistake is kept until [`Preparation::finish`] and told there.
-#[must_use = "a preparation does nothing until it is finished"]
-pub struct Preparation<'l, T: Element> {
-    call: Call<'l, T>,
-    inputs: Vec<From>,
-    results: Vec<To>,
-    pool: Option<Arc<dyn Pool>>,
-}
 
 /// What a slice that comes with each run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,127 +37,6 @@ enum From {
 enum To {
     Values,
     Gradient(InputId),
-}
-
-impl<'l, T: Element> Preparation<'l, T> {
-    pub(super) fn new(call: Call<'l, T>) -> Self {
-        Self { call, inputs: Vec::new(), results: Vec::new(), pool: None }
-    }
-
-    /// Names an input whose elements come with each run, in this shape; leading axes are the batch, as
-    /// for [`Call::bind`].
-    pub fn input(mut self, name: &str, shape: &[usize]) -> Self {
-        let given = self.call.settable(name).and_then(|id| {
-            let shape = Shape::new(shape).ok_or_else(|| self.call.too_many_axes(id, shape))?;
-            self.call.give(id, Given::Later, shape).map(|()| id)
-        });
-        match given {
-            Ok(id) => self.inputs.push(From::Input(id)),
-            Err(error) => self.call.keep(Err(error)),
-        }
-        self
-    }
-
-    /// Fixes a param or a learned input, as [`Call::set`] does.
-    pub fn set(mut self, name: &str, value: impl Into<Setting<'l, T>>) -> Self {
-        self.call = self.call.set(name, value);
-        self
-    }
-
-    /// A weight for each example comes with each run: one more input, `[examples]`.
-    pub fn sample_weights(mut self) -> Self {
-        self.call = self.call.sample_weights(&[]);
-        self.inputs.push(From::SampleWeights);
-        self
-    }
-
-    /// A factor for each example's gradient comes with each run: one more input, `[examples]`. Only for
-    /// [`Reduction::None`].
-    pub fn upstream_each(mut self) -> Self {
-        if matches!(self.call.upstream, Upstream::PerExample(_)) {
-            let what = "the slice of upstream factors".into();
-            self.call.keep(Err(CallError::GivenTwice { what }));
-        }
-        self.call = self.call.upstream(&[]);
-        self.inputs.push(From::Upstream);
-        self
-    }
-
-    /// Whether domains are tested in each run, as for [`Call::checked`].
-    pub fn checked(mut self, checked: bool) -> Self {
-        self.call = self.call.checked(checked);
-        self
-    }
-
-    /// The loss of each example is written with each run: one more result, `[examples]`.
-    pub fn values(mut self) -> Self {
-        self.call = self.call.values(&mut []);
-        self.results.push(To::Values);
-        self
-    }
-
-    /// The gradient in an input is written with each run: one more result, in the input's own shape.
-    pub fn gradient(mut self, name: &str) -> Self {
-        self.call = self.call.gradient(name, &mut []);
-        if let Ok(id) = self.call.settable(name) {
-            self.results.push(To::Gradient(id));
-        }
-        self
-    }
-
-    /// Uses at most so many threads, as [`Call::threads`] does.
-    pub fn threads(mut self, most: usize) -> Self {
-        self.call = self.call.threads(most);
-        self
-    }
-
-    /// Takes threads from a pool of the caller's, as [`Call::pool`] does.
-    pub fn pool(mut self, pool: Arc<dyn Pool>) -> Self {
-        self.pool = Some(pool);
-        self
-    }
-
-    /// Checks all that was said, and compiles the code if it has not been.
-    ///
-    /// # Errors
-    /// What does not fit.
-    pub fn finish(self, reduction: Reduction) -> Result<PreparedCall<T>, CallError> {
-        let Self { mut call, inputs, results, pool } = self;
-        if let Some(error) = call.error.take() {
-            return Err(error);
-        }
-        if matches!(call.upstream, Upstream::PerExample(_)) && reduction != Reduction::None {
-            return Err(CallError::UpstreamOfReduced);
-        }
-        let examples = call.resolve_shapes()?;
-        call.prepare_inputs().map_err(in_words_of_a_preparation)?;
-        let cut = Cut::new::<T>(call.loss.graph(), &call.scratch.extents, examples);
-        let code = call.find_code(reduction, cut)?;
-        let inputs = inputs
-            .into_iter()
-            .map(|from| incoming(&mut call, from, examples))
-            .collect::<Result<Vec<_>, _>>()?;
-        let results: Vec<Outgoing> =
-            results.into_iter().map(|to| outgoing(&call, to, examples)).collect();
-        keep_elements(&mut call);
-        let mut prepared = PreparedCall {
-            loss: call.loss.clone(),
-            extents: call.scratch.extents.clone(),
-            converted: std::mem::take(&mut call.scratch.converted),
-            addresses: vec![std::ptr::null_mut(); inputs.len() + results.len()],
-            inputs,
-            results,
-            passes: None,
-            memory: Memory::default(),
-            cut,
-            reduction,
-            upstream: call.upstream_factor(),
-            pool,
-            most: call.crew.most,
-        };
-        prepared.lay_out(code);
-        Ok(prepared)
-    }
 }
 
 /// A call whose names, shapes and settings are known, for many runs. [`Loss::prepare_call`] begins one.
@@ -296,7 +167,7 @@ impl<T: Element> PreparedCall<T> {
     fn lay_out(&mut self, code: Needed) {
         let Needed { weights, values, results } = code;
         let mut pass = |variant: Arc<Variant>| {
-            let mut pass = Pass { variant, layout: Default::default() };
+            let mut pass = Pass { variant, layout: Layout::default() };
             let variant = &pass.variant;
             pass.layout.lay_out::<T>(variant, self.loss.graph(), &self.extents, self.cut);
             let mut coming = Vec::new();
@@ -343,14 +214,19 @@ impl<T: Element> std::fmt::Debug for PreparedCall<T> {
 impl Prepared {
     /// Hands the addresses of a run to the passes.
     fn take(&mut self, addresses: &[*mut u8]) {
-        let Passes { weights, values, results } = &mut self.passes;
-        let others = [(weights, &self.weights), (values, &self.values)];
-        let others = others.into_iter().filter_map(|(pass, coming)| Some((pass.as_mut()?, coming)));
-        for (pass, coming) in others.chain([(results, &self.results)]) {
+        let take = |pass: &mut Pass, coming: &[(usize, usize)]| {
             for (array, place) in coming {
                 pass.layout.addresses[*array] = addresses[*place];
             }
+        };
+        let Passes { weights, values, results } = &mut self.passes;
+        if let Some(weights) = weights {
+            take(weights, &self.weights);
         }
+        if let Some(values) = values {
+            take(values, &self.values);
+        }
+        take(results, &self.results);
     }
 }
 
@@ -367,105 +243,6 @@ fn place_of(inputs: &[Incoming], results: &[Outgoing], source: Source) -> Option
         Source::Extra(Extra::Scale | Extra::Center)
         | Source::Output(Part::Total)
         | Source::Temporary => None,
-    }
-}
-
-/// What is known of a slice that comes with each run.
-fn incoming<T: Element>(
-    call: &mut Call<'_, T>,
-    from: From,
-    examples: usize,
-) -> Result<Incoming, CallError> {
-    let of_examples = |name: &str| Incoming {
-        from,
-        is_plain: true,
-        length: examples,
-        bounds: None,
-        name: name.into(),
-        shape: vec![examples],
-    };
-    Ok(match from {
-        From::SampleWeights => of_examples("the slice of sample weights"),
-        From::Upstream => of_examples("the slice of upstream factors"),
-        From::Input(id) => {
-            let graph = call.loss.graph();
-            let input = graph.input(id);
-            let shape = call.slots[id.index()].shape.as_slice().to_vec();
-            let tested = call.checked || input.role == crate::graph::Role::Param;
-            let bounds = if tested && input.domain.is_some() {
-                call.find_bounds(id)?;
-                Some(call.scratch.bounds.clone())
-            } else {
-                None
-            };
-            Incoming {
-                from,
-                is_plain: input.kind == InputKind::Real,
-                length: shape.iter().product(),
-                bounds,
-                name: format!("`{}`", input.name),
-                shape,
-            }
-        }
-    })
-}
-
-/// What is known of a slice that is written with each run.
-fn outgoing<T: Element>(call: &Call<'_, T>, to: To, examples: usize) -> Outgoing {
-    match to {
-        To::Values => Outgoing {
-            to,
-            length: examples,
-            name: "the slice for the values".into(),
-            shape: vec![examples],
-        },
-        To::Gradient(id) => {
-            let graph = call.loss.graph();
-            let input = graph.input(id);
-            let batch = is_batched(input.role).then_some(examples);
-            let own = input.axes.iter().map(|axis| graph.axis(*axis).extent);
-            let own = own.filter_map(|extent| call.scratch.extents.get(extent));
-            let shape: Vec<usize> = batch.into_iter().chain(own).collect();
-            Outgoing {
-                to,
-                length: shape.iter().product(),
-                name: format!("the slice for the gradient of `{}`", input.name),
-                shape,
-            }
-        }
-    }
-}
-
-/// Copies the elements of what is fixed, which the caller may change or free.
-fn keep_elements<T: Element>(call: &mut Call<'_, T>) {
-    for (slot, converted) in call.slots.iter().zip(&mut call.scratch.converted) {
-        match slot.given {
-            Given::Elements(Data::Real(elements)) => converted.reals = elements.to_vec(),
-            Given::Elements(Data::Label(labels)) => {
-                // Some were converted, and some are used where they are.
-                if size_of::<T>() == 4 && converted.narrow.is_empty() {
-                    let narrow = |label| i32::try_from(label).unwrap_or(-1);
-                    labels.for_each(|label| converted.narrow.push(narrow(label)));
-                } else if size_of::<T>() == 8 && converted.wide.is_empty() {
-                    labels.for_each(|label| converted.wide.push(label));
-                }
-            }
-            Given::Elements(Data::Switch(_)) | Given::Nothing | Given::Number(_) | Given::Later => {
-            }
-        }
-    }
-}
-
-/// A missing input is named otherwise in a preparation than in a call.
-fn in_words_of_a_preparation(error: CallError) -> CallError {
-    match error {
-        CallError::MissingInput { name, how } if !how.contains("set") => {
-            CallError::MissingInput { name, how: "name it with `input`" }
-        }
-        CallError::MissingInput { name, .. } => {
-            CallError::MissingInput { name, how: "fix it with `set` or name it with `input`" }
-        }
-        other => other,
     }
 }
 

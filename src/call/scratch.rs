@@ -1,5 +1,6 @@
 //! Memory that calls use again: taken from a loss when a call begins, given back when it ends.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::builder::Slot;
@@ -82,6 +83,34 @@ impl Memory {
 
 // SAFETY: the addresses in a table are those of the chunk that is being run, and written anew for each.
 unsafe impl Send for Seat {}
+
+/// Scratch memory that a call has until it ends: boxed, as calls are moved about while they are built.
+pub(super) struct Lent<T: 'static>(Option<Box<Scratch<T>>>);
+
+impl<T> Lent<T> {
+    pub(super) fn new(scratch: Box<Scratch<T>>) -> Self {
+        Self(Some(scratch))
+    }
+
+    /// Takes the memory back from a call that ends.
+    pub(super) fn take_back(&mut self) -> Box<Scratch<T>> {
+        self.0.take().expect("a call ends once")
+    }
+}
+
+impl<T> Deref for Lent<T> {
+    type Target = Scratch<T>;
+
+    fn deref(&self) -> &Scratch<T> {
+        self.0.as_deref().expect("lent until the call ends")
+    }
+}
+
+impl<T> DerefMut for Lent<T> {
+    fn deref_mut(&mut self) -> &mut Scratch<T> {
+        self.0.as_deref_mut().expect("lent until the call ends")
+    }
+}
 
 // SAFETY: the pointers in it are only followed by the call that wrote them; between calls, when a
 // scratch may change threads, they are never read.

@@ -111,6 +111,11 @@ fn signed_power<'p>(x: Real<'p>, y: Real<'p>, power: Real<'p>) -> Real<'p> {
     y.floor().equal(y).select(power.signed_as(sign), broken)
 }
 
+/// e^88.
+const E_88: f64 = 1.651_636_254_994_001_9e38;
+/// e^709.
+const E_709: f64 = 8.218_407_461_554_972e307;
+
 /// ((1 + x)^λ − 1) / λ, log(1 + x) where λ is 0.
 pub(super) fn boxcox1p<'p>(x: Real<'p>, lambda: Real<'p>) -> Real<'p> {
     let shifted = split_about_1(x + 1.0);
@@ -123,7 +128,13 @@ pub(super) fn boxcox1p<'p>(x: Real<'p>, lambda: Real<'p>) -> Real<'p> {
     let log = log_pair(shifted.n, f, Some(g));
     let whole = complete(x, -1.0, log.0);
     let Pair(high, low) = exponent(lambda, Pair(whole, log.1));
-    let quotient = expm1_sum(high, Some(low)) / lambda;
+    // Where the power overflows the quotient need not: there it is that of a power e^far less.
+    let far = x.constant(x.either(88.0, 709.0));
+    let is_far = far.less(high);
+    let near = is_far.select(high - far, high);
+    let change = expm1_sum(near, Some(low)) + is_far.select(x.constant(1.0), 0.0);
+    let quotient = change / lambda;
+    let quotient = is_far.select(quotient * x.either(E_88, E_709), quotient);
     let small = high.absolute().less(x.either(1.0e-10, 1.0e-19));
     // The logarithm may be infinite where λ is 0.
     lambda.equal(0.0).select(whole, small.select(whole, quotient))

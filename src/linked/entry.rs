@@ -220,12 +220,11 @@ fn run(pen: &mut Pen, context: &Context, scratch: Scratch) -> (Value, Value) {
     let nothing = pen.number(types::F64, 0.0);
     let [sum, weight, center] = [(); 3].map(|()| pen.variable(types::F64, nothing));
     let count = |pen: &mut Pen, pass: &Option<Pass>| {
-        let found = match pass {
-            Some(pass) => run_pass(pen, context, pass, scratch, None),
-            None => {
-                let examples = frame.field(Field::Examples);
-                pen.builder.ins().fcvt_from_sint(types::F64, examples)
-            }
+        let found = if let Some(pass) = pass {
+            run_pass(pen, context, pass, scratch, None)
+        } else {
+            let examples = frame.field(Field::Examples);
+            pen.builder.ins().fcvt_from_sint(types::F64, examples)
         };
         pen.set(weight, found);
     };

@@ -70,7 +70,9 @@ impl<'a> Writer<'a> {
             self.write_blocks(inner, end, &slots);
         } else {
             if !self.plan(inner)[0].in_registers() {
-                slots.iter().for_each(|slots| self.clear(slots.join, slots.partial));
+                for slots in &slots {
+                    self.clear(slots.join, slots.partial);
+                }
             }
             self.write_block(inner, Amount::Literal(0), end, &slots, false);
         }

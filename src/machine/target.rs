@@ -181,9 +181,8 @@ impl Machine {
     pub fn options(&self) -> Options {
         let lanes = !matches!(self.triple().architecture, Architecture::Riscv64(_));
         let isa = match self.level {
-            Level::Baseline => Isa::Portable,
             Level::V3 if is_system_v(self.triple()) => Isa::Avx2,
-            Level::V3 => Isa::Portable,
+            Level::Baseline | Level::V3 => Isa::Portable,
             Level::V4 => Isa::Avx512,
         };
         Options { lanes, isa }

@@ -14,7 +14,9 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod sections;
 mod tiles;
+mod transfer;
 mod uses;
 mod values;
 
@@ -156,11 +158,11 @@ impl Writer<'_> {
 
     /// Moves what the call gives into the frame.
     fn read_tables(&mut self) {
-        self.code.to_memory(Code::Mov_rm64_r64, at(STACK, self.arrays), Register::RDI);
+        self.code.store(Code::Mov_rm64_r64, at(STACK, self.arrays), Register::RDI);
         for (number, slot) in self.extents.clone().into_iter().enumerate() {
             let offset = WORD * i32::try_from(number).expect("fewer than 2^28 extents");
-            self.code.from_memory(Code::Mov_r64_rm64, Register::RAX, at(Register::RSI, offset));
-            self.code.to_memory(Code::Mov_rm64_r64, at(STACK, slot), Register::RAX);
+            self.code.load(Code::Mov_r64_rm64, Register::RAX, at(Register::RSI, offset));
+            self.code.store(Code::Mov_rm64_r64, at(STACK, slot), Register::RAX);
         }
     }
 
@@ -193,7 +195,7 @@ impl Writer<'_> {
     fn leave(&mut self) {
         self.code.zero(Code::VEX_Vzeroupper);
         let saved = -WORD * i32::try_from(SAVED.len()).expect("a few registers");
-        self.code.from_memory(Code::Lea_r64_m, STACK, at(Register::RBP, saved));
+        self.code.load(Code::Lea_r64_m, STACK, at(Register::RBP, saved));
         for register in SAVED.iter().rev() {
             self.code.one(Code::Pop_r64, *register);
         }
@@ -223,6 +225,6 @@ fn enter(frame: i32) -> Vec<u8> {
     code.number(Code::And_rm64_imm8, STACK, -64);
     // What follows begins at a multiple of the alignment.
     code.pad(LEA_BYTES);
-    code.from_memory(Code::Lea_r64_m, POOL, at(Register::RIP, i32::MAX));
+    code.load(Code::Lea_r64_m, POOL, at(Register::RIP, i32::MAX));
     code.into_bytes()
 }

@@ -56,8 +56,8 @@ pub fn draw(
     let mood = |input: &Input, is_given: bool, random: &mut Random| {
         let may_stay = input.role == Role::Learned || input.role == Role::Param;
         let stays = may_stay && (at_defaults && input.role == Role::Param || random.once_in(3));
-        let is_drawn = !is_given && !(stays && input.default.is_some());
-        is_drawn.then(|| Mood::draw(input.role, on_kinks, random))
+        let is_known = is_given || stays && input.default.is_some();
+        (!is_known).then(|| Mood::draw(input.role, on_kinks, random))
     };
     Sample::empty(graph, extents, rows).filled(graph, given, precision, mood, random)
 }

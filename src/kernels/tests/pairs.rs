@@ -137,3 +137,24 @@ fn boxcox1p_has_its_limits_at_both_ends() {
         check(x, f64::from(expected as f32), f64::from(got));
     }
 }
+
+#[test]
+fn boxcox1p_is_finite_where_its_power_is_not() {
+    let kernel = Two(super::super::boxcox1p);
+    let code = write(kernel, Precision::F64);
+    for [x, lambda, expected] in [
+        [-7.2e-306, -1e308, -49_207.009_302_637_66],
+        [3.5e-10, 2.05e12, 1.970_320_382_305_566_3e299],
+    ] {
+        let got = run_f64(&code, &[[x, lambda]])[0];
+        assert!((got / expected - 1.0).abs() < 1e-15, "boxcox1p({x:e}, {lambda:e}) = {got:e}");
+    }
+    let code = write(kernel, Precision::F32);
+    for ([x, lambda], expected) in [
+        ([-2.620_885_5e-37, f32::MIN], -1.586_084_1),
+        ([6.161_997e-11, 1.799_165_3e12], 7.812_272e35),
+    ] {
+        let got = run_f32(&code, &[[x, lambda]])[0];
+        assert!((got / expected - 1.0f32).abs() < 4e-7, "boxcox1p({x:e}, {lambda:e}) = {got:e}");
+    }
+}

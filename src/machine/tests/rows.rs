@@ -74,9 +74,15 @@ fn rows_as_lanes_give_the_same_bits() {
                     match arrays.last_mut().unwrap() {
                         ArrayData::I32(at) => {
                             let bound = i32::try_from(bound).unwrap();
-                            at.iter_mut().for_each(|at| *at %= bound);
+                            for at in at {
+                                *at %= bound;
+                            }
                         }
-                        ArrayData::I64(at) => at.iter_mut().for_each(|at| *at %= bound),
+                        ArrayData::I64(at) => {
+                            for at in at {
+                                *at %= bound;
+                            }
+                        }
                         other => panic!("positions are integers: {other:?}"),
                     }
                     compare(program, kernels, extents, &arrays).unwrap();

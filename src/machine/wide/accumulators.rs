@@ -38,8 +38,7 @@ impl Writer<'_> {
         accumulators: &[Accumulator],
         blocks: bool,
     ) -> Vec<Partials> {
-        let vectors = self.vectors_of_partials();
-        let space = (vectors * self.form.bytes()).div_ceil(64);
+        let space = self.space_of_partials();
         let mut all = vec![];
         for accumulator in accumulators {
             let (join, element) = (accumulator.join, accumulator.element);
@@ -54,6 +53,21 @@ impl Writer<'_> {
             all.push(Partials { join, element, partial, total, registers: vec![] });
         }
         all
+    }
+
+    /// Lets go of the memory of partial results.
+    pub(super) fn release_partials(&mut self, all: &[Partials]) {
+        for partials in all {
+            let [total, lost] = partials.total.map_or([None; 2], |slots| slots.map(Some));
+            for slot in [Some(partials.partial), total, lost].into_iter().flatten() {
+                self.frame.release_vectors(slot, self.space_of_partials());
+            }
+        }
+    }
+
+    /// How much memory they take, in the widest vectors.
+    fn space_of_partials(&self) -> usize {
+        (self.vectors_of_partials() * self.form.bytes()).div_ceil(64)
     }
 
     /// Writes what is neutral to a join into all partial results.

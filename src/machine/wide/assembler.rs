@@ -77,12 +77,12 @@ impl Assembler {
     }
 
     /// An instruction that reads memory into a register.
-    pub(super) fn from_memory(&mut self, code: Code, a: Register, memory: MemoryOperand) {
+    pub(super) fn load(&mut self, code: Code, a: Register, memory: MemoryOperand) {
         self.put(&Instruction::with2(code, a, memory).expect("a register and memory"));
     }
 
     /// An instruction that writes a register into memory.
-    pub(super) fn to_memory(&mut self, code: Code, memory: MemoryOperand, a: Register) {
+    pub(super) fn store(&mut self, code: Code, memory: MemoryOperand, a: Register) {
         self.put(&Instruction::with2(code, memory, a).expect("memory and a register"));
     }
 
@@ -113,7 +113,9 @@ impl Assembler {
         self.position += gap;
         while gap > 0 {
             let nop = NOPS[gap.min(NOPS.len()) - 1];
-            nop.iter().for_each(|byte| self.encoder.write_u8(*byte));
+            for byte in nop {
+                self.encoder.write_u8(*byte);
+            }
             gap -= nop.len();
         }
     }

@@ -31,7 +31,7 @@ impl Writer<'_> {
         let terms: Vec<Term> =
             access.lanes.iter().map(|(value, stride)| self.term(*value, stride, copy)).collect();
         let first = self.place(access, copy);
-        self.code.from_memory(Code::Lea_r64_m, SCRATCH, first);
+        self.code.load(Code::Lea_r64_m, SCRATCH, first);
         let end = self.code.label();
         for lane in 0..i32::try_from(self.lane_count()).expect("a few lanes") {
             if self.tail {
@@ -42,7 +42,7 @@ impl Writer<'_> {
             for (stride, product) in steps.iter().filter(|_| lane > 0) {
                 match (product, stride.literal()) {
                     (Some(slot), _) => {
-                        self.code.from_memory(Code::Add_r64_rm64, SCRATCH, at(STACK, *slot));
+                        self.code.load(Code::Add_r64_rm64, SCRATCH, at(STACK, *slot));
                     }
                     (None, bytes) => {
                         let bytes = bytes.expect("strides that are no numbers have a product");
@@ -72,7 +72,7 @@ impl Writer<'_> {
             self.read_element(at(STACK, term.positions + lane * self.element_size()));
             match (term.product, term.stride.literal()) {
                 (Some(slot), _) => {
-                    self.code.from_memory(Code::Imul_r64_rm64, SECOND, at(STACK, slot));
+                    self.code.load(Code::Imul_r64_rm64, SECOND, at(STACK, slot));
                 }
                 (None, _) => self.multiply(SECOND, &term.stride),
             }
@@ -104,7 +104,7 @@ impl Writer<'_> {
         let slot = self.frame.word();
         self.code.number(Code::Mov_rm64_imm32, SECOND, 1);
         self.multiply(SECOND, stride);
-        self.code.to_memory(Code::Mov_rm64_r64, at(STACK, slot), SECOND);
+        self.code.store(Code::Mov_rm64_r64, at(STACK, slot), SECOND);
         Some(slot)
     }
 }

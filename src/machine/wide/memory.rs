@@ -1,14 +1,12 @@
-//! Loads and stores: where elements lie, and how lanes get there.
+//! Where elements lie.
 //!
 //! An address is a base, which stays the same inside of a loop and is computed in front of it, a part that
-//! goes with the loop's own counter, and what must be computed on the spot. Lanes that do not lie one
-//! behind the other are read and written one by one.
+//! goes with the loop's own counter, and what must be computed on the spot.
 
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{at, indexed};
-use super::codes::{Form, Op, code};
-use super::values::{Home, mask};
+use super::values::Home;
 use super::{Body, STACK, Writer};
 use crate::loops::{
     ArrayId, Extent, ExtentId, LoopId, Operation, Precision, Statement, Subscript, Value,
@@ -82,6 +80,21 @@ pub(super) struct Access {
     pub(super) lane: Vec<Stride>,
 }
 
+impl Access {
+    fn add_literal(&mut self, literal: i64, stride: Stride) {
+        let bytes = stride.literal().and_then(|bytes| literal.checked_mul(bytes.into()));
+        let sum = bytes.and_then(|bytes| bytes.checked_add(self.offset.into()));
+        // Far ones would not fit the distances inside of instructions.
+        let near = sum.and_then(|sum| i32::try_from(sum).ok()).filter(|sum| sum.abs() < 1 << 30);
+        if let Some(sum) = near {
+            self.offset = sum;
+        } else {
+            let literal = u32::try_from(literal).expect("a position in an axis");
+            self.base.terms.push((Factor::Literal(literal), stride));
+        }
+    }
+}
+
 impl Writer<'_> {
     pub(super) fn element_size(&self) -> i32 {
         match self.program.precision {
@@ -109,7 +122,7 @@ impl Writer<'_> {
             self.take_apart(&mut access, *subscript, &stride, body);
             match extent {
                 Extent::Literal(literal) => {
-                    stride.bytes = stride.bytes.wrapping_mul((*literal).into())
+                    stride.bytes = stride.bytes.wrapping_mul((*literal).into());
                 }
                 Extent::Given(id) => stride.extents.push(*id),
             }
@@ -130,27 +143,14 @@ impl Writer<'_> {
                     access.base.terms.push((Factor::Counter(id), stride));
                 }
             }
-            Subscript::Literal(literal) => self.add_literal(access, literal.into(), stride),
+            Subscript::Literal(literal) => access.add_literal(literal.into(), stride),
             Subscript::Value(value) => match self.constants.get(value) {
-                Some(Operation::Integer(literal)) => self.add_literal(access, *literal, stride),
+                Some(Operation::Integer(literal)) => access.add_literal(*literal, stride),
                 Some(other) => unreachable!("a subscript {}", other.name()),
                 None if self.wide[value.0 as usize] => access.lanes.push((value, stride)),
                 None if body.uses.defines(value) => access.here.push((value, stride)),
                 None => access.base.terms.push((Factor::Value(value), stride)),
             },
-        }
-    }
-
-    fn add_literal(&self, access: &mut Access, literal: i64, stride: Stride) {
-        let bytes = stride.literal().and_then(|bytes| literal.checked_mul(bytes.into()));
-        let sum = bytes.and_then(|bytes| bytes.checked_add(access.offset.into()));
-        // Far ones would not fit the distances inside of instructions.
-        match sum.and_then(|sum| i32::try_from(sum).ok()).filter(|sum| sum.abs() < 1 << 30) {
-            Some(sum) => access.offset = sum,
-            None => {
-                let literal = u32::try_from(literal).expect("a position in an axis");
-                access.base.terms.push((Factor::Literal(literal), stride));
-            }
         }
     }
 
@@ -163,8 +163,8 @@ impl Writer<'_> {
     ) {
         for statement in statements {
             let (array, subscripts) = match statement {
-                Statement::Let(_, Operation::Load(array, subscripts)) => (array, subscripts),
-                Statement::Store { array, subscripts, .. } => (array, subscripts),
+                Statement::Let(_, Operation::Load(array, subscripts))
+                | Statement::Store { array, subscripts, .. } => (array, subscripts),
                 Statement::Let(..) | Statement::Loop(_) => continue,
             };
             let key = self.access(*array, subscripts, body).base;
@@ -179,7 +179,7 @@ impl Writer<'_> {
                 }
                 _ => {
                     let slot = self.frame.word();
-                    self.code.to_memory(Code::Mov_rm64_r64, at(STACK, slot), SCRATCH);
+                    self.code.store(Code::Mov_rm64_r64, at(STACK, slot), SCRATCH);
                     Base::Slot(slot)
                 }
             };
@@ -199,13 +199,13 @@ impl Writer<'_> {
     /// Computes a base into the scratch register.
     fn compute_base(&mut self, key: &BaseKey) {
         let place = 8 * i32::try_from(key.array.0).expect("fewer than 2^28 arrays");
-        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.arrays));
-        self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(SCRATCH, place));
+        self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.arrays));
+        self.code.load(Code::Mov_r64_rm64, SCRATCH, at(SCRATCH, place));
         for (factor, stride) in &key.terms {
             match factor {
                 Factor::Counter(id) => {
                     let slot = self.counters[id];
-                    self.code.from_memory(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+                    self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
                 }
                 Factor::Value(value) => self.read_integer(*value),
                 Factor::Literal(literal) => {
@@ -243,7 +243,7 @@ impl Writer<'_> {
             Precision::F32 => Code::Movsxd_r64_rm32,
             Precision::F64 => Code::Mov_r64_rm64,
         };
-        self.code.from_memory(code, SECOND, memory);
+        self.code.load(code, SECOND, memory);
     }
 
     pub(super) fn multiply(&mut self, register: Register, stride: &Stride) {
@@ -260,7 +260,7 @@ impl Writer<'_> {
         }
         for extent in &stride.extents {
             let slot = self.extents[extent.0 as usize];
-            self.code.from_memory(Code::Imul_r64_rm64, register, at(STACK, slot));
+            self.code.load(Code::Imul_r64_rm64, register, at(STACK, slot));
         }
     }
 
@@ -270,7 +270,7 @@ impl Writer<'_> {
             Some(Base::Register(register)) => *register,
             Some(Base::Slot(slot)) => {
                 let slot = *slot;
-                self.code.from_memory(Code::Mov_r64_rm64, SCRATCH, at(STACK, slot));
+                self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, slot));
                 SCRATCH
             }
             None => {
@@ -309,7 +309,7 @@ impl Writer<'_> {
         if base == SCRATCH {
             self.code.two(Code::Add_r64_rm64, SCRATCH, SECOND);
         } else {
-            self.code.from_memory(Code::Lea_r64_m, SCRATCH, indexed(base, SECOND, 1, 0));
+            self.code.load(Code::Lea_r64_m, SCRATCH, indexed(base, SECOND, 1, 0));
         }
         SCRATCH
     }
@@ -321,157 +321,15 @@ impl Writer<'_> {
         }
         let id = self.body().counter.expect("an own counter belongs to a loop");
         let slot = self.counters[&id];
-        self.code.from_memory(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+        self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
     }
 
     /// Whether lanes lie one behind the other; `None` where they all read one element.
-    fn is_contiguous(&self, access: &Access) -> Option<bool> {
+    pub(super) fn is_contiguous(&self, access: &Access) -> Option<bool> {
         match (&access.lane[..], access.lanes.is_empty()) {
             ([], true) => None,
             ([stride], true) => Some(stride.literal() == Some(self.element_size())),
             _ => Some(false),
         }
     }
-
-    pub(super) fn write_load(
-        &mut self,
-        value: Value,
-        array: ArrayId,
-        subscripts: &[Subscript],
-        copy: usize,
-    ) {
-        if let Some(memory) = self.tile_place(array, subscripts) {
-            self.release(&subscript_values(subscripts), copy);
-            let register = self.take(false);
-            self.load_vector(self.vector(register), memory);
-            return self.define(value, copy, register);
-        }
-        let access = self.access(array, subscripts, self.body());
-        let pattern = self.is_contiguous(&access);
-        if pattern == Some(false) {
-            return self.gather(value, &access, subscripts, copy);
-        }
-        let memory = self.place(&access, copy);
-        self.release(&subscript_values(subscripts), copy);
-        let register = self.take(false);
-        let into = self.vector(register);
-        match (pattern, self.tail) {
-            (None, _) => self.broadcast(into, memory),
-            (_, false) => self.load_vector(into, memory),
-            (_, true) => self.load_tail(into, memory),
-        }
-        self.define(value, copy, register);
-    }
-
-    pub(super) fn write_store(&mut self, array: ArrayId, subscripts: &[Subscript], value: Value) {
-        for copy in 0..self.copies {
-            let access = self.access(array, subscripts, self.body());
-            let pattern = self.is_contiguous(&access);
-            let from = self.register(value, copy);
-            if let Some(memory) = self.tile_place(array, subscripts) {
-                self.store_vector(memory, from);
-            } else if pattern == Some(false) {
-                self.scatter(&access, from, copy);
-            } else {
-                let memory = self.place(&access, copy);
-                match (pattern, self.tail) {
-                    (None, _) => self.store_element(memory, from),
-                    (_, false) => self.store_vector(memory, from),
-                    (_, true) => self.store_tail(memory, from),
-                }
-            }
-            let mut read = subscript_values(subscripts);
-            read.push(value);
-            self.release(&read, copy);
-            self.unlock();
-        }
-    }
-
-    /// Reads those lanes that are not past the end, zeros into the others.
-    fn load_tail(&mut self, into: Register, memory: MemoryOperand) {
-        let load = if self.form == Form::Zmm {
-            let load = code(Op::Load, self.program.precision, self.form);
-            let mut load = Instruction::with2(load, into, memory).expect("a register and memory");
-            load.set_op_mask(mask(1));
-            load.set_zeroing_masking(true);
-            load
-        } else {
-            let code = match self.program.precision {
-                Precision::F32 => Code::VEX_Vmaskmovps_ymm_ymm_m256,
-                Precision::F64 => Code::VEX_Vmaskmovpd_ymm_ymm_m256,
-            };
-            let lanes = self.vector(self.tail_lanes);
-            Instruction::with3(code, into, lanes, memory).expect("two registers and memory")
-        };
-        self.code.put(&load);
-    }
-
-    /// Writes those lanes that are not past the end.
-    fn store_tail(&mut self, memory: MemoryOperand, from: Register) {
-        let store = if self.form == Form::Zmm {
-            let store = code(Op::Store, self.program.precision, self.form);
-            let mut store = Instruction::with2(store, memory, from).expect("memory and a register");
-            store.set_op_mask(mask(1));
-            store
-        } else {
-            let code = match self.program.precision {
-                Precision::F32 => Code::VEX_Vmaskmovps_m256_ymm_ymm,
-                Precision::F64 => Code::VEX_Vmaskmovpd_m256_ymm_ymm,
-            };
-            let lanes = self.vector(self.tail_lanes);
-            Instruction::with3(code, memory, lanes, from).expect("memory and two registers")
-        };
-        self.code.put(&store);
-    }
-
-    fn gather(&mut self, value: Value, access: &Access, subscripts: &[Subscript], copy: usize) {
-        let lanes = self.frame.vector();
-        let cleared = self.take(false);
-        let register = self.vector(cleared);
-        if self.tail {
-            self.clear(register);
-            self.store_vector(at(STACK, lanes), register);
-        }
-        let (real, integer) = self.element_moves();
-        self.for_each_lane(access, copy, |writer, lane, memory| {
-            writer.code.from_memory(real, writer.element_register(), memory);
-            let slot = at(STACK, lanes + lane * writer.element_size());
-            writer.code.to_memory(integer, slot, writer.element_register());
-        });
-        self.load_vector(register, at(STACK, lanes));
-        self.frame.release_vector(lanes);
-        self.release(&subscript_values(subscripts), copy);
-        self.define(value, copy, cleared);
-    }
-
-    fn scatter(&mut self, access: &Access, from: Register, copy: usize) {
-        let lanes = self.frame.vector();
-        self.store_vector(at(STACK, lanes), from);
-        let (read, write) = self.element_moves();
-        self.for_each_lane(access, copy, |writer, lane, memory| {
-            let slot = at(STACK, lanes + lane * writer.element_size());
-            writer.code.from_memory(read, writer.element_register(), slot);
-            writer.code.to_memory(write, memory, writer.element_register());
-        });
-        self.frame.release_vector(lanes);
-    }
-
-    /// Instructions that move an element between memory and a general register.
-    pub(super) fn element_moves(&self) -> (Code, Code) {
-        match self.program.precision {
-            Precision::F32 => (Code::Mov_r32_rm32, Code::Mov_rm32_r32),
-            Precision::F64 => (Code::Mov_r64_rm64, Code::Mov_rm64_r64),
-        }
-    }
-
-    pub(super) fn element_register(&self) -> Register {
-        match self.program.precision {
-            Precision::F32 => Register::EDX,
-            Precision::F64 => Register::RDX,
-        }
-    }
-}
-
-fn subscript_values(subscripts: &[Subscript]) -> Vec<Value> {
-    crate::loops::subscript_values(subscripts).collect()
 }

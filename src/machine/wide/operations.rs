@@ -53,7 +53,7 @@ impl Writer<'_> {
             O::FusedMultiplyAdd(a, b, c) => self.multiply_add(value, [*a, *b, *c], copy),
             O::Negate(a) => self.with_bits(Op::Xor, value, *a, copy, sign(self.program.precision)),
             O::Absolute(a) => {
-                self.with_bits(Op::And, value, *a, copy, !sign(self.program.precision))
+                self.with_bits(Op::And, value, *a, copy, !sign(self.program.precision));
             }
             O::SquareRoot(a) => self.unary(Op::SquareRoot, value, *a, None, copy),
             O::Floor(a) => self.unary(Op::Round, value, *a, Some(DOWN), copy),
@@ -62,19 +62,19 @@ impl Writer<'_> {
             O::Maximum(a, b) => self.binary(Op::Maximum, value, [*a, *b], copy),
             O::Less(a, b) => self.compare(Op::Compare, value, [*a, *b], Some(LESS), copy),
             O::LessEqual(a, b) => {
-                self.compare(Op::Compare, value, [*a, *b], Some(LESS_EQUAL), copy)
+                self.compare(Op::Compare, value, [*a, *b], Some(LESS_EQUAL), copy);
             }
             O::Equal(a, b) => self.compare(Op::Compare, value, [*a, *b], Some(EQUAL), copy),
             O::IntegerLess(a, b) => self.compare(Op::IntegerGreater, value, [*b, *a], None, copy),
             O::IntegerEqual(a, b) => self.compare(Op::IntegerEqual, value, [*a, *b], None, copy),
             O::And(a, b) => {
-                self.join_masks(Op::And, Code::VEX_Kandw_kr_kr_kr, value, [*a, *b], copy)
+                self.join_masks(Op::And, Code::VEX_Kandw_kr_kr_kr, value, [*a, *b], copy);
             }
             O::Or(a, b) => self.join_masks(Op::Or, Code::VEX_Korw_kr_kr_kr, value, [*a, *b], copy),
             O::Not(a) => self.not(value, *a, copy),
             O::Select(which, a, b) => self.select(value, [*which, *a, *b], copy),
             O::Bits(a) | O::FromBits(a) => self.copy(value, *a, copy),
-            O::ToReal(a) => self.to_real(value, *a, copy),
+            O::ToReal(a) => self.convert(value, *a, copy),
             O::IntegerAdd(a, b) => self.commutative(Op::IntegerAdd, value, [*a, *b], copy),
             O::IntegerSubtract(a, b) => self.binary(Op::IntegerSubtract, value, [*a, *b], copy),
             O::BitAnd(a, b) => self.commutative(Op::And, value, [*a, *b], copy),
@@ -83,7 +83,7 @@ impl Writer<'_> {
             O::ShiftLeft(a, by) => self.shift(Op::ShiftLeft, value, *a, *by, copy),
             O::ShiftRight(a, by) => self.shift_right(value, *a, *by, copy),
             O::ShiftRightUnsigned(a, by) => {
-                self.shift(Op::ShiftRightUnsigned, value, *a, *by, copy)
+                self.shift(Op::ShiftRightUnsigned, value, *a, *by, copy);
             }
         }
     }
@@ -145,6 +145,7 @@ impl Writer<'_> {
     }
 
     /// `a * b + c` into the register of an operand that is not used again, or of a copy.
+    #[expect(clippy::many_single_char_names, reason = "factors and an addend")]
     fn multiply_add(&mut self, value: Value, [a, b, c]: [Value; 3], copy: usize) {
         if !self.program.fused {
             return self.multiply_and_add(value, [a, b, c], copy);
@@ -215,6 +216,7 @@ impl Writer<'_> {
         }
     }
 
+    #[expect(clippy::many_single_char_names, reason = "factors and an addend")]
     fn multiply_and_add(&mut self, value: Value, [a, b, c]: [Value; 3], copy: usize) {
         let (x, y) = (self.register(a, copy), self.source(b, copy));
         let between = self.take(false);
@@ -328,7 +330,7 @@ impl Writer<'_> {
         self.define(value, copy, register);
     }
 
-    fn to_real(&mut self, value: Value, a: Value, copy: usize) {
+    fn convert(&mut self, value: Value, a: Value, copy: usize) {
         if self.program.precision == Precision::F32 {
             return self.unary(Op::FromInteger, value, a, None, copy);
         }

@@ -146,6 +146,13 @@ impl Writer<'_> {
         Some(indexed(STACK, SECOND, 1, buffer))
     }
 
+    /// Lets go of the tiles.
+    pub(super) fn release_tiles(&mut self) {
+        for (_, tile) in std::mem::take(&mut self.tiles) {
+            self.frame.release_vectors(tile.buffer, SHORT as usize);
+        }
+    }
+
     /// Fills the tiles of a trip, or writes them back.
     pub(super) fn move_tiles(&mut self, body: Body, way: Way) -> Body {
         self.bodies.push(body);
@@ -161,22 +168,22 @@ impl Writer<'_> {
     fn move_tile(&mut self, array: ArrayId, tile: &Tile, way: Way) {
         let access = self.access(array, &tile.first, self.body());
         let first = self.place(&access, 0);
-        self.code.from_memory(Code::Lea_r64_m, ROWS[0], first);
+        self.code.load(Code::Lea_r64_m, ROWS[0], first);
         match tile.length {
             Extent::Literal(literal) => self.load_number(LENGTH, literal),
             Extent::Given(id) => {
                 let slot = self.extents[id.0 as usize];
-                self.code.from_memory(Code::Mov_r64_rm64, LENGTH, at(STACK, slot));
+                self.code.load(Code::Mov_r64_rm64, LENGTH, at(STACK, slot));
             }
         }
         let shift = self.element_size().ilog2().cast_signed();
         self.code.two(Code::Mov_r64_rm64, STRIDE, LENGTH);
         self.code.number(Code::Shl_rm64_imm8, STRIDE, shift);
-        self.code.from_memory(Code::Lea_r64_m, LANE, at(STACK, tile.buffer));
+        self.code.load(Code::Lea_r64_m, LANE, at(STACK, tile.buffer));
         let done = self.code.label();
         if !self.tail {
             let small = self.code.label();
-            self.code.from_memory(Code::Lea_r64_m, LAST, at(LENGTH, -self.block()));
+            self.code.load(Code::Lea_r64_m, LAST, at(LENGTH, -self.block()));
             self.code.two(Code::Test_rm64_r64, LAST, LAST);
             self.code.jump(Code::Js_rel32_64, small);
             self.move_blocks(tile, way);
@@ -201,7 +208,7 @@ impl Writer<'_> {
         self.code.bind(again);
         for row in 1..rows {
             let next = indexed(ROWS[row - 1], STRIDE, 1, 0);
-            self.code.from_memory(Code::Lea_r64_m, ROWS[row], next);
+            self.code.load(Code::Lea_r64_m, ROWS[row], next);
         }
         self.code.two(Code::Xor_r64_rm64, COLUMN, COLUMN);
         self.code.bind(column);
@@ -216,20 +223,20 @@ impl Writer<'_> {
         let inside = |row: usize| at(SCRATCH, i32::try_from(row).expect("2 or 4") * bytes);
         for row in 0..rows {
             let from = if way == Way::In { outside(row) } else { inside(row) };
-            self.code.from_memory(Code::VEX_Vmovups_xmm_xmmm128, low(row), from);
+            self.code.load(Code::VEX_Vmovups_xmm_xmmm128, low(row), from);
         }
         self.turn();
         for row in 0..rows {
             let to = if way == Way::In { inside(row) } else { outside(row) };
-            self.code.to_memory(Code::VEX_Vmovups_xmmm128_xmm, to, low(row));
+            self.code.store(Code::VEX_Vmovups_xmmm128_xmm, to, low(row));
         }
         self.code.number(Code::Add_rm64_imm32, COLUMN, block);
         self.code.two(Code::Cmp_r64_rm64, COLUMN, LENGTH);
         self.code.jump(Code::Jb_rel32_64, column);
         let next = indexed(ROWS[rows - 1], STRIDE, 1, 0);
-        self.code.from_memory(Code::Lea_r64_m, ROWS[0], next);
+        self.code.load(Code::Lea_r64_m, ROWS[0], next);
         self.code.number(Code::Add_rm64_imm32, LANE, 16);
-        self.code.from_memory(Code::Lea_r64_m, THIRD, at(STACK, tile.buffer + bytes));
+        self.code.load(Code::Lea_r64_m, THIRD, at(STACK, tile.buffer + bytes));
         self.code.two(Code::Cmp_r64_rm64, LANE, THIRD);
         self.code.jump(Code::Jb_rel32_64, again);
     }
@@ -268,7 +275,7 @@ impl Writer<'_> {
         let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
         let (load, store) = self.element_moves();
         if self.tail {
-            self.code.from_memory(Code::Mov_r64_rm64, LAST, at(STACK, self.remaining));
+            self.code.load(Code::Mov_r64_rm64, LAST, at(STACK, self.remaining));
         } else {
             self.load_number(LAST, u32::try_from(lanes).expect("a few lanes"));
         }
@@ -284,8 +291,8 @@ impl Writer<'_> {
         let outside = indexed(ROWS[0], COLUMN, size.unsigned_abs(), 0);
         let (from, to) =
             if way == Way::In { (outside, at(SCRATCH, 0)) } else { (at(SCRATCH, 0), outside) };
-        self.code.from_memory(load, self.element_register(), from);
-        self.code.to_memory(store, to, self.element_register());
+        self.code.load(load, self.element_register(), from);
+        self.code.store(store, to, self.element_register());
         self.code.number(Code::Add_rm64_imm32, SCRATCH, bytes);
         self.code.number(Code::Add_rm64_imm32, COLUMN, 1);
         self.code.two(Code::Cmp_r64_rm64, COLUMN, LENGTH);
@@ -301,7 +308,7 @@ impl Writer<'_> {
             return self.read_counter();
         }
         let slot = self.counters[&id];
-        self.code.from_memory(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+        self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
     }
 }
 

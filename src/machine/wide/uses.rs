@@ -110,7 +110,7 @@ impl Uses {
     }
 
     /// How often the body uses each value that it does not define.
-    pub(super) fn from_outside(&self) -> Vec<(Value, usize)> {
+    pub(super) fn outside(&self) -> Vec<(Value, usize)> {
         let outside = self.places.iter().filter(|(value, _)| !self.defines(**value));
         let mut outside: Vec<_> = outside.map(|(value, places)| (*value, places.len())).collect();
         outside.sort_unstable();
@@ -183,7 +183,9 @@ fn definitions_inside(body: &[Statement]) -> HashSet<Value> {
 pub(super) fn constants_used(constants: &Constants, body: &[Statement]) -> Vec<(Value, usize)> {
     let mut counts: HashMap<Value, usize> = HashMap::new();
     let mut read = vec![];
-    body.iter().for_each(|statement| read_by(statement, &mut read));
+    for statement in body {
+        read_by(statement, &mut read);
+    }
     for value in read.into_iter().filter(|value| constants.get(*value).is_some()) {
         *counts.entry(value).or_default() += 1;
     }

@@ -125,7 +125,7 @@ impl Writer<'_> {
         let (None, Some(register)) = (location.home, location.register) else { return };
         let home = if self.is_masked(key.0) {
             let slot = self.frame.word();
-            self.code.to_memory(Code::VEX_Kmovw_m16_kr, at(STACK, slot), mask(register));
+            self.code.store(Code::VEX_Kmovw_m16_kr, at(STACK, slot), mask(register));
             Home::Mask(slot)
         } else if self.form == Form::Xmm {
             let slot = self.frame.word();
@@ -227,7 +227,7 @@ impl Writer<'_> {
     fn load_mask(&mut self, register: Register, home: Home) {
         let bits = match home {
             Home::Mask(slot) => {
-                return self.code.from_memory(Code::VEX_Kmovw_kr_km16, register, at(STACK, slot));
+                return self.code.load(Code::VEX_Kmovw_kr_km16, register, at(STACK, slot));
             }
             Home::Scalar(slot) | Home::Vector(slot) => slot,
         };
@@ -368,17 +368,17 @@ impl Writer<'_> {
     /// An element of memory in all lanes.
     pub(super) fn broadcast(&mut self, register: Register, memory: MemoryOperand) {
         let broadcast = code(Op::Broadcast, self.program.precision, self.form);
-        self.code.from_memory(broadcast, register, memory);
+        self.code.load(broadcast, register, memory);
     }
 
     pub(super) fn load_vector(&mut self, register: Register, memory: MemoryOperand) {
         let load = code(Op::Load, self.program.precision, self.form);
-        self.code.from_memory(load, register, memory);
+        self.code.load(load, register, memory);
     }
 
     pub(super) fn store_vector(&mut self, memory: MemoryOperand, register: Register) {
         let store = code(Op::Store, self.program.precision, self.form);
-        self.code.to_memory(store, memory, register);
+        self.code.store(store, memory, register);
     }
 
     /// Writes the lowest lane.
@@ -391,7 +391,7 @@ impl Writer<'_> {
             (Precision::F32, false) => Code::EVEX_Vmovss_m32_k1_xmm,
             (Precision::F64, false) => Code::EVEX_Vmovsd_m64_k1_xmm,
         };
-        self.code.to_memory(code, memory, low);
+        self.code.store(code, memory, low);
     }
 }
 

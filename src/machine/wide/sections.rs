@@ -1,0 +1,328 @@
+//! Loops in lanes: blocks, a section of whole trips and one for what is left, and what stays in registers.
+
+use iced_x86::{Code, Instruction, Register};
+
+use super::accumulators::Partials;
+use super::assembler::at;
+use super::codes::Form;
+use super::memory::{COUNTER, SCRATCH, SECOND};
+use super::tiles::Way;
+use super::uses::{Uses, constants_used};
+use super::values::mask;
+use super::{Body, STACK, Writer};
+use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, Value};
+
+/// Bodies of at most so many operations get four copies, or as many as there are vectors of partial results.
+const SMALL_BODY: usize = 12;
+/// Bodies of at most so many operations get two copies.
+const MEDIUM_BODY: usize = 28;
+
+impl Writer<'_> {
+    /// Writes a loop in lanes.
+    pub(super) fn write_lanes(&mut self, inner: &Loop) {
+        let plain = std::mem::replace(&mut self.form, self.wide_form);
+        let alone = matches!(inner.extent, Extent::Literal(end) if end <= BLOCK);
+        let mut partials = self.begin_partials(&inner.accumulators, inner.in_blocks() && !alone);
+        self.lanes = Some(inner.id);
+        let innermost = !inner.holds_loops();
+        let after = self.code.label();
+        let mut sections = Sections::new(self, inner, innermost);
+        self.form = plain;
+        let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
+        self.find_tiles(inner);
+        self.write_bases(&mut body, &inner.body, innermost);
+        self.form = self.wide_form;
+        self.skip_unless_it_runs(inner, after);
+        self.pin_what_stays(&body.uses, &sections, &mut partials);
+        self.clear_general(COUNTER);
+        let block = self.code.label();
+        self.code.bind(block);
+        if !inner.in_blocks() || alone {
+            self.load_extent(inner.extent);
+            self.code.store(Code::Mov_rm64_r64, at(STACK, sections.end), SECOND);
+        } else {
+            self.find_end_of_block(inner.extent, sections.end);
+        }
+        body = self.write_main_section(inner, body, &mut sections, &mut partials);
+        body = self.write_tail_section(inner, body, &sections, &partials);
+        self.end_block(&partials);
+        if inner.in_blocks() && !alone {
+            self.compare_with_extent(inner.extent);
+            self.code.jump(Code::Jb_rel32_64, block);
+        }
+        self.unpin_what_stays();
+        self.code.bind(after);
+        self.release_tiles();
+        self.lanes = None;
+        self.release_bases(&body);
+        sections.release(self);
+        let homes: Vec<_> = partials.iter().map(|partials| self.join_tree(partials)).collect();
+        self.release_partials(&partials);
+        self.form = plain;
+        for (accumulator, home) in inner.accumulators.iter().zip(homes) {
+            self.define_in_memory(accumulator.result, home);
+        }
+    }
+
+    /// An extent in the second scratch register.
+    fn load_extent(&mut self, extent: Extent) {
+        match extent {
+            Extent::Literal(literal) => self.load_number(SECOND, literal),
+            Extent::Given(id) => {
+                let slot = self.extents[id.0 as usize];
+                self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+            }
+        }
+    }
+
+    /// The end of the block that begins at the counter, into memory.
+    fn find_end_of_block(&mut self, extent: Extent, end: i32) {
+        self.load_extent(extent);
+        let block = i32::try_from(BLOCK).expect("a small number");
+        self.code.load(Code::Lea_r64_m, SCRATCH, at(COUNTER, block));
+        self.code.two(Code::Cmp_r64_rm64, SCRATCH, SECOND);
+        self.code.two(Code::Cmova_r64_rm64, SCRATCH, SECOND);
+        self.code.store(Code::Mov_rm64_r64, at(STACK, end), SCRATCH);
+    }
+
+    /// The iterations that fill whole trips.
+    fn write_main_section(
+        &mut self,
+        inner: &Loop,
+        body: Body,
+        sections: &mut Sections,
+        partials: &mut [Partials],
+    ) -> Body {
+        let step = i32::try_from(sections.copies * self.lane_count()).expect("a few lanes");
+        let (again, after) = (self.code.label(), self.code.label());
+        self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, sections.end));
+        self.code.number(Code::And_rm64_imm32, SCRATCH, -step);
+        self.code.store(Code::Mov_rm64_r64, at(STACK, sections.main_end), SCRATCH);
+        self.code.two(Code::Cmp_r64_rm64, COUNTER, SCRATCH);
+        self.code.jump(Code::Jae_rel32_64, after);
+        if sections.in_registers {
+            self.pin_partials(partials);
+        }
+        self.copies = sections.copies;
+        self.code.align();
+        self.code.bind(again);
+        let body = self.begin_trip(body, sections);
+        let body = self.write_trip(inner, body, sections, partials);
+        self.advance(sections, step);
+        self.code.load(Code::Cmp_r64_rm64, COUNTER, at(STACK, sections.main_end));
+        self.code.jump(Code::Jb_rel32_64, again);
+        self.copies = 1;
+        self.unpin_partials(partials);
+        self.code.bind(after);
+        body
+    }
+
+    /// What is left, a vector at a time, the last one with lanes that do not count.
+    fn write_tail_section(
+        &mut self,
+        inner: &Loop,
+        body: Body,
+        sections: &Sections,
+        partials: &[Partials],
+    ) -> Body {
+        let (again, after) = (self.code.label(), self.code.label());
+        let end = at(STACK, sections.end);
+        self.code.load(Code::Cmp_r64_rm64, COUNTER, end);
+        self.code.jump(Code::Jae_rel32_64, after);
+        self.tail = true;
+        self.code.bind(again);
+        self.code.load(Code::Mov_r64_rm64, SCRATCH, end);
+        self.code.two(Code::Sub_r64_rm64, SCRATCH, COUNTER);
+        self.code.store(Code::Mov_rm64_r64, at(STACK, self.remaining), SCRATCH);
+        let body = self.begin_trip(body, sections);
+        self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.remaining));
+        self.find_tail_lanes();
+        let body = self.write_trip(inner, body, sections, partials);
+        if self.form != Form::Zmm {
+            self.unpin(self.tail_lanes);
+        }
+        let step = i32::try_from(self.lane_count()).expect("a few lanes");
+        self.advance(sections, step);
+        self.code.load(Code::Cmp_r64_rm64, COUNTER, end);
+        self.code.jump(Code::Jb_rel32_64, again);
+        self.tail = false;
+        self.code.bind(after);
+        body
+    }
+
+    fn write_trip(
+        &mut self,
+        inner: &Loop,
+        body: Body,
+        sections: &Sections,
+        partials: &[Partials],
+    ) -> Body {
+        let in_register = body.counter_in_register;
+        let body = self.write_body(body, &inner.body, |writer| {
+            let whole = writer.copies * writer.lane_count() >= PARTIALS;
+            if partials.is_empty() {
+                return;
+            }
+            if !in_register {
+                writer.code.load(Code::Mov_r64_rm64, COUNTER, at(STACK, sections.counter));
+            }
+            let phase = (!whole).then(|| {
+                let partials = i32::try_from(PARTIALS).expect("a small number");
+                writer.code.two(Code::Mov_r64_rm64, SCRATCH, COUNTER);
+                writer.code.number(Code::And_rm64_imm32, SCRATCH, partials - 1);
+                let shift = if writer.program.precision == Precision::F32 { 2 } else { 3 };
+                writer.code.number(Code::Shl_rm64_imm8, SCRATCH, shift);
+                SCRATCH
+            });
+            writer.join_partials(partials, phase);
+        });
+        self.move_tiles(body, Way::Out)
+    }
+
+    /// What comes in front of a trip.
+    fn begin_trip(&mut self, body: Body, sections: &Sections) -> Body {
+        if let Some(counter) = sections.stored_counter() {
+            self.code.store(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
+        }
+        self.move_tiles(body, Way::In)
+    }
+
+    /// Goes on by some iterations.
+    fn advance(&mut self, sections: &Sections, step: i32) {
+        if let Some(counter) = sections.stored_counter() {
+            self.code.load(Code::Mov_r64_rm64, COUNTER, at(STACK, counter));
+        }
+        self.code.number(Code::Add_rm64_imm32, COUNTER, step);
+    }
+
+    /// Finds which lanes are not past the end, given how many there are in the scratch register.
+    fn find_tail_lanes(&mut self) {
+        let lanes = i32::try_from(self.lane_count()).expect("a few lanes");
+        self.code.number(Code::Mov_rm64_imm32, SECOND, lanes);
+        self.code.two(Code::Cmp_r64_rm64, SCRATCH, SECOND);
+        self.code.two(Code::Cmova_r64_rm64, SCRATCH, SECOND);
+        if self.form == Form::Zmm {
+            self.code.number(Code::Mov_rm64_imm32, SECOND, -1);
+            let bits = Instruction::with3(
+                Code::VEX_Bzhi_r32_rm32_r32,
+                Register::EDX,
+                Register::EDX,
+                Register::ECX,
+            );
+            self.code.put(&bits.expect("three registers"));
+            return self.code.two(Code::VEX_Kmovw_kr_r32, mask(1), Register::EDX);
+        }
+        // All ones, then zeros: lanes that count begin as far in front of the zeros as there are.
+        let bytes = self.form.bytes();
+        let table = [vec![0xff; bytes], vec![0; bytes]].concat();
+        let table = self.code.constant(table);
+        let size = bytes / self.lane_count();
+        let shift = i32::try_from(size.ilog2()).expect("2 or 3");
+        self.code.number(Code::Shl_rm64_imm8, SCRATCH, shift);
+        self.code.load(Code::Lea_r64_m, SECOND, at(super::assembler::POOL, table));
+        self.code.number(Code::Add_rm64_imm32, SECOND, i32::try_from(bytes).expect("32"));
+        self.code.two(Code::Sub_r64_rm64, SECOND, SCRATCH);
+        self.tail_lanes = self.pin();
+        self.load_vector(self.vector(self.tail_lanes), at(SECOND, 0));
+    }
+
+    /// Keeps the constants and the values from outside that a loop in lanes uses most in registers.
+    fn pin_what_stays(&mut self, uses: &Uses, sections: &Sections, partials: &mut [Partials]) {
+        let outside = uses.outside();
+        if self.form == Form::Ymm {
+            for (value, _) in &outside {
+                self.broadcast_to_memory(*value);
+            }
+        }
+        if !sections.innermost {
+            return;
+        }
+        let taken =
+            if sections.in_registers { partials.len() * self.vectors_of_partials() } else { 0 };
+        let needed = uses.pressure() * sections.copies + taken + 4;
+        let room = self.register_count().saturating_sub(needed);
+        let mut wanted: Vec<(usize, Value)> = sections
+            .constants
+            .iter()
+            .chain(&outside)
+            .filter(|(value, _)| !self.is_mask(*value))
+            .map(|(value, count)| (*count, *value))
+            .collect();
+        wanted.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+        for (_, value) in wanted.into_iter().take(room) {
+            let register = self.pin();
+            self.fill_pinned(value, register);
+            self.pinned.insert(value, register);
+        }
+    }
+
+    fn unpin_what_stays(&mut self) {
+        let registers: Vec<usize> = self.pinned.drain().map(|(_, register)| register).collect();
+        for register in registers {
+            self.unpin(register);
+        }
+        let slots: Vec<i32> = self.broadcasts.drain().map(|(_, slot)| slot).collect();
+        for slot in slots {
+            self.frame.release_vector(slot);
+        }
+    }
+}
+
+/// How a loop in lanes is divided.
+pub(super) struct Sections {
+    /// How many copies of the body a trip of the main section has.
+    copies: usize,
+    /// Whether partial results are in registers there.
+    in_registers: bool,
+    innermost: bool,
+    counter: i32,
+    /// Where a block ends, and its whole trips.
+    end: i32,
+    main_end: i32,
+    /// How often the body uses each constant.
+    constants: Vec<(Value, usize)>,
+}
+
+impl Sections {
+    fn new(writer: &mut Writer<'_>, inner: &Loop, innermost: bool) -> Self {
+        let [counter, end, main_end] = [(); 3].map(|()| writer.frame.word());
+        writer.counters.insert(inner.id, counter);
+        let constants = constants_used(&writer.constants, &inner.body);
+        let operations = inner.body.len() - own_constants(writer, inner);
+        let vectors = writer.vectors_of_partials();
+        let room = if writer.form == Form::Zmm { 8 } else { 4 };
+        let fits = inner.accumulators.len() * vectors <= room && !inner.accumulators.is_empty();
+        let copies = match operations {
+            _ if !innermost => 1,
+            most if most <= SMALL_BODY => {
+                if fits {
+                    vectors.max(4)
+                } else {
+                    4
+                }
+            }
+            most if most <= MEDIUM_BODY => 2,
+            _ => 1,
+        };
+        let in_registers = fits && copies % vectors == 0;
+        Self { copies, in_registers, innermost, counter, end, main_end, constants }
+    }
+
+    fn stored_counter(&self) -> Option<i32> {
+        (!self.innermost).then_some(self.counter)
+    }
+
+    fn release(self, writer: &mut Writer<'_>) {
+        for slot in [self.counter, self.end, self.main_end] {
+            writer.frame.release_word(slot);
+        }
+    }
+}
+
+fn own_constants(writer: &Writer<'_>, inner: &Loop) -> usize {
+    let is_constant = |statement: &&Statement| match statement {
+        Statement::Let(value, _) => writer.constants.get(*value).is_some(),
+        Statement::Store { .. } | Statement::Loop(_) => false,
+    };
+    inner.body.iter().filter(is_constant).count()
+}
