@@ -58,35 +58,62 @@ pub(super) fn is_constant(graph: &Graph, id: NodeId) -> bool {
     matches!(graph.node(id), Node::Number(_) | Node::Bool(_) | Node::Position(..))
 }
 
-/// What an element of each node costs where it is computed again in a loop around those over `inner`, arguments
-/// included; the maximum if it cannot be.
-fn costs(graph: &Graph, nodes: &[NodeId], inner: &[AxisId]) -> Vec<u32> {
-    let mut costs = vec![0u32; graph.len()];
+/// What it takes to have an element of a node in another loop than its own.
+#[derive(Clone, Copy, Debug)]
+struct Cost {
+    /// Computing it from the inputs; the maximum if that cannot be.
+    whole: u32,
+    /// Whether it is computed again: cheaply, from inputs and at most one array in memory.
+    is_again: bool,
+    /// What that takes; if it is stored, loading it.
+    cost: u32,
+    /// The array in memory that it is computed from.
+    core: Option<NodeId>,
+}
+
+/// What each node costs in another loop than its own, around those over `inner`.
+fn costs(graph: &Graph, nodes: &[NodeId], inner: &[AxisId]) -> Vec<Cost> {
+    let mut costs = vec![Cost { whole: 0, is_again: true, cost: 0, core: None }; graph.len()];
+    // An array that is read under another axis name must lie in memory.
+    let mut is_renamed = vec![false; graph.len()];
+    for id in nodes {
+        if let Node::Rename { argument, .. } = graph.node(*id) {
+            is_renamed[argument.index()] = true;
+        }
+    }
     for id in nodes {
         let own = match graph.node(*id) {
+            _ if is_renamed[id.index()] => u32::MAX,
             Node::Number(_) | Node::Bool(_) | Node::Position(..) => 0,
             Node::Index(_) | Node::Size(_) => 1,
             Node::Read(..) => LOAD,
             Node::Map(function, _) => cost_of(*function),
             Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
         };
-        // What lacks an axis is computed once for all that lies along it, and a reduction over a loop around is there.
-        let of = |argument: &NodeId| {
-            let cost = costs[argument.index()];
-            match graph.node(*argument) {
-                _ if graph.axes(*argument) != graph.axes(*id) => cost.min(1),
-                Node::Reduce(_, axis, _) if !inner.contains(axis) => 1,
-                _ => cost,
+        let (mut whole, mut cost, mut core, mut has_one_core) = (own, own, None, true);
+        for argument in graph.arguments(*id) {
+            let of = costs[argument.index()];
+            // What lacks an axis is computed once for all that lies along it, and a reduction over a loop around is there.
+            let there = match graph.node(*argument) {
+                _ if graph.axes(*argument) != graph.axes(*id) => Some(of.whole.min(1)),
+                Node::Reduce(_, axis, _) if !inner.contains(axis) => Some(1),
+                _ => None,
+            };
+            whole = whole.saturating_add(there.unwrap_or(of.whole));
+            cost = cost.saturating_add(there.unwrap_or(of.cost));
+            if there.is_none()
+                && let Some(theirs) = of.core
+            {
+                has_one_core &= core.is_none_or(|known| known == theirs);
+                core = Some(theirs);
             }
-        };
-        let cost = graph.arguments(*id).iter().fold(own, |sum, it| sum.saturating_add(of(it)));
-        costs[id.index()] = cost;
-    }
-    // An array that is read under another axis name must lie in memory.
-    for id in nodes {
-        if let Node::Rename { argument, .. } = graph.node(*id) {
-            costs[argument.index()] = u32::MAX;
         }
+        let is_again = cost <= CHEAP && has_one_core;
+        costs[id.index()] = if is_again {
+            Cost { whole, is_again, cost, core }
+        } else {
+            Cost { whole, is_again, cost: LOAD, core: Some(*id) }
+        };
     }
     costs
 }
@@ -140,7 +167,7 @@ fn cost_of(function: Function) -> u32 {
 
 struct Scheduler {
     /// What each node costs to compute again, for the loops over each axis.
-    costs: Vec<Vec<u32>>,
+    costs: Vec<Vec<Cost>>,
 }
 
 /// Work that is scheduled together.
@@ -258,10 +285,10 @@ impl Scheduler {
                 let in_memory = !inner.is_empty() && producer.task == Task::Compute;
                 let again = theirs != home
                     && in_memory
-                    && costs[argument.index()] <= CHEAP
+                    && costs[argument.index()].is_again
                     && !emitter.is_stored(argument);
                 if again {
-                    emitter.choose(argument, costs[argument.index()], None);
+                    emitter.choose(argument, costs[argument.index()].cost, None);
                 }
                 if theirs == home || again {
                     if groups.of(home).items.insert(producer) {
@@ -272,7 +299,7 @@ impl Scheduler {
                 if in_memory {
                     emitter.store(argument, &in_order(axes, inner));
                     let array = emitter.stored[&argument].array;
-                    emitter.choose(argument, costs[argument.index()], Some(array));
+                    emitter.choose(argument, costs[argument.index()].whole, Some(array));
                 }
                 groups.want(theirs, producer);
             }
