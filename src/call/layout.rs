@@ -145,20 +145,22 @@ impl Layout {
 
     /// Finds the results that are too large for the caches.
     fn stage(&mut self, variant: &Variant, cut: Cut) {
-        let is_result = |source| matches!(source, Source::Output(Part::Values | Part::Gradient(_)));
-        let results = variant.arrays.iter().zip(&self.strides).enumerate();
-        let results =
-            results.filter(|(_, (array, stride))| is_result(array.source) && **stride > 0);
-        let results: Vec<(usize, usize)> = results.map(|(at, (_, stride))| (at, *stride)).collect();
-        let bytes: usize = results.iter().map(|(_, stride)| stride * self.chunks).sum();
+        let results = || {
+            let is_result =
+                |source| matches!(source, Source::Output(Part::Values | Part::Gradient(_)));
+            let arrays = (0..variant.arrays.len()).zip(&self.strides);
+            let moved = arrays.filter(|(_, stride)| **stride > 0);
+            moved.filter(move |(at, _)| is_result(variant.arrays[*at].source))
+        };
+        let bytes: usize = results().map(|(_, stride)| stride * self.chunks).sum();
         if !stream::is_worth_it(bytes) {
             return;
         }
-        for (array, stride) in results {
-            let row = stride / cut.chunk;
-            let last = row * (cut.examples - (self.chunks - 1) * cut.chunk);
-            self.staged.push(Staged { array, offset: self.own, last });
-            self.own += whole_lines(stride);
+        let rows = cut.examples - (self.chunks - 1) * cut.chunk;
+        let (staged, own) = (&mut self.staged, &mut self.own);
+        for (array, stride) in results() {
+            staged.push(Staged { array, offset: *own, last: stride / cut.chunk * rows });
+            *own += whole_lines(*stride);
         }
     }
 

@@ -133,8 +133,10 @@ pub(super) fn boxcox1p<'p>(x: Real<'p>, lambda: Real<'p>) -> Real<'p> {
     let is_far = far.less(high);
     let near = is_far.select(high - far, high);
     let change = expm1_sum(near, Some(low)) + is_far.select(x.constant(1.0), 0.0);
-    let quotient = change / lambda;
-    let quotient = is_far.select(quotient * x.either(E_88, E_709), quotient);
+    // Divided by λ times a power of two, so that no step is subnormal.
+    let part = x.either(2f64.powi(-64), 2f64.powi(-512));
+    let quotient = change / is_far.select(lambda * part, lambda);
+    let quotient = is_far.select(quotient * (x.either(E_88, E_709) * part), quotient);
     let small = high.absolute().less(x.either(1.0e-10, 1.0e-19));
     // The logarithm may be infinite where λ is 0.
     lambda.equal(0.0).select(whole, small.select(whole, quotient))

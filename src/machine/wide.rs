@@ -76,8 +76,8 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
         wide: vec![false; program.kinds.len()],
         vectors: Registers::new(32),
         masks: Registers::new(8),
-        pinned: HashMap::new(),
-        broadcasts: HashMap::new(),
+        pinned: BTreeMap::new(),
+        broadcasts: BTreeMap::new(),
         counters: HashMap::new(),
         tiles: BTreeMap::new(),
     };
@@ -121,9 +121,9 @@ struct Writer<'a> {
     vectors: Registers,
     masks: Registers,
     /// Values that stay in a register throughout a loop.
-    pinned: HashMap<Value, usize>,
+    pinned: BTreeMap<Value, usize>,
     /// Vectors in memory of values that are the same in all lanes.
-    broadcasts: HashMap<Value, i32>,
+    broadcasts: BTreeMap<Value, i32>,
     /// Where counters stand, of loops that are not innermost.
     counters: HashMap<LoopId, i32>,
     /// Rows of arrays as lanes, in the loop around.
@@ -138,12 +138,12 @@ struct Body {
     /// The loop whose body it is.
     counter: Option<LoopId>,
     counter_in_register: bool,
-    bases: HashMap<BaseKey, Base>,
+    bases: BTreeMap<BaseKey, Base>,
 }
 
 impl Body {
     fn new(uses: Uses, counter: Option<LoopId>, counter_in_register: bool) -> Self {
-        Self { uses, place: 0, counter, counter_in_register, bases: HashMap::new() }
+        Self { uses, place: 0, counter, counter_in_register, bases: BTreeMap::new() }
     }
 }
 

@@ -366,9 +366,6 @@ pub mod focal {
 
     /// The mean of the batch.
     ///
-    /// Memory for what is computed on the way comes from the stack, at most 32 KiB. Where axes are so long that
-    /// more is needed it fails with [`Error::Workspace`](super::Error::Workspace): use [`run`] with a workspace then.
-    ///
     /// # Errors
     /// What does not fit; nothing has been written then.
     pub fn value(inputs: &Inputs<'_>, params: &Params<'_>) -> Result<f64, super::Error> {
@@ -378,9 +375,6 @@ pub mod focal {
     }
 
     /// The mean of the batch and its gradient.
-    ///
-    /// Memory for what is computed on the way comes from the stack, at most 32 KiB. Where axes are so long that
-    /// more is needed it fails with [`Error::Workspace`](super::Error::Workspace): use [`run`] with a workspace then.
     ///
     /// # Errors
     /// What does not fit; nothing has been written then.
@@ -392,9 +386,6 @@ pub mod focal {
 
     /// The value of each example.
     ///
-    /// Memory for what is computed on the way comes from the stack, at most 32 KiB. Where axes are so long that
-    /// more is needed it fails with [`Error::Workspace`](super::Error::Workspace): use [`run`] with a workspace then.
-    ///
     /// # Errors
     /// What does not fit; nothing has been written then.
     pub fn values(inputs: &Inputs<'_>, params: &Params<'_>, values: &mut [f32]) -> Result<super::Summary, super::Error> {
@@ -405,35 +396,12 @@ pub mod focal {
 
     /// The value of each example and the gradient of each one's own value; of what all share, that of their sum.
     ///
-    /// Memory for what is computed on the way comes from the stack, at most 32 KiB. Where axes are so long that
-    /// more is needed it fails with [`Error::Workspace`](super::Error::Workspace): use [`run`] with a workspace then.
-    ///
     /// # Errors
     /// What does not fit; nothing has been written then.
     pub fn values_and_gradients(inputs: &Inputs<'_>, params: &Params<'_>, values: &mut [f32], gradients: Gradients<'_>) -> Result<super::Summary, super::Error> {
         let options = super::Options { reduction: super::Reduction::Sum, ..super::Options::default() };
         let outputs = Outputs { values: Some(values), logits: Some(gradients.logits) };
         run(inputs, params, options, outputs)
-    }
-
-    /// How many words of workspace [`run`] needs for all outputs: 0 where axes are short.
-    ///
-    /// # Errors
-    /// If the inputs do not fit, or more words are needed than can be addressed.
-    pub fn workspace_len(inputs: &Inputs<'_>, params: &Params<'_>) -> Result<usize, super::Error> {
-        let mut options = super::Options::<'_, f32>::default();
-        let mut call = prepare(inputs, params, &mut options, &mut Outputs::default())?;
-        let alone = words(&call)?;
-        // The object looks at which pointers are null, not behind them.
-        {
-            call.values = ::core::ptr::NonNull::dangling().as_ptr();
-        }
-        let with_values = words(&call)?;
-        {
-            call.gradient_logits = ::core::ptr::NonNull::dangling().as_ptr();
-        }
-        let with_gradients = words(&call)?;
-        Ok(alone.max(with_values).max(with_gradients))
     }
 
     /// Computes what is wanted, as the options say.

@@ -172,11 +172,11 @@ fn with_workspace() {
 
 /// How much workspace it takes: not more for more examples, once there are many.
 fn sizes() {
-    use losses::focal::{self, Inputs, Params};
+    use losses::softmax_squared_error::{self, Inputs};
     let of = |examples: usize, classes: usize| {
         let (logits, label) = (vec![0.0; examples * classes], vec![0; examples]);
         let inputs = Inputs { K: classes, logits: &logits, label: &label };
-        focal::workspace_len(&inputs, &Params::default()).unwrap()
+        softmax_squared_error::workspace_len(&inputs).unwrap()
     };
     for (examples, classes) in [(1, 3), (1_000_000, 3), (1, 1000), (1, 100_000), (100, 100_000)] {
         println!("words for {examples} x {classes}: {}", of(examples, classes));

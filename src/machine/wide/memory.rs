@@ -32,7 +32,7 @@ pub(super) const BASES: [Register; 9] = [
 ];
 
 /// How many bytes lie between neighbours along an axis.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stride {
     bytes: i64,
     extents: Vec<ExtentId>,
@@ -45,7 +45,7 @@ impl Stride {
 }
 
 /// What a stride is multiplied with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Factor {
     Counter(LoopId),
     Value(Value),
@@ -53,7 +53,7 @@ enum Factor {
 }
 
 /// An address that stays the same in a loop.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct BaseKey {
     array: ArrayId,
     terms: Vec<(Factor, Stride)>,

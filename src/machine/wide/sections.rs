@@ -257,11 +257,11 @@ impl Writer<'_> {
     }
 
     fn unpin_what_stays(&mut self) {
-        let registers: Vec<usize> = self.pinned.drain().map(|(_, register)| register).collect();
+        let registers: Vec<usize> = std::mem::take(&mut self.pinned).into_values().collect();
         for register in registers {
             self.unpin(register);
         }
-        let slots: Vec<i32> = self.broadcasts.drain().map(|(_, slot)| slot).collect();
+        let slots: Vec<i32> = std::mem::take(&mut self.broadcasts).into_values().collect();
         for slot in slots {
             self.frame.release_vector(slot);
         }

@@ -1,6 +1,6 @@
 //! When values are used: what a body reads, and where.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use crate::loops::{Loop, Operation, Precision, Program, Statement, Value, subscript_values};
 
@@ -49,9 +49,9 @@ fn bits(real: &Operation, precision: Precision) -> Option<Operation> {
 /// Where a body uses values: places in it, in order.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
-    places: HashMap<Value, Vec<usize>>,
+    places: BTreeMap<Value, Vec<usize>>,
     /// Where the body itself defines values, results of its loops included.
-    definitions: HashMap<Value, usize>,
+    definitions: BTreeMap<Value, usize>,
 }
 
 impl Uses {
@@ -181,7 +181,7 @@ fn definitions_inside(body: &[Statement]) -> HashSet<Value> {
 
 /// How often a body without loops uses each constant.
 pub(super) fn constants_used(constants: &Constants, body: &[Statement]) -> Vec<(Value, usize)> {
-    let mut counts: HashMap<Value, usize> = HashMap::new();
+    let mut counts: BTreeMap<Value, usize> = BTreeMap::new();
     let mut read = vec![];
     for statement in body {
         read_by(statement, &mut read);
