@@ -66,14 +66,14 @@ struct Cost {
     /// Whether it is computed again: cheaply, from inputs and at most one array in memory.
     is_again: bool,
     /// What that takes; if it is stored, loading it.
-    cost: u32,
+    there: u32,
     /// The array in memory that it is computed from.
     core: Option<NodeId>,
 }
 
 /// What each node costs in another loop than its own, around those over `inner`.
 fn costs(graph: &Graph, nodes: &[NodeId], inner: &[AxisId]) -> Vec<Cost> {
-    let mut costs = vec![Cost { whole: 0, is_again: true, cost: 0, core: None }; graph.len()];
+    let mut costs = vec![Cost { whole: 0, is_again: true, there: 0, core: None }; graph.len()];
     // An array that is read under another axis name must lie in memory.
     let mut is_renamed = vec![false; graph.len()];
     for id in nodes {
@@ -100,7 +100,7 @@ fn costs(graph: &Graph, nodes: &[NodeId], inner: &[AxisId]) -> Vec<Cost> {
                 _ => None,
             };
             whole = whole.saturating_add(there.unwrap_or(of.whole));
-            cost = cost.saturating_add(there.unwrap_or(of.cost));
+            cost = cost.saturating_add(there.unwrap_or(of.there));
             if there.is_none()
                 && let Some(theirs) = of.core
             {
@@ -110,9 +110,9 @@ fn costs(graph: &Graph, nodes: &[NodeId], inner: &[AxisId]) -> Vec<Cost> {
         }
         let is_again = cost <= CHEAP && has_one_core;
         costs[id.index()] = if is_again {
-            Cost { whole, is_again, cost, core }
+            Cost { whole, is_again, there: cost, core }
         } else {
-            Cost { whole, is_again, cost: LOAD, core: Some(*id) }
+            Cost { whole, is_again, there: LOAD, core: Some(*id) }
         };
     }
     costs
@@ -288,7 +288,7 @@ impl Scheduler {
                     && costs[argument.index()].is_again
                     && !emitter.is_stored(argument);
                 if again {
-                    emitter.choose(argument, costs[argument.index()].cost, None);
+                    emitter.choose(argument, costs[argument.index()].there, None);
                 }
                 if theirs == home || again {
                     if groups.of(home).items.insert(producer) {
