@@ -2,8 +2,8 @@
 """Measures lossc beside JAX, and beside PyTorch where it is installed: the same inputs, in turn, in one process.
 
     cargo build --release
-    python3 -m venv /tmp/frameworks && /tmp/frameworks/bin/pip install numpy jax        # and torch, if wanted
-    /tmp/frameworks/bin/python benches/compare.py >> benches/rivals/RESULTS.md
+    python3 -m venv target/frameworks && target/frameworks/bin/pip install numpy jax    # and torch, if wanted
+    target/frameworks/bin/python benches/compare.py >> benches/rivals/RESULTS.md
 
 lossc runs as any program links it: `lossc build` writes a shared library, and its functions are called on NumPy arrays. A sample of every
 contender is taken in every round, and ratios are of samples of the same round. All of them run on one CPU, unless --threads says otherwise.

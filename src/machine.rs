@@ -118,13 +118,6 @@ pub fn clif_text(program: &Program, options: Options) -> Result<String, MachineE
     Ok(clif::write(program, options, &**host()?).display().to_string())
 }
 
-/// The machine code of a program in wide vectors; `None` for an instruction set without them. It follows the
-/// calling convention of System V and runs wherever it lies.
-#[must_use]
-pub fn wide_code(program: &Program, isa: Isa) -> Option<Vec<u8>> {
-    wide::write(program, isa)
-}
-
 /// Cranelift's settings for this machine, looked up once.
 fn host() -> Result<&'static OwnedTargetIsa, MachineError> {
     static HOST: OnceLock<Result<OwnedTargetIsa, String>> = OnceLock::new();

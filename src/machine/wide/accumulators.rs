@@ -4,7 +4,6 @@ use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::at;
 use super::codes::{Form, Op, code};
-use super::frame::VECTOR;
 use super::values::{Home, Source, mask, number};
 use super::{STACK, Writer};
 use crate::loops::{Accumulator, Join, Kind, Operation, PARTIALS, Precision, Value};
@@ -392,5 +391,3 @@ fn neutral_of(join: Join) -> Operation {
         Join::All => Operation::Mask(true),
     }
 }
-
-const _: () = assert!(VECTOR == 64, "a vector of the widest form");
