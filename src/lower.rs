@@ -15,11 +15,13 @@ mod explain;
 mod memory;
 mod order;
 mod primitive;
+mod quotient;
 mod residual;
 mod reuse;
 mod root;
 mod rows;
 mod schedule;
+mod square;
 #[cfg(test)]
 mod tests;
 
