@@ -26,8 +26,6 @@ struct Divisor {
     inputs: BTreeSet<InputId>,
     /// Whether the numerator has been divided by it.
     is_used: bool,
-    /// Whether it stands there more than once, so that its reciprocal is worth it.
-    is_repeated: bool,
 }
 
 /// The quotient; none, if nothing in it may be large that the result is not.
@@ -289,12 +287,7 @@ fn quotient_by_factor(
 fn balanced(graph: &mut Graph, above: &[NodeId], below: &[NodeId], hazards: &[NodeId]) -> NodeId {
     let mut divisors: Vec<Divisor> = hazards
         .iter()
-        .map(|id| Divisor {
-            node: *id,
-            inputs: inputs(graph, *id),
-            is_used: false,
-            is_repeated: hazards.iter().filter(|other| *other == id).count() > 1,
-        })
+        .map(|id| Divisor { node: *id, inputs: inputs(graph, *id), is_used: false })
         .collect();
     let plain: Vec<NodeId> = below.iter().copied().filter(|id| !hazards.contains(id)).collect();
     let parts: Vec<NodeId> = above.iter().map(|id| divided(graph, *id, &mut divisors)).collect();
@@ -317,7 +310,7 @@ fn balanced(graph: &mut Graph, above: &[NodeId], below: &[NodeId], hazards: &[No
     }
     let mut result = result.unwrap_or_else(|| graph.number(1.0));
     for divisor in left {
-        result = over_one(graph, result, &divisor);
+        result = over_one(graph, result, divisor.node);
     }
     for part in then {
         result = graph.map(Function::Multiply, &[result, part]);
@@ -343,11 +336,16 @@ fn divided(graph: &mut Graph, id: NodeId, divisors: &mut [Divisor]) -> NodeId {
     {
         return quotient;
     }
-    taken.iter().fold(id, |so_far, divisor| over_one(graph, so_far, divisor))
+    taken.iter().fold(id, |so_far, divisor| over_one(graph, so_far, divisor.node))
 }
 
 /// `sum(u * v)` over two norms, all of them before what is squared in the norms is scaled back.
+///
+/// That costs nothing where the norms scale the same elements; products of all pairs of vectors stay as they are.
 fn dot_over_norms(graph: &mut Graph, id: NodeId, a: &Divisor, b: &Divisor) -> Option<NodeId> {
+    if [a, b].iter().any(|norm| graph.axes(norm.node) != graph.axes(id)) {
+        return None;
+    }
     let (mut body, mut axes) = (id, Vec::new());
     while let Node::Reduce(Reduction::Sum, axis, inner) = *graph.node(body) {
         axes.push(axis);
@@ -373,18 +371,18 @@ fn dot_over_norms(graph: &mut Graph, id: NodeId, a: &Divisor, b: &Divisor) -> Op
     for axis in axes.into_iter().rev() {
         sum = graph.reduce(Reduction::Sum, axis, sum);
     }
-    let once = graph.map(Function::Divide, &[sum, root_u]);
-    Some(graph.map(Function::Divide, &[once, root_v]))
+    // In the order of the divisors.
+    let [first, second] = if of_u.node == a.node { [root_u, root_v] } else { [root_v, root_u] };
+    let once = over_one(graph, sum, first);
+    Some(over_one(graph, once, second))
 }
 
-fn over_one(graph: &mut Graph, id: NodeId, divisor: &Divisor) -> NodeId {
-    let is_one = graph.as_number(id) == Some(1.0);
-    if !divisor.is_repeated || is_one {
-        return graph.map(Function::Divide, &[id, divisor.node]);
-    }
+/// A quotient by one divisor: times its reciprocal, which is often computed once for many, and always, so that an element
+/// of all pairs has the bits that it has alone.
+fn over_one(graph: &mut Graph, id: NodeId, divisor: NodeId) -> NodeId {
     let one = graph.number(1.0);
-    let reciprocal = graph.map(Function::Divide, &[one, divisor.node]);
-    graph.map(Function::Multiply, &[id, reciprocal])
+    let reciprocal = graph.map(Function::Divide, &[one, divisor]);
+    if id == one { reciprocal } else { graph.map(Function::Multiply, &[id, reciprocal]) }
 }
 
 /// The data under a node that are numbers.
