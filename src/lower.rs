@@ -12,6 +12,7 @@ mod cases;
 mod emit;
 mod expand;
 mod explain;
+mod logistic;
 mod memory;
 mod order;
 mod primitive;
@@ -90,9 +91,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let mut outputs: Vec<Output> =
         outputs.iter().map(|output| without_renames(graph, output)).collect();
     for output in &mut outputs {
-        if std::env::var_os("NOSPLIT").is_none() {
-            output.node = cases::split(graph, output.node, &output.axes);
-        }
+        output.node = cases::split(graph, output.node, &output.axes);
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
     let expanded = expand::expand(graph, &roots, precision);
