@@ -17,7 +17,9 @@ mod operations;
 mod sections;
 mod signs;
 mod tiles;
+mod totals;
 mod transfer;
+mod turn;
 mod uses;
 mod values;
 
