@@ -46,7 +46,7 @@ impl Stride {
 
 /// What a stride is multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Factor {
+pub(super) enum Factor {
     Counter(LoopId),
     Value(Value),
     Literal(u32),
@@ -55,8 +55,8 @@ enum Factor {
 /// An address that stays the same in a loop.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct BaseKey {
-    array: ArrayId,
-    terms: Vec<(Factor, Stride)>,
+    pub(super) array: ArrayId,
+    pub(super) terms: Vec<(Factor, Stride)>,
 }
 
 /// Where a base is kept.
@@ -68,10 +68,10 @@ pub(super) enum Base {
 
 /// An access to an array, taken apart for the loop around it.
 pub(super) struct Access {
-    base: BaseKey,
-    offset: i32,
+    pub(super) base: BaseKey,
+    pub(super) offset: i32,
     /// The strides of the loop's own counter, one for each axis that it goes along.
-    own: Vec<Stride>,
+    pub(super) own: Vec<Stride>,
     /// What is computed on the spot, the same in all lanes.
     here: Vec<(Value, Stride)>,
     /// What differs between lanes.
