@@ -192,6 +192,7 @@ impl<T: Number> Machine<'_, T> {
         for (axis, (subscript, extent)) in subscripts.iter().zip(&stated.extents).enumerate() {
             let at = match subscript {
                 Subscript::Counter(id) => self.counters[id].cast_signed(),
+                Subscript::Partial(id) => (self.counters[id] % PARTIALS as u64).cast_signed(),
                 Subscript::Value(value) => self.integer(*value),
                 Subscript::Literal(at) => i64::from(*at),
             };

@@ -159,7 +159,7 @@ pub struct Loop {
     /// How often it runs, counting from 0.
     pub extent: Extent,
     /// Whether iterations may run side by side: none reads or writes what another writes. So every
-    /// store in it has the counter among its subscripts.
+    /// store in it has the counter among its subscripts, or the counter modulo [`PARTIALS`].
     pub lanes: bool,
     /// A mask from outside of the loop: where it does not hold, the loop does not run at all.
     pub guard: Option<Value>,
@@ -216,6 +216,9 @@ pub enum Join {
 pub enum Subscript {
     /// The counter of an enclosing loop.
     Counter(LoopId),
+    /// The counter of the loop in lanes around, modulo [`PARTIALS`]: iterations that are so far apart run one after the
+    /// other. Only in loops inside of that loop, of temporaries that no other loop sees.
+    Partial(LoopId),
     /// An integer value, known to lie inside the axis.
     Value(Value),
     /// A constant position.

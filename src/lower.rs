@@ -90,9 +90,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let mut outputs: Vec<Output> =
         outputs.iter().map(|output| without_renames(graph, output)).collect();
     for output in &mut outputs {
-        if std::env::var_os("NOSPLIT").is_none() {
-            output.node = cases::split(graph, output.node, &output.axes);
-        }
+        output.node = cases::split(graph, output.node, &output.axes);
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
     let expanded = expand::expand(graph, &roots, precision);
@@ -105,6 +103,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let moved = reuse::reuse_outputs(&mut lowered.program);
     lowered.move_arrays(&moved);
     rows::rows_as_lanes(&mut lowered.program);
+    lowered.arrays.resize(lowered.program.arrays.len(), ArraySource::Temporary);
     lowered
 }
 

@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{
-    Array, ArrayRole, Extent, Kind, Loop, LoopId, Operation, Precision, Program, Statement,
-    Subscript, Value,
+    Array, ArrayRole, Extent, Kind, Loop, LoopId, Operation, PARTIALS, Precision, Program,
+    Statement, Subscript, Value,
 };
 
 impl Display for Program {
@@ -63,6 +63,7 @@ impl Display for Subscript {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Counter(id) => id.fmt(f),
+            Self::Partial(id) => write!(f, "{id} % {PARTIALS}"),
             Self::Value(value) => value.fmt(f),
             Self::Literal(at) => at.fmt(f),
         }

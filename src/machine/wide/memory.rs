@@ -9,7 +9,7 @@ use super::assembler::{at, indexed};
 use super::values::Home;
 use super::{Body, STACK, Writer};
 use crate::loops::{
-    ArrayId, Extent, ExtentId, LoopId, Operation, Precision, Statement, Subscript, Value,
+    ArrayId, Extent, ExtentId, LoopId, Operation, PARTIALS, Precision, Statement, Subscript, Value,
 };
 
 /// General registers that any piece of code may use.
@@ -48,6 +48,8 @@ impl Stride {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Factor {
     Counter(LoopId),
+    /// A counter modulo [`PARTIALS`].
+    Partial(LoopId),
     Value(Value),
     Literal(u32),
 }
@@ -143,6 +145,10 @@ impl Writer<'_> {
                     access.base.terms.push((Factor::Counter(id), stride));
                 }
             }
+            Subscript::Partial(id) => {
+                access.lane.push(stride.clone());
+                access.base.terms.push((Factor::Partial(id), stride));
+            }
             Subscript::Literal(literal) => access.add_literal(literal.into(), stride),
             Subscript::Value(value) => match self.constants.get(value) {
                 Some(Operation::Integer(literal)) => access.add_literal(*literal, stride),
@@ -206,6 +212,12 @@ impl Writer<'_> {
                 Factor::Counter(id) => {
                     let slot = self.counters[id];
                     self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+                }
+                Factor::Partial(id) => {
+                    let slot = self.counters[id];
+                    self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+                    let partials = i32::try_from(PARTIALS).expect("32");
+                    self.code.number(Code::And_rm64_imm32, SECOND, partials - 1);
                 }
                 Factor::Value(value) => self.read_integer(*value),
                 Factor::Literal(literal) => {

@@ -89,12 +89,14 @@ impl Writer<'_> {
     fn is_row(&self, inner: &Loop, subscripts: &[Subscript]) -> bool {
         let [outer @ .., lane, last] = subscripts else { return false };
         let stays = |subscript: &Subscript| match subscript {
-            Subscript::Counter(id) => *id != inner.id,
+            Subscript::Counter(id) | Subscript::Partial(id) => *id != inner.id,
             Subscript::Literal(_) => true,
             Subscript::Value(value) => !defines(&inner.body, *value),
         };
         let is_outside = |subscript: &Subscript| match subscript {
-            Subscript::Counter(id) => self.counters.contains_key(id) && *id != inner.id,
+            Subscript::Counter(id) | Subscript::Partial(id) => {
+                self.counters.contains_key(id) && *id != inner.id
+            }
             Subscript::Literal(_) | Subscript::Value(_) => true,
         };
         *lane == Subscript::Counter(inner.id)
@@ -131,6 +133,7 @@ impl Writer<'_> {
                 return Some(at(STACK, buffer + literal * bytes));
             }
             Subscript::Counter(id) => self.read_any_counter(*id),
+            Subscript::Partial(_) => return None,
             Subscript::Value(value) if self.wide[value.0 as usize] => return None,
             Subscript::Value(value) => match self.constants.get(*value) {
                 Some(Operation::Integer(literal)) => {
