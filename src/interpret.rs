@@ -9,8 +9,8 @@ mod number;
 use std::collections::HashMap;
 
 use crate::loops::{
-    ArrayId, ArrayRole, BLOCK, Extent, Join, Kind, Loop, LoopId, Operation, PARTIALS, Precision,
-    Program, SHORT, Statement, Subscript, Value,
+    ArrayId, ArrayRole, BLOCK, DEPTH, Element, Extent, Join, Kind, Loop, LoopId, MatrixProduct,
+    Operation, PARTIALS, Precision, Program, SHORT, Statement, Subscript, Value,
 };
 use number::Number;
 
@@ -150,6 +150,7 @@ impl<T: Number> Machine<'_, T> {
                     }
                 }
                 Statement::Loop(inner) => self.run_loop(inner),
+                Statement::Product(product) => self.run_product(product),
             }
         }
     }
@@ -183,6 +184,46 @@ impl<T: Number> Machine<'_, T> {
         for (partials, accumulator) in all.iter().zip(&inner.accumulators) {
             let totals = partials.iter().map(|partial| partial.total).collect();
             self.values[accumulator.result.0 as usize] = join_tree(accumulator.join, totals);
+        }
+    }
+
+    fn run_product(&mut self, product: &MatrixProduct) {
+        let [rows, columns, depth] =
+            product.indices().map(|index| extent_of(index.extent, self.extents));
+        let [row, column, deep] = product.indices().map(|index| index.id);
+        for (at_row, at_column) in (0..rows).flat_map(|row| (0..columns).map(move |at| (row, at))) {
+            self.counters.extend([(row, at_row), (column, at_column)]);
+            let mut sum = Partial::new(Join::Sum);
+            for at in 0..depth {
+                self.counters.insert(deep, at);
+                let [left, right] = [&product.left, &product.right].map(|it| self.element(it));
+                let Scalar::Real(so_far) = sum.value else { unreachable!("sums are reals") };
+                let next = match self.program.fused {
+                    true => left.mul_add(right, so_far),
+                    false => left * right + so_far,
+                };
+                sum.value = Scalar::Real(next);
+                if (at + 1) % u64::from(DEPTH) == 0 || at + 1 == depth {
+                    sum.end_block();
+                }
+            }
+            let at = self.position(product.to.array, &product.to.subscripts);
+            let Scalar::Real(total) = sum.total else { unreachable!("sums are reals") };
+            let Storage::Reals(to) = &mut self.arrays[product.to.array.0 as usize] else {
+                unreachable!("matrices hold reals")
+            };
+            to[at] = total;
+        }
+        for id in [row, column, deep] {
+            self.counters.remove(&id);
+        }
+    }
+
+    fn element(&self, element: &Element) -> T {
+        let at = self.position(element.array, &element.subscripts);
+        match &self.arrays[element.array.0 as usize] {
+            Storage::Reals(reals) => reals[at],
+            Storage::Integers(_) => unreachable!("matrices hold reals"),
         }
     }
 

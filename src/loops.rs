@@ -29,11 +29,17 @@
 //! below `7 u` in a block (8 elements for each partial result, the first one exact), `2 u` in the totals
 //! and `5 u` in the tree: 14 `u`, 8.4e-7 in f32, however many there are up to 10^8. A sum over several
 //! axes has `2 u` more for each loop around the innermost.
+//!
+//! An element of a [`MatrixProduct`] adds [`DEPTH`] products at a time, one after the other from 0, each by
+//! [`Operation::FusedMultiplyAdd`]; a total from 0 takes what they come to, and what those left at the end come to, with
+//! compensation.
 
 mod display;
+mod matrix;
 mod parts;
 mod validate;
 
+pub use matrix::{DEPTH, Element, Index, MatrixProduct};
 pub use parts::subscript_values;
 pub use validate::{MAX_DEPTH, validate};
 
@@ -148,6 +154,8 @@ pub enum Statement {
     },
     /// Runs a body once for each index.
     Loop(Loop),
+    /// Multiplies two matrices.
+    Product(MatrixProduct),
 }
 
 /// A loop over an axis. If it runs in lanes, the loops in its body do not, have no guards, and run at
@@ -179,7 +187,9 @@ impl Loop {
     /// Whether there are loops in its body.
     #[must_use]
     pub fn holds_loops(&self) -> bool {
-        self.body.iter().any(|statement| matches!(statement, Statement::Loop(_)))
+        let is_loop =
+            |statement: &Statement| matches!(statement, Statement::Loop(_) | Statement::Product(_));
+        self.body.iter().any(is_loop)
     }
 }
 

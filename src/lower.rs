@@ -6,15 +6,17 @@
 //! earlier one is recomputed if cheap, else stored, by the costs that `explain` shows. The innermost loops run in lanes.
 //!
 //! Around that stand passes of their own: `cases` sets the element at a label apart, `expand` writes what machines have no
-//! word for; `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
+//! word for, and `product` finds products of matrices; `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
 
 mod cases;
+mod cost;
 mod emit;
 mod expand;
 mod explain;
 mod memory;
 mod order;
 mod primitive;
+mod product;
 mod residual;
 mod reuse;
 mod root;
@@ -97,7 +99,11 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let outputs: Vec<Output> =
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
     let axes = order::order_axes(graph, &outputs);
-    let mut emitter = emit::Emitter::new(graph, &outputs, precision, fused);
+    let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
+    let (roots, products) = product::find_products(graph, &roots, &axes);
+    let outputs: Vec<Output> =
+        outputs.into_iter().zip(roots).map(|(output, node)| Output { node, ..output }).collect();
+    let mut emitter = emit::Emitter::new(graph, &outputs, &products, precision, fused);
     schedule::schedule(&mut emitter, &axes);
     let mut lowered = emitter.finish();
     let moved = reuse::reuse_outputs(&mut lowered.program);

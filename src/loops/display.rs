@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{
-    Array, ArrayRole, Extent, Kind, Loop, LoopId, Operation, PARTIALS, Precision, Program,
-    Statement, Subscript, Value,
+    Array, ArrayRole, Extent, Kind, Loop, LoopId, MatrixProduct, Operation, PARTIALS, Precision,
+    Program, Statement, Subscript, Value,
 };
 
 impl Display for Program {
@@ -97,9 +97,24 @@ fn write_body(
                 writeln!(f, " {value}")?;
             }
             Statement::Loop(inner) => write_loop(f, program, inner, depth)?,
+            Statement::Product(product) => write_product(f, program, product)?,
         }
     }
     Ok(())
+}
+
+fn write_product(f: &mut Formatter<'_>, program: &Program, product: &MatrixProduct) -> fmt::Result {
+    f.write_str("product")?;
+    for (at, index) in product.indices().into_iter().enumerate() {
+        let separator = if at == 0 { "" } else { "," };
+        write!(f, "{separator} {} < {}", index.id, extent_name(program, index.extent))?;
+    }
+    let [left, right, to] = product.elements();
+    for (word, element) in [("to", to), ("=", left), ("*", right)] {
+        write!(f, " {word} {}", program.arrays[element.array.0 as usize].name)?;
+        write_list(f, &element.subscripts)?;
+    }
+    writeln!(f)
 }
 
 fn write_loop(f: &mut Formatter<'_>, program: &Program, inner: &Loop, depth: usize) -> fmt::Result {

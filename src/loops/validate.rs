@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use super::{
-    Array, ArrayId, ArrayRole, Extent, Kind, Loop, LoopId, Operation, PARTIALS, Precision, Program,
-    SHORT, Statement, Subscript, Value, parts::subscript_values,
+    Array, ArrayId, ArrayRole, Element, Extent, Kind, Loop, LoopId, MatrixProduct, Operation,
+    PARTIALS, Precision, Program, SHORT, Statement, Subscript, Value, parts::subscript_values,
 };
 
 /// How deep loops may nest.
@@ -78,6 +78,9 @@ impl Checker<'_> {
                         self.define(accumulator.result, accumulator.join.kind(), &mut local)?;
                     }
                 }
+                Statement::Product(product) => self
+                    .check_product(product)
+                    .map_err(|what| format!("{}: {what}", product.row.id))?,
             }
         }
         Ok(local)
@@ -115,6 +118,47 @@ impl Checker<'_> {
         for value in local {
             self.in_scope[value.0 as usize] = false;
         }
+        Ok(())
+    }
+
+    fn check_product(&mut self, product: &MatrixProduct) -> Result<(), String> {
+        if self.lane_loop().is_some() {
+            return Err("a product of matrices inside a loop in lanes".into());
+        }
+        let around = self.loops.len();
+        for index in product.indices() {
+            check_extent(self.program, index.extent)?;
+            if !self.seen_loops.insert(index.id) {
+                return Err("the loop's name is used twice".into());
+            }
+            self.loops.push((index.id, false));
+        }
+        let [row, column, depth] = product.indices().map(|index| Subscript::Counter(index.id));
+        for (element, other, ends) in [
+            (&product.left, column, false),
+            (&product.right, row, true),
+            (&product.to, depth, true),
+        ] {
+            let Element { array, subscripts } = element;
+            self.check_subscripts(*array, subscripts)?;
+            let columns = subscripts.iter().filter(|it| **it == column).count();
+            let ends_well = !ends || (columns == 1 && subscripts.last() == Some(&column));
+            if subscripts.contains(&other) || !ends_well || subscript_values(subscripts).count() > 0
+            {
+                return Err("the indices of a product stand at the wrong place".into());
+            }
+            if self.program.arrays[array.0 as usize].kind != Kind::Real {
+                return Err("a product of matrices that hold no reals".into());
+            }
+        }
+        let to = product.to.array;
+        if [product.left.array, product.right.array].contains(&to) {
+            return Err("a product of matrices that overwrites what it reads".into());
+        }
+        if self.program.arrays[to.0 as usize].role == ArrayRole::Input {
+            return Err("an input is only read".into());
+        }
+        self.loops.truncate(around);
         Ok(())
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 
+use super::cost::is_constant;
 use super::expand::is_below_largest;
 use super::memory::Stored;
-use super::schedule::{Task, is_constant};
+use super::product::Products;
+use super::schedule::Task;
 use super::{ArraySource, Choice, Lowered, Output};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
@@ -18,6 +20,7 @@ use crate::loops::{
 pub(super) struct Emitter<'a> {
     pub(super) graph: &'a Graph,
     pub(super) outputs: &'a [Output],
+    pub(super) products: &'a Products,
     pub(super) program: Program,
     pub(super) sources: Vec<ArraySource>,
     pub(super) extents: Vec<graph::ExtentId>,
@@ -78,6 +81,7 @@ impl<'a> Emitter<'a> {
     pub(super) fn new(
         graph: &'a Graph,
         outputs: &'a [Output],
+        products: &'a Products,
         precision: Precision,
         fused: bool,
     ) -> Self {
@@ -92,6 +96,7 @@ impl<'a> Emitter<'a> {
         let mut emitter = Self {
             graph,
             outputs,
+            products,
             program,
             sources: Vec::new(),
             extents: Vec::new(),
@@ -128,6 +133,7 @@ impl<'a> Emitter<'a> {
     /// Does one piece of straight-line work.
     pub(super) fn item(&mut self, node: NodeId, task: Task) {
         match task {
+            Task::Compute if self.products.get(node).is_some() => self.write_product(node),
             Task::Compute => {
                 let value = self.compute(node);
                 self.define(node, value);
@@ -144,9 +150,14 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    pub(super) fn open_loop(&mut self, axis: AxisId) {
-        let id = LoopId(self.loops);
+    /// A name for a loop.
+    pub(super) fn loop_id(&mut self) -> LoopId {
         self.loops += 1;
+        LoopId(self.loops - 1)
+    }
+
+    pub(super) fn open_loop(&mut self, axis: AxisId) {
+        let id = self.loop_id();
         self.bodies.push(Body { counter: Some((axis, id)), ..Body::default() });
     }
 
@@ -154,8 +165,8 @@ impl<'a> Emitter<'a> {
     pub(super) fn close_loop(&mut self, axis: AxisId, reductions: &[NodeId]) {
         let body = self.bodies.pop().expect("a loop is open");
         let (_, id) = body.counter.expect("only loops are closed");
-        let lanes =
-            !body.statements.iter().any(|statement| matches!(statement, Statement::Loop(_)));
+        let holds_loop = |it: &Statement| matches!(it, Statement::Loop(_) | Statement::Product(_));
+        let lanes = !body.statements.iter().any(holds_loop);
         let extent = self.extent(self.graph.axis(axis).extent);
         let (nodes, accumulators): (Vec<NodeId>, Vec<Accumulator>) =
             body.accumulators.into_iter().unzip();

@@ -126,6 +126,7 @@ impl Writer<'_> {
                 value: copies.value(*value),
             },
             Statement::Loop(inner) => Statement::Loop(self.copy_loop(inner, copies)),
+            Statement::Product(_) => unreachable!("loops over rows hold none"),
         }
     }
 
@@ -147,7 +148,7 @@ impl Writer<'_> {
                             subscripts.push(Subscript::Partial(id));
                         }
                     }
-                    Statement::Let(..) | Statement::Loop(_) => {}
+                    Statement::Let(..) | Statement::Loop(_) | Statement::Product(_) => {}
                 }
             }
         }
@@ -191,7 +192,11 @@ impl Writer<'_> {
         let mut extent = None;
         let (mut loops, mut statements) = (0, outer.body.len());
         for statement in &outer.body {
-            let Statement::Loop(inner) = statement else { continue };
+            let inner = match statement {
+                Statement::Let(..) | Statement::Store { .. } => continue,
+                Statement::Product(_) => return None,
+                Statement::Loop(inner) => inner,
+            };
             loops += 1;
             statements += inner.body.len();
             let is_alike = extent.is_none_or(|known| known == inner.extent);
@@ -263,6 +268,9 @@ fn count_loops(body: &[Statement]) -> u32 {
     let in_body = body.iter().map(|statement| match statement {
         Statement::Loop(inner) => (inner.id.0 + 1).max(count_loops(&inner.body)),
         Statement::Let(..) | Statement::Store { .. } => 0,
+        Statement::Product(product) => {
+            product.indices().map(|index| index.id.0 + 1).into_iter().max().unwrap_or(0)
+        }
     });
     in_body.max().unwrap_or(0)
 }
@@ -272,6 +280,10 @@ fn count_accesses(body: &[Statement], counts: &mut HashMap<ArrayId, usize>) {
     for statement in body {
         if let Statement::Loop(inner) = statement {
             count_accesses(&inner.body, counts);
+        } else if let Statement::Product(product) = statement {
+            for element in product.elements() {
+                *counts.entry(element.array).or_default() += 1;
+            }
         } else if let Some((array, ..)) = access(statement) {
             *counts.entry(array).or_default() += 1;
         }
@@ -283,6 +295,6 @@ fn access(statement: &Statement) -> Option<(ArrayId, &[Subscript], bool)> {
     match statement {
         Statement::Let(_, Operation::Load(array, subscripts)) => Some((*array, subscripts, false)),
         Statement::Store { array, subscripts, .. } => Some((*array, subscripts, true)),
-        Statement::Let(..) | Statement::Loop(_) => None,
+        Statement::Let(..) | Statement::Loop(_) | Statement::Product(_) => None,
     }
 }

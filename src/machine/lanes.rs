@@ -211,7 +211,7 @@ impl<'a> Writer<'a> {
     }
 
     /// How many lanes the widest value has.
-    fn vector_width(&self) -> usize {
+    pub(super) fn vector_width(&self) -> usize {
         match self.real {
             _ if !self.lanes => 1,
             types::F32 => 4,

@@ -4,6 +4,7 @@ mod memory;
 mod foreign;
 mod objects;
 mod operations;
+mod product;
 mod random;
 mod rows;
 mod sums;

@@ -14,6 +14,7 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod product;
 mod sections;
 mod tiles;
 mod transfer;

@@ -206,7 +206,12 @@ impl Writer<'_> {
     }
 
     /// Adds an element, which is destroyed, to a total that is too large by what was lost (Kahan 1965).
-    fn add_with_compensation(&mut self, total: Register, lost: Register, element: Register) {
+    pub(super) fn add_with_compensation(
+        &mut self,
+        total: Register,
+        lost: Register,
+        element: Register,
+    ) {
         let [add, subtract, and] =
             [Op::Add, Op::Subtract, Op::And].map(|op| code(op, self.program.precision, self.form));
         let sum = self.take(false);

@@ -34,8 +34,8 @@ pub(super) const BASES: [Register; 9] = [
 /// How many bytes lie between neighbours along an axis.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stride {
-    bytes: i64,
-    extents: Vec<ExtentId>,
+    pub(super) bytes: i64,
+    pub(super) extents: Vec<ExtentId>,
 }
 
 impl Stride {
@@ -46,7 +46,7 @@ impl Stride {
 
 /// What a stride is multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Factor {
+pub(super) enum Factor {
     Counter(LoopId),
     /// A counter modulo [`PARTIALS`].
     Partial(LoopId),
@@ -57,8 +57,8 @@ enum Factor {
 /// An address that stays the same in a loop.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct BaseKey {
-    array: ArrayId,
-    terms: Vec<(Factor, Stride)>,
+    pub(super) array: ArrayId,
+    pub(super) terms: Vec<(Factor, Stride)>,
 }
 
 /// Where a base is kept.
@@ -171,7 +171,7 @@ impl Writer<'_> {
             let (array, subscripts) = match statement {
                 Statement::Let(_, Operation::Load(array, subscripts))
                 | Statement::Store { array, subscripts, .. } => (array, subscripts),
-                Statement::Let(..) | Statement::Loop(_) => continue,
+                Statement::Let(..) | Statement::Loop(_) | Statement::Product(_) => continue,
             };
             let key = self.access(*array, subscripts, body).base;
             if body.bases.contains_key(&key) {
@@ -203,7 +203,7 @@ impl Writer<'_> {
     }
 
     /// Computes a base into the scratch register.
-    fn compute_base(&mut self, key: &BaseKey) {
+    pub(super) fn compute_base(&mut self, key: &BaseKey) {
         let place = 8 * i32::try_from(key.array.0).expect("fewer than 2^28 arrays");
         self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.arrays));
         self.code.load(Code::Mov_r64_rm64, SCRATCH, at(SCRATCH, place));

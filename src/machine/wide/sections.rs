@@ -65,7 +65,7 @@ impl Writer<'_> {
     }
 
     /// An extent in the second scratch register.
-    fn load_extent(&mut self, extent: Extent) {
+    pub(super) fn load_extent(&mut self, extent: Extent) {
         match extent {
             Extent::Literal(literal) => self.load_number(SECOND, literal),
             Extent::Given(id) => {
@@ -196,7 +196,7 @@ impl Writer<'_> {
     }
 
     /// Finds which lanes are not past the end, given how many there are in the scratch register.
-    fn find_tail_lanes(&mut self) {
+    pub(super) fn find_tail_lanes(&mut self) {
         let lanes = i32::try_from(self.lane_count()).expect("a few lanes");
         self.code.number(Code::Mov_rm64_imm32, SECOND, lanes);
         self.code.two(Code::Cmp_r64_rm64, SCRATCH, SECOND);
@@ -322,7 +322,7 @@ impl Sections {
 fn own_constants(writer: &Writer<'_>, inner: &Loop) -> usize {
     let is_constant = |statement: &&Statement| match statement {
         Statement::Let(value, _) => writer.constants.get(*value).is_some(),
-        Statement::Store { .. } | Statement::Loop(_) => false,
+        Statement::Store { .. } | Statement::Loop(_) | Statement::Product(_) => false,
     };
     inner.body.iter().filter(is_constant).count()
 }

@@ -334,7 +334,7 @@ fn collect<'p>(body: &'p [Statement], accesses: &mut BTreeMap<ArrayId, Vec<Found
             let (array, subscripts, is_store) = match statement {
                 Statement::Let(_, Operation::Load(array, subscripts)) => (array, subscripts, false),
                 Statement::Store { array, subscripts, .. } => (array, subscripts, true),
-                Statement::Let(..) => continue,
+                Statement::Let(..) | Statement::Product(_) => continue,
                 Statement::Loop(inner) => {
                     walk(&inner.body, true, accesses);
                     continue;
@@ -350,7 +350,7 @@ fn collect<'p>(body: &'p [Statement], accesses: &mut BTreeMap<ArrayId, Vec<Found
 fn is_short(length: Extent, inner: &Loop) -> bool {
     let runs_along = |statement: &Statement| match statement {
         Statement::Loop(loops) => loops.extent == length,
-        Statement::Let(..) | Statement::Store { .. } => false,
+        Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => false,
     };
     match length {
         Extent::Literal(literal) => literal <= SHORT,
@@ -364,7 +364,7 @@ fn is_covered(inner: &Loop, subscripts: &[Subscript], length: Extent) -> bool {
         Statement::Loop(loops) => {
             subscripts.last() == Some(&Subscript::Counter(loops.id)) && loops.extent == length
         }
-        Statement::Let(..) | Statement::Store { .. } => false,
+        Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => false,
     })
 }
 
@@ -375,7 +375,7 @@ fn defines(body: &[Statement], value: Value) -> bool {
             let is_constant = matches!(operation, Operation::Integer(_));
             *defined == value && !is_constant
         }
-        Statement::Store { .. } => false,
+        Statement::Store { .. } | Statement::Product(_) => false,
         Statement::Loop(inner) => {
             inner.accumulators.iter().any(|it| it.result == value) || defines(&inner.body, value)
         }
