@@ -87,24 +87,41 @@ impl Writer<'_> {
 
     /// Moves partial results into registers of their own.
     pub(super) fn pin_partials(&mut self, all: &mut [Partials]) {
-        for partials in all {
-            for vector in 0..self.vectors_of_partials() {
-                let register = self.pin();
-                self.load_vector(self.vector(register), self.partial_at(partials.partial, vector));
-                partials.registers.push(register);
-            }
-        }
+        let count = self.vectors_of_partials();
+        let registers = all.iter().map(|_| (0..count).map(|_| self.pin()).collect()).collect();
+        self.load_partials(all, registers);
     }
 
     /// Moves partial results back to memory.
     pub(super) fn unpin_partials(&mut self, all: &mut [Partials]) {
+        for register in self.store_partials(all).into_iter().flatten() {
+            self.unpin(register);
+        }
+    }
+
+    /// Moves partial results to memory, and says which registers they had.
+    pub(super) fn store_partials(&mut self, all: &mut [Partials]) -> Vec<Vec<usize>> {
+        let mut taken = vec![];
         for partials in all {
-            for (vector, register) in
-                std::mem::take(&mut partials.registers).into_iter().enumerate()
-            {
-                self.store_vector(self.partial_at(partials.partial, vector), self.vector(register));
-                self.unpin(register);
+            let registers = std::mem::take(&mut partials.registers);
+            for (vector, register) in registers.iter().enumerate() {
+                self.store_vector(
+                    self.partial_at(partials.partial, vector),
+                    self.vector(*register),
+                );
             }
+            taken.push(registers);
+        }
+        taken
+    }
+
+    /// Moves partial results from memory to registers.
+    pub(super) fn load_partials(&mut self, all: &mut [Partials], registers: Vec<Vec<usize>>) {
+        for (partials, registers) in all.iter_mut().zip(registers) {
+            for (vector, register) in registers.iter().enumerate() {
+                self.load_vector(self.vector(*register), self.partial_at(partials.partial, vector));
+            }
+            partials.registers = registers;
         }
     }
 
@@ -191,15 +208,23 @@ impl Writer<'_> {
             for vector in 0..self.vectors_of_partials() {
                 let [partial, total, lost] =
                     [partials.partial, total, lost].map(|slot| self.partial_at(slot, vector));
-                let [a, b, c] = [(); 3].map(|()| self.take(false)).map(|at| self.vector(at));
-                self.load_vector(a, partial);
+                let pinned = partials.registers.get(vector).copied();
+                let [a, b, c] = [pinned, None, None].map(|register| {
+                    let register = register.unwrap_or_else(|| self.take(false));
+                    self.vector(register)
+                });
+                if pinned.is_none() {
+                    self.load_vector(a, partial);
+                }
                 self.load_vector(b, total);
                 self.load_vector(c, lost);
                 self.add_with_compensation(b, c, a);
                 self.store_vector(total, b);
                 self.store_vector(lost, c);
                 self.clear(a);
-                self.store_vector(partial, a);
+                if pinned.is_none() {
+                    self.store_vector(partial, a);
+                }
                 self.unlock();
             }
         }

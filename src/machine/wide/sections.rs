@@ -26,14 +26,17 @@ impl Writer<'_> {
         self.lanes = Some(inner.id);
         let innermost = !inner.holds_loops();
         let after = self.code.label();
-        let mut sections = Sections::new(self, inner, innermost);
+        let sections = Sections::new(self, inner, innermost);
         self.form = plain;
         let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
         self.find_tiles(inner);
         self.write_bases(&mut body, &inner.body, innermost);
         self.form = self.wide_form;
         self.skip_unless_it_runs(inner, after);
-        self.pin_what_stays(&body.uses, &sections, &mut partials);
+        self.pin_what_stays(&body.uses, &sections, partials.len());
+        if sections.in_registers {
+            self.pin_partials(&mut partials);
+        }
         self.clear_general(COUNTER);
         let block = self.code.label();
         self.code.bind(block);
@@ -43,13 +46,14 @@ impl Writer<'_> {
         } else {
             self.find_end_of_block(inner.extent, sections.end);
         }
-        body = self.write_main_section(inner, body, &mut sections, &mut partials);
-        body = self.write_tail_section(inner, body, &sections, &partials);
+        body = self.write_main_section(inner, body, &sections, &partials);
+        body = self.write_tail_section(inner, body, &sections, &mut partials);
         self.end_block(&partials);
         if inner.in_blocks() && !alone {
             self.compare_with_extent(inner.extent);
             self.code.jump(Code::Jb_rel32_64, block);
         }
+        self.unpin_partials(&mut partials);
         self.unpin_what_stays();
         self.code.bind(after);
         self.release_tiles();
@@ -90,8 +94,8 @@ impl Writer<'_> {
         &mut self,
         inner: &Loop,
         body: Body,
-        sections: &mut Sections,
-        partials: &mut [Partials],
+        sections: &Sections,
+        partials: &[Partials],
     ) -> Body {
         let step = i32::try_from(sections.copies * self.lane_count()).expect("a few lanes");
         let (again, after) = (self.code.label(), self.code.label());
@@ -100,9 +104,6 @@ impl Writer<'_> {
         self.code.store(Code::Mov_rm64_r64, at(STACK, sections.main_end), SCRATCH);
         self.code.two(Code::Cmp_r64_rm64, COUNTER, SCRATCH);
         self.code.jump(Code::Jae_rel32_64, after);
-        if sections.in_registers {
-            self.pin_partials(partials);
-        }
         self.copies = sections.copies;
         self.code.align();
         self.code.bind(again);
@@ -112,7 +113,6 @@ impl Writer<'_> {
         self.code.load(Code::Cmp_r64_rm64, COUNTER, at(STACK, sections.main_end));
         self.code.jump(Code::Jb_rel32_64, again);
         self.copies = 1;
-        self.unpin_partials(partials);
         self.code.bind(after);
         body
     }
@@ -123,13 +123,14 @@ impl Writer<'_> {
         inner: &Loop,
         body: Body,
         sections: &Sections,
-        partials: &[Partials],
+        partials: &mut [Partials],
     ) -> Body {
         let (again, after) = (self.code.label(), self.code.label());
         let end = at(STACK, sections.end);
         self.code.load(Code::Cmp_r64_rm64, COUNTER, end);
         self.code.jump(Code::Jae_rel32_64, after);
         self.tail = true;
+        let registers = self.store_partials(partials);
         self.code.bind(again);
         self.code.load(Code::Mov_r64_rm64, SCRATCH, end);
         self.code.two(Code::Sub_r64_rm64, SCRATCH, COUNTER);
@@ -146,6 +147,7 @@ impl Writer<'_> {
         self.code.load(Code::Cmp_r64_rm64, COUNTER, end);
         self.code.jump(Code::Jb_rel32_64, again);
         self.tail = false;
+        self.load_partials(partials, registers);
         self.code.bind(after);
         body
     }
@@ -227,7 +229,7 @@ impl Writer<'_> {
     }
 
     /// Keeps the constants and the values from outside that a loop in lanes uses most in registers.
-    fn pin_what_stays(&mut self, uses: &Uses, sections: &Sections, partials: &mut [Partials]) {
+    fn pin_what_stays(&mut self, uses: &Uses, sections: &Sections, partials: usize) {
         let outside = uses.outside();
         if self.form == Form::Ymm {
             for (value, _) in &outside {
@@ -237,8 +239,7 @@ impl Writer<'_> {
         if !sections.innermost {
             return;
         }
-        let taken =
-            if sections.in_registers { partials.len() * self.vectors_of_partials() } else { 0 };
+        let taken = if sections.in_registers { partials * self.vectors_of_partials() } else { 0 };
         let needed = uses.pressure() * sections.copies + taken + 4;
         let room = self.register_count().saturating_sub(needed);
         let mut wanted: Vec<(usize, Value)> = sections
