@@ -47,9 +47,9 @@ fn products_of_matrices_give_the_same_bits() {
         for is_turned in [false, true] {
             let given = program(precision, None, is_turned);
             let kernels = kernels(&given);
-            for rows in [0, 1, 5, 8, 11] {
-                for columns in [0, 1, 7, 16, 35] {
-                    for depth in [0, 3, deep, deep + 1] {
+            for rows in [0, 1, 11] {
+                for columns in [0, 1, 35] {
+                    for depth in [0, 3, deep + 1] {
                         let extents = [rows, columns, depth];
                         let arrays = numbers(&given, &extents, &mut choice);
                         compare(&given, &kernels, &extents, &arrays).unwrap();

@@ -6,8 +6,9 @@
 use iced_x86::{Code, MemoryOperand, Register};
 
 use super::assembler::{Label, at, indexed};
-use super::codes::{Form, Op, code};
+use super::codes::{Form, Op, Order, code, multiply_add};
 use super::memory::{BaseKey, Factor, SCRATCH, SECOND, Stride};
+use super::signs::Signs;
 use super::values::Source;
 use super::{STACK, Writer};
 use crate::loops::{DEPTH, Element, Extent, MatrixProduct, Subscript};
@@ -336,7 +337,7 @@ impl Writer<'_> {
     fn add_product(&mut self, sum: Register, factor: Register, column: Register) {
         let (precision, form) = (self.program.precision, self.form);
         if self.program.fused {
-            let code = code(Op::MultiplyAdd231, precision, form);
+            let code = multiply_add(Order::Last, Signs::default(), precision, form);
             return self.three(code, sum, factor, Source::Register(column));
         }
         let product = self.take(false);

@@ -3,14 +3,15 @@
 //!
 //! A tile lies on the stack: for each position of the last axis a vector with an element of each row.
 //! It is filled before a trip of the loop in lanes and written back after it. Elements move in blocks
-//! of 4 by 4 f32 or 2 by 2 f64, the last block of a row overlapping the one before where the axis does not
+//! of 4 by 4 f32 or 2 by 2 f64, as many side by side as a vector has parts of 128 bits, the last block of a row overlapping the one before where the axis does not
 //! divide; rows that are shorter than a block, or past the end, move element by element.
 
 use std::collections::BTreeMap;
 
-use iced_x86::{Code, MemoryOperand, Register};
+use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{Label, at, indexed};
+use super::codes::Form;
 use super::memory::{SCRATCH, SECOND, THIRD};
 use super::values::Source;
 use super::{Body, STACK, Writer};
@@ -19,7 +20,7 @@ use crate::loops::{
     Subscript, Value,
 };
 
-/// The first of four rows, and those behind it.
+/// The first row, and those as far behind one another as a block is tall.
 const ROWS: [Register; 4] = [Register::RBX, Register::RSI, Register::RDI, Register::R8];
 /// The last place where a block begins.
 const LAST: Register = Register::R9;
@@ -27,6 +28,8 @@ const LAST: Register = Register::R9;
 const COLUMN: Register = Register::R10;
 /// How far it is from row to row.
 const STRIDE: Register = Register::R13;
+/// Three times that.
+const THREE: Register = Register::RAX;
 /// The lane of the first row.
 const LANE: Register = Register::R12;
 /// How many elements a row has.
@@ -202,58 +205,115 @@ impl Writer<'_> {
         16 / self.element_size()
     }
 
-    /// Moves whole blocks, row by row of them.
+    /// Moves a vector of whole rows, some columns at a time: rows as far apart as a block is tall share a register.
     fn move_blocks(&mut self, tile: &Tile, way: Way) {
-        let (again, column) = (self.code.label(), self.code.label());
+        let column = self.code.label();
         let block = self.block();
-        let rows = usize::try_from(block).expect("2 or 4");
-        let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
-        self.code.bind(again);
-        for row in 1..rows {
-            let next = indexed(ROWS[row - 1], STRIDE, 1, 0);
-            self.code.load(Code::Lea_r64_m, ROWS[row], next);
+        let height = usize::try_from(block).expect("2 or 4");
+        let parts = self.form.bytes() / 16;
+        for part in 1..parts {
+            let (from, to) = (ROWS[part - 1], ROWS[part]);
+            self.code.load(Code::Lea_r64_m, to, indexed(from, STRIDE, block.unsigned_abs(), 0));
         }
+        self.code.load(Code::Lea_r64_m, THREE, indexed(STRIDE, STRIDE, 2, 0));
         self.code.two(Code::Xor_r64_rm64, COLUMN, COLUMN);
         self.code.bind(column);
         self.code.two(Code::Mov_r64_rm64, SECOND, COLUMN);
         self.code.two(Code::Cmp_r64_rm64, SECOND, LAST);
         self.code.two(Code::Cmovg_r64_rm64, SECOND, LAST);
         self.code.two(Code::Mov_r64_rm64, SCRATCH, SECOND);
+        let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
         self.code.number(Code::Shl_rm64_imm8, SCRATCH, bytes.ilog2().cast_signed());
-        self.code.two(Code::Add_r64_rm64, SCRATCH, LANE);
-        let size = self.element_size().unsigned_abs();
-        let outside = |row: usize| indexed(ROWS[row], SECOND, size, 0);
-        let inside = |row: usize| at(SCRATCH, i32::try_from(row).expect("2 or 4") * bytes);
-        for row in 0..rows {
-            let from = if way == Way::In { outside(row) } else { inside(row) };
-            self.code.load(Code::VEX_Vmovups_xmm_xmmm128, low(row), from);
+        if way == Way::In {
+            self.move_parts(parts, height, way);
         }
-        self.turn();
-        for row in 0..rows {
-            let to = if way == Way::In { inside(row) } else { outside(row) };
-            self.code.store(Code::VEX_Vmovups_xmmm128_xmm, to, low(row));
+        for row in 0..height {
+            let row_bytes = i32::try_from(row).expect("2 or 4") * bytes;
+            let inside = indexed(STACK, SCRATCH, 1, tile.buffer + row_bytes);
+            if way == Way::Out {
+                self.load_vector(self.vector(row), inside);
+            } else {
+                self.store_vector(inside, self.vector(row));
+            }
+        }
+        if way == Way::Out {
+            self.turn();
+            self.move_parts(parts, height, way);
         }
         self.code.number(Code::Add_rm64_imm32, COLUMN, block);
         self.code.two(Code::Cmp_r64_rm64, COLUMN, LENGTH);
         self.code.jump(Code::Jb_rel32_64, column);
-        let next = indexed(ROWS[rows - 1], STRIDE, 1, 0);
-        self.code.load(Code::Lea_r64_m, ROWS[0], next);
-        self.code.number(Code::Add_rm64_imm32, LANE, 16);
-        self.code.load(Code::Lea_r64_m, THIRD, at(STACK, tile.buffer + bytes));
-        self.code.two(Code::Cmp_r64_rm64, LANE, THIRD);
-        self.code.jump(Code::Jb_rel32_64, again);
     }
 
-    /// Turns a block, a row in each of the first registers, on its side.
-    fn turn(&mut self) {
-        let precision = self.program.precision;
-        let mut pair = |code: [Code; 2], into: [usize; 2], a: usize, b: usize| {
-            for (code, into) in code.into_iter().zip(into) {
-                self.three(code, low(into), low(a), Source::Register(low(b)));
+    /// Moves the columns of a block between the rows and the first registers, and turns them if they come in.
+    fn move_parts(&mut self, parts: usize, height: usize, way: Way) {
+        let size = self.element_size().unsigned_abs();
+        for (part, rows) in ROWS.into_iter().enumerate().take(parts) {
+            self.code.load(Code::Lea_r64_m, THIRD, indexed(rows, SECOND, size, 0));
+            for row in 0..height {
+                let outside = match row {
+                    0 => at(THIRD, 0),
+                    3 => indexed(THIRD, THREE, 1, 0),
+                    steps => indexed(THIRD, STRIDE, if steps == 1 { 1 } else { 2 }, 0),
+                };
+                self.move_part(part, row, outside, way);
+            }
+        }
+        if way == Way::In {
+            self.turn();
+        }
+    }
+
+    /// Moves 128 bits between memory and a part of a vector.
+    fn move_part(&mut self, part: usize, at: usize, memory: MemoryOperand, way: Way) {
+        let byte = i32::try_from(part).expect("a few parts");
+        let whole = self.vector(at);
+        let wide = self.form == Form::Zmm;
+        let instruction = match (part, way) {
+            (0, Way::In) => Instruction::with2(Code::VEX_Vmovups_xmm_xmmm128, low(at), memory),
+            (0, Way::Out) => Instruction::with2(Code::VEX_Vmovups_xmmm128_xmm, memory, low(at)),
+            (_, Way::In) => {
+                let narrow = Code::VEX_Vinsertf128_ymm_ymm_xmmm128_imm8;
+                let code =
+                    if wide { Code::EVEX_Vinsertf32x4_zmm_k1z_zmm_xmmm128_imm8 } else { narrow };
+                Instruction::with4(code, whole, whole, memory, byte)
+            }
+            (_, Way::Out) => {
+                let narrow = Code::VEX_Vextractf128_xmmm128_ymm_imm8;
+                let code =
+                    if wide { Code::EVEX_Vextractf32x4_xmmm128_k1z_zmm_imm8 } else { narrow };
+                Instruction::with3(code, memory, whole, byte)
             }
         };
-        let singles = [Code::VEX_Vunpcklps_xmm_xmm_xmmm128, Code::VEX_Vunpckhps_xmm_xmm_xmmm128];
-        let doubles = [Code::VEX_Vunpcklpd_xmm_xmm_xmmm128, Code::VEX_Vunpckhpd_xmm_xmm_xmmm128];
+        self.code.put(&instruction.expect("operands of a move"));
+    }
+
+    /// Turns blocks, a row in each of the first registers, on their side.
+    fn turn(&mut self) {
+        let wide = self.form == Form::Zmm;
+        let singles = if wide {
+            [
+                Code::EVEX_Vunpcklps_zmm_k1z_zmm_zmmm512b32,
+                Code::EVEX_Vunpckhps_zmm_k1z_zmm_zmmm512b32,
+            ]
+        } else {
+            [Code::VEX_Vunpcklps_ymm_ymm_ymmm256, Code::VEX_Vunpckhps_ymm_ymm_ymmm256]
+        };
+        let doubles = if wide {
+            [
+                Code::EVEX_Vunpcklpd_zmm_k1z_zmm_zmmm512b64,
+                Code::EVEX_Vunpckhpd_zmm_k1z_zmm_zmmm512b64,
+            ]
+        } else {
+            [Code::VEX_Vunpcklpd_ymm_ymm_ymmm256, Code::VEX_Vunpckhpd_ymm_ymm_ymmm256]
+        };
+        let precision = self.program.precision;
+        let mut pair = |codes: [Code; 2], into: [usize; 2], a: usize, b: usize| {
+            for (code, into) in codes.into_iter().zip(into) {
+                let [into, a, b] = [into, a, b].map(|at| self.vector(at));
+                self.three(code, into, a, Source::Register(b));
+            }
+        };
         match precision {
             Precision::F32 => {
                 pair(singles, [4, 5], 0, 1);
@@ -264,8 +324,7 @@ impl Writer<'_> {
             Precision::F64 => {
                 pair(doubles, [2, 3], 0, 1);
                 for row in 0..2 {
-                    let code = Code::VEX_Vmovups_xmm_xmmm128;
-                    self.two(code, low(row), Source::Register(low(row + 2)), None);
+                    self.move_register(self.vector(row), self.vector(row + 2));
                 }
             }
         }
