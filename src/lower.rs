@@ -13,6 +13,7 @@ mod cost;
 mod emit;
 mod expand;
 mod explain;
+mod logistic;
 mod memory;
 mod order;
 mod primitive;

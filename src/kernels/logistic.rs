@@ -85,6 +85,13 @@ pub(super) fn softplus(x: Real<'_>) -> Real<'_> {
     size.less(NEAR).select(near, far)
 }
 
+/// log(1 + exp(−x)) for x ≥ 0.
+pub(super) fn softplus_fall(x: Real<'_>) -> Real<'_> {
+    let near = x.fma(-0.5, log_cosh_half(x)) + LN_2;
+    let (e, low) = exp_fall_pair(x);
+    x.less(NEAR).select(near, e + log1p_bend(e, low))
+}
+
 /// log(exp a + exp b) = max + log(1 + exp(−d)) with d = |a − b|, in two reals; shares exp(−d) with `sigmoid` of a − b.
 /// Where the sum cancels its error is that of the larger argument's last place.
 pub(super) fn log_add_exp<'p>(a: Real<'p>, b: Real<'p>) -> Real<'p> {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::cost::is_constant;
 use super::expand::is_below_largest;
+use super::logistic::fall;
 use super::memory::Stored;
 use super::product::Products;
 use super::schedule::Task;
@@ -316,6 +317,12 @@ impl<'a> Emitter<'a> {
             Node::Read(input, subscripts) => self.read(input, &subscripts),
             Node::Map(function, arguments) => {
                 let nodes = arguments.as_slice();
+                if function == Function::Softplus
+                    && let Some(size) = fall(self.graph, nodes[0])
+                {
+                    let size = self.value(size);
+                    return kernels::softplus_fall(self, size);
+                }
                 let values: Vec<Value> = nodes.iter().map(|node| self.value(*node)).collect();
                 match function {
                     Function::Exp if is_below_largest(self.graph, nodes[0]) => {

@@ -9,6 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Index;
 
+use super::logistic::{CrossEntropy, cross_entropy, product_of_sigmoids, with_one_logarithm};
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
 use crate::builtins::{Function, Reduction};
@@ -82,7 +83,14 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                 root(graph, precision, argument)
                     .unwrap_or_else(|| graph.map(Function::Sqrt, &[argument]))
             }
-            Node::Map(Function::Add, _) => plain_sum(graph, &expanded, id, &node),
+            Node::Map(Function::Add, of) => match cross_entropy(graph, of.as_slice()) {
+                Some(CrossEntropy { logit, weights }) => {
+                    let weights = weights.map(|weight| weight.map(|weight| expanded[&weight]));
+                    let logit = expanded[&logit];
+                    with_one_logarithm(graph, &CrossEntropy { logit, weights })
+                }
+                None => plain_sum(graph, &expanded, id, &node),
+            },
             Node::Map(Function::Exp, arguments) => match softmax(graph, arguments.as_slice()[0]) {
                 Some(Softmax { element, axis, argument, .. }) => {
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
@@ -90,7 +98,11 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     expanded.scales.insert(parts.share);
                     graph.map(Function::Multiply, &[exponential, parts.share])
                 }
-                None => graph.map(Function::Exp, &[expanded[&arguments.as_slice()[0]]]),
+                None => {
+                    let argument = arguments.as_slice()[0];
+                    product_of_sigmoids(graph, argument, |part| expanded[&part])
+                        .unwrap_or_else(|| graph.map(Function::Exp, &[expanded[&argument]]))
+                }
             },
             _ => {
                 let node = node.with_arguments(|argument| expanded[&argument]);
