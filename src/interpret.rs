@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use crate::loops::{
     ArrayId, ArrayRole, BLOCK, DEPTH, Element, Extent, Join, Kind, Loop, LoopId, MatrixProduct,
-    Operation, PARTIALS, Precision, Program, SHORT, Statement, Subscript, Value,
+    Operation, PARTIALS, Precision, Program, SHORT, Statement, Subscript, TRIP, Value,
 };
 use number::Number;
 
@@ -168,13 +168,15 @@ impl<T: Number> Machine<'_, T> {
         self.in_lanes |= inner.lanes;
         let mut all: Vec<Vec<Partial<T>>> =
             inner.accumulators.iter().map(|of| vec![Partial::new(of.join); count]).collect();
-        for at in 0..extent {
+        let start = inner.behind.map_or(0, |around| self.counters[&around]);
+        let start = start - start % u64::from(TRIP);
+        for at in start..extent {
             self.counters.insert(inner.id, at);
             self.run_body(&inner.body);
             for (partials, accumulator) in all.iter_mut().zip(&inner.accumulators) {
                 let element = self.values[accumulator.element.0 as usize];
                 partials[usize::try_from(at).expect("a length") % count].join(element);
-                if (at + 1) % block == 0 || at + 1 == extent {
+                if (at + 1 - start) % block == 0 || at + 1 == extent {
                     partials.iter_mut().for_each(Partial::end_block);
                 }
             }

@@ -49,6 +49,9 @@ pub const PARTIALS: usize = 32;
 /// How many iterations of a loop in lanes are summed before the totals take the partial results.
 pub const BLOCK: u32 = 256;
 
+/// How many iterations of a loop in lanes machines may run side by side; a multiple of [`PARTIALS`].
+pub const TRIP: u32 = 64;
+
 /// How often a loop inside of a loop in lanes runs at most.
 pub const SHORT: u32 = 16;
 
@@ -171,6 +174,9 @@ pub struct Loop {
     pub lanes: bool,
     /// A mask from outside of the loop: where it does not hold, the loop does not run at all.
     pub guard: Option<Value>,
+    /// A loop around over the same extent, of a loop in lanes: it begins where that stands, rounded down to a multiple of
+    /// [`TRIP`], instead of at 0.
+    pub behind: Option<LoopId>,
     /// What it runs.
     pub body: Vec<Statement>,
     /// What it leaves behind.

@@ -6,7 +6,8 @@
 //! earlier one is recomputed if cheap, else stored, by the costs that `explain` shows. The innermost loops run in lanes.
 //!
 //! Around that stand passes of their own: `cases` sets the element at a label apart, `expand` writes what machines have no
-//! word for, and `product` finds products of matrices; `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
+//! word for, `pairs` leaves out what
+//! is known by symmetry, and `product` finds products of matrices; `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
 
 mod cases;
 mod cost;
@@ -16,6 +17,7 @@ mod explain;
 mod logistic;
 mod memory;
 mod order;
+mod pairs;
 mod primitive;
 mod product;
 mod residual;
@@ -101,10 +103,11 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
     let axes = order::order_axes(graph, &outputs);
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
+    let (roots, pairs) = pairs::halve_pairs(graph, &roots, &axes);
     let (roots, products) = product::find_products(graph, &roots, &axes);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(roots).map(|(output, node)| Output { node, ..output }).collect();
-    let mut emitter = emit::Emitter::new(graph, &outputs, &products, precision, fused);
+    let mut emitter = emit::Emitter::new(graph, &outputs, (&products, &pairs), precision, fused);
     schedule::schedule(&mut emitter, &axes);
     let mut lowered = emitter.finish();
     let moved = reuse::reuse_outputs(&mut lowered.program);

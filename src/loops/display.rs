@@ -120,6 +120,9 @@ fn write_product(f: &mut Formatter<'_>, program: &Program, product: &MatrixProdu
 fn write_loop(f: &mut Formatter<'_>, program: &Program, inner: &Loop, depth: usize) -> fmt::Result {
     let lanes = if inner.lanes { " in lanes" } else { "" };
     write!(f, "loop {} < {}{lanes}", inner.id, extent_name(program, inner.extent))?;
+    if let Some(around) = inner.behind {
+        write!(f, " behind {around}")?;
+    }
     if let Some(guard) = inner.guard {
         write!(f, " if {guard}")?;
     }

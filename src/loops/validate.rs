@@ -1,6 +1,6 @@
 //! Checks that a program keeps the rules of the loop language; every machine below relies on them.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::{
     Array, ArrayId, ArrayRole, Element, Extent, Kind, Loop, LoopId, MatrixProduct, Operation,
@@ -24,7 +24,7 @@ pub fn validate(program: &Program) -> Result<(), String> {
         in_scope: vec![false; program.kinds.len()],
         defined: vec![false; program.kinds.len()],
         loops: vec![],
-        seen_loops: HashSet::new(),
+        seen_loops: HashMap::new(),
     };
     checker.check_body(&program.body)?;
     Ok(())
@@ -54,7 +54,8 @@ struct Checker<'a> {
     defined: Vec<bool>,
     /// The enclosing loops, outermost first, and whether they run in lanes.
     loops: Vec<(LoopId, bool)>,
-    seen_loops: HashSet<LoopId>,
+    /// All loops so far, and how often they run.
+    seen_loops: HashMap<LoopId, Extent>,
 }
 
 impl Checker<'_> {
@@ -88,12 +89,19 @@ impl Checker<'_> {
 
     fn check_loop(&mut self, inner: &Loop) -> Result<(), String> {
         check_extent(self.program, inner.extent)?;
-        if !self.seen_loops.insert(inner.id) {
+        if self.seen_loops.insert(inner.id, inner.extent).is_some() {
             return Err("the loop's name is used twice".into());
         }
         let in_lanes = self.lane_loop().is_some();
         if in_lanes && inner.lanes {
             return Err("a loop in lanes inside a loop in lanes".into());
+        }
+        if let Some(around) = inner.behind {
+            let is_alike = self.loops.iter().any(|(open, _)| *open == around)
+                && self.seen_loops.get(&around) == Some(&inner.extent);
+            if !inner.lanes || !is_alike {
+                return Err(format!("it is no loop in lanes inside one like it, {around}"));
+            }
         }
         if let Some(guard) = inner.guard {
             if in_lanes {
@@ -128,7 +136,7 @@ impl Checker<'_> {
         let around = self.loops.len();
         for index in product.indices() {
             check_extent(self.program, index.extent)?;
-            if !self.seen_loops.insert(index.id) {
+            if self.seen_loops.insert(index.id, index.extent).is_some() {
                 return Err("the loop's name is used twice".into());
             }
             self.loops.push((index.id, false));

@@ -81,7 +81,7 @@ pub(super) fn costs(emitter: &Emitter<'_>, nodes: &[NodeId], inner: &[AxisId]) -
 
 /// What a function costs, in additions: about the number of operations of its code, divisions and roots
 /// by how long vector machines take.
-fn cost_of(function: Function) -> u32 {
+pub(super) fn cost_of(function: Function) -> u32 {
     match function {
         Function::StopGradient => 0,
         Function::Negate

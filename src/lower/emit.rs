@@ -6,6 +6,7 @@ use super::cost::is_constant;
 use super::expand::is_below_largest;
 use super::logistic::fall;
 use super::memory::Stored;
+use super::pairs::Pairs;
 use super::product::Products;
 use super::schedule::Task;
 use super::{ArraySource, Choice, Lowered, Output};
@@ -22,6 +23,7 @@ pub(super) struct Emitter<'a> {
     pub(super) graph: &'a Graph,
     pub(super) outputs: &'a [Output],
     pub(super) products: &'a Products,
+    pub(super) pairs: &'a Pairs,
     pub(super) program: Program,
     pub(super) sources: Vec<ArraySource>,
     pub(super) extents: Vec<graph::ExtentId>,
@@ -39,6 +41,7 @@ pub(super) struct Emitter<'a> {
 #[derive(Default)]
 pub(super) struct Body {
     counter: Option<(AxisId, LoopId)>,
+    behind: Option<LoopId>,
     pub(super) statements: Vec<Statement>,
     values: HashMap<NodeId, Value>,
     operations: HashMap<Operation, Value>,
@@ -82,7 +85,7 @@ impl<'a> Emitter<'a> {
     pub(super) fn new(
         graph: &'a Graph,
         outputs: &'a [Output],
-        products: &'a Products,
+        (products, pairs): (&'a Products, &'a Pairs),
         precision: Precision,
         fused: bool,
     ) -> Self {
@@ -98,6 +101,7 @@ impl<'a> Emitter<'a> {
             graph,
             outputs,
             products,
+            pairs,
             program,
             sources: Vec::new(),
             extents: Vec::new(),
@@ -157,9 +161,11 @@ impl<'a> Emitter<'a> {
         LoopId(self.loops - 1)
     }
 
-    pub(super) fn open_loop(&mut self, axis: AxisId) {
+    /// Begins a loop over an axis, perhaps where that over another one stands.
+    pub(super) fn open_loop(&mut self, axis: AxisId, behind: Option<AxisId>) {
+        let behind = behind.map(|around| self.counter(around));
         let id = self.loop_id();
-        self.bodies.push(Body { counter: Some((axis, id)), ..Body::default() });
+        self.bodies.push(Body { counter: Some((axis, id)), behind, ..Body::default() });
     }
 
     /// Ends the innermost loop, and defines the reductions that it was for.
@@ -173,7 +179,9 @@ impl<'a> Emitter<'a> {
             body.accumulators.into_iter().unzip();
         let results: Vec<Value> =
             accumulators.iter().map(|accumulator| accumulator.result).collect();
-        let done = Loop { id, extent, lanes, guard: None, body: body.statements, accumulators };
+        let behind = body.behind.filter(|_| lanes);
+        let body = body.statements;
+        let done = Loop { id, extent, lanes, guard: None, behind, body, accumulators };
         self.body().statements.push(Statement::Loop(done));
         debug_assert!(
             nodes.iter().all(|node| reductions.contains(node)),
@@ -191,7 +199,7 @@ impl<'a> Emitter<'a> {
             self.store_lost(reduction);
         }
         for axis in inner {
-            self.open_loop(*axis);
+            self.open_loop(*axis, None);
         }
         let identity = match self.join(reduction) {
             Join::Sum => self.real(0.0),

@@ -200,7 +200,8 @@ impl Writer<'_> {
             loops += 1;
             statements += inner.body.len();
             let is_alike = extent.is_none_or(|known| known == inner.extent);
-            if !inner.lanes || inner.holds_loops() || inner.guard.is_some() || !is_alike {
+            let is_whole = inner.guard.is_none() && inner.behind.is_none();
+            if !inner.lanes || inner.holds_loops() || !is_whole || !is_alike {
                 return None;
             }
             extent = Some(inner.extent);

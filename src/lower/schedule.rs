@@ -109,7 +109,7 @@ impl Scheduler {
                 emitter.begin_array_accumulator(*reduction, &in_order(rest, inner));
             }
         }
-        emitter.open_loop(axis);
+        emitter.open_loop(axis, first_of_pairs(emitter, inside, axis));
         self.run(emitter, inside, rest);
         emitter.close_loop(axis, &reductions);
     }
@@ -180,6 +180,17 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// The axis of a loop around, if all that is done along an axis adds what is 0 unless this one stands behind that one.
+fn first_of_pairs(emitter: &Emitter<'_>, inside: &Group, axis: AxisId) -> Option<AxisId> {
+    let mut firsts = inside.items.iter().filter_map(|item| match item.task {
+        Task::Compute => None,
+        Task::Accumulate(_) => Some(emitter.pairs.first(item.node, axis)),
+        Task::Write(_) => Some(None),
+    });
+    let first = firsts.next()??;
+    (inside.wanted.is_empty() && firsts.all(|it| it == Some(first))).then_some(first)
 }
 
 impl Groups {

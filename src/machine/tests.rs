@@ -1,5 +1,6 @@
 //! Programs through the interpreter, the scalar machine and lanes: the same bits.
 
+mod behind;
 mod memory;
 mod foreign;
 mod objects;

@@ -20,6 +20,7 @@ fn row_sums() -> Program {
         extent: columns,
         lanes: true,
         guard: None,
+        behind: None,
         body: vec![Statement::Let(Value(0), Operation::Load(ArrayId(0), here))],
         accumulators: vec![Accumulator { join: Join::Sum, element: Value(0), result: Value(1) }],
     };
@@ -29,6 +30,7 @@ fn row_sums() -> Program {
         extent: rows,
         lanes: false,
         guard: None,
+        behind: None,
         body: vec![Statement::Loop(inner), store],
         accumulators: vec![],
     };
@@ -104,6 +106,7 @@ fn each_broken_rule_is_named() {
             let Statement::Loop(inner) = &mut outer(p).body[1] else { return };
             inner.guard = Some(Value(2));
         }),
+        ("no loop in lanes inside one like it", |p| inner(p).behind = Some(LoopId(0))),
         ("used twice", |p| inner(p).id = LoopId(0)),
         ("i1 is not an enclosing loop", |p| inner(p).id = LoopId(7)),
         ("v1 is not defined here", |p| inner(p).accumulators.clear()),
@@ -175,6 +178,7 @@ fn loops_nest_only_so_deep() {
                 extent,
                 lanes: false,
                 guard: None,
+                behind: None,
                 body,
                 accumulators,
             })];

@@ -33,6 +33,7 @@ fn program(precision: Precision, literal: Option<[u32; 3]>, is_turned: bool) -> 
         extent: batch,
         lanes,
         guard,
+        behind: None,
         body,
         accumulators,
     }));

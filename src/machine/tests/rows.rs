@@ -41,7 +41,15 @@ fn program(precision: Precision, length: Option<u32>, of_lanes: bool) -> Program
     maker.push(Statement::Store { array: first, subscripts, value: sum });
     let body = maker.bodies.pop().unwrap();
     let (extent, guard, accumulators) = (rows, None, vec![]);
-    maker.push(Statement::Loop(Loop { id: row, extent, lanes: true, guard, body, accumulators }));
+    maker.push(Statement::Loop(Loop {
+        id: row,
+        extent,
+        lanes: true,
+        guard,
+        behind: None,
+        body,
+        accumulators,
+    }));
     maker.finish()
 }
 
@@ -57,7 +65,15 @@ fn short(
     let result = maker.value(Kind::Real);
     let body = maker.bodies.pop().unwrap();
     let accumulators = vec![Accumulator { join, element, result }];
-    maker.push(Statement::Loop(Loop { id, extent, lanes: false, guard: None, body, accumulators }));
+    maker.push(Statement::Loop(Loop {
+        id,
+        extent,
+        lanes: false,
+        guard: None,
+        behind: None,
+        body,
+        accumulators,
+    }));
     result
 }
 

@@ -10,7 +10,7 @@ use super::tiles::Way;
 use super::uses::{Uses, constants_used};
 use super::values::mask;
 use super::{Body, STACK, Writer};
-use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, Value};
+use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, TRIP, Value};
 
 /// Bodies of at most so many operations get four copies, or as many as there are vectors of partial results.
 const SMALL_BODY: usize = 12;
@@ -37,7 +37,7 @@ impl Writer<'_> {
         if sections.in_registers {
             self.pin_partials(&mut partials);
         }
-        self.clear_general(COUNTER);
+        self.begin_counter(inner);
         let block = self.code.label();
         self.code.bind(block);
         if !inner.in_blocks() || alone {
@@ -66,6 +66,14 @@ impl Writer<'_> {
         for (accumulator, home) in inner.accumulators.iter().zip(homes) {
             self.define_in_memory(accumulator.result, home);
         }
+    }
+
+    /// Where a loop begins, in the counter.
+    fn begin_counter(&mut self, inner: &Loop) {
+        let Some(around) = inner.behind else { return self.clear_general(COUNTER) };
+        self.code.load(Code::Mov_r64_rm64, COUNTER, at(STACK, self.counters[&around]));
+        let trip = i32::try_from(TRIP).expect("a small number");
+        self.code.number(Code::And_rm64_imm32, COUNTER, -trip);
     }
 
     /// An extent in the second scratch register.
