@@ -2,10 +2,13 @@
 
 use std::collections::HashMap;
 
+use super::cost::is_constant;
 use super::expand::is_below_largest;
 use super::logistic::fall;
 use super::memory::Stored;
-use super::schedule::{Task, is_constant};
+use super::pairs::Pairs;
+use super::product::Products;
+use super::schedule::Task;
 use super::{ArraySource, Choice, Lowered, Output};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
@@ -19,6 +22,8 @@ use crate::loops::{
 pub(super) struct Emitter<'a> {
     pub(super) graph: &'a Graph,
     pub(super) outputs: &'a [Output],
+    pub(super) products: &'a Products,
+    pub(super) pairs: &'a Pairs,
     pub(super) program: Program,
     pub(super) sources: Vec<ArraySource>,
     pub(super) extents: Vec<graph::ExtentId>,
@@ -36,6 +41,7 @@ pub(super) struct Emitter<'a> {
 #[derive(Default)]
 pub(super) struct Body {
     counter: Option<(AxisId, LoopId)>,
+    behind: Option<LoopId>,
     pub(super) statements: Vec<Statement>,
     values: HashMap<NodeId, Value>,
     operations: HashMap<Operation, Value>,
@@ -79,6 +85,7 @@ impl<'a> Emitter<'a> {
     pub(super) fn new(
         graph: &'a Graph,
         outputs: &'a [Output],
+        (products, pairs): (&'a Products, &'a Pairs),
         precision: Precision,
         fused: bool,
     ) -> Self {
@@ -93,6 +100,8 @@ impl<'a> Emitter<'a> {
         let mut emitter = Self {
             graph,
             outputs,
+            products,
+            pairs,
             program,
             sources: Vec::new(),
             extents: Vec::new(),
@@ -129,6 +138,7 @@ impl<'a> Emitter<'a> {
     /// Does one piece of straight-line work.
     pub(super) fn item(&mut self, node: NodeId, task: Task) {
         match task {
+            Task::Compute if self.products.get(node).is_some() => self.write_product(node),
             Task::Compute => {
                 let value = self.compute(node);
                 self.define(node, value);
@@ -145,24 +155,33 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    pub(super) fn open_loop(&mut self, axis: AxisId) {
-        let id = LoopId(self.loops);
+    /// A name for a loop.
+    pub(super) fn loop_id(&mut self) -> LoopId {
         self.loops += 1;
-        self.bodies.push(Body { counter: Some((axis, id)), ..Body::default() });
+        LoopId(self.loops - 1)
+    }
+
+    /// Begins a loop over an axis, perhaps where that over another one stands.
+    pub(super) fn open_loop(&mut self, axis: AxisId, behind: Option<AxisId>) {
+        let behind = behind.map(|around| self.counter(around));
+        let id = self.loop_id();
+        self.bodies.push(Body { counter: Some((axis, id)), behind, ..Body::default() });
     }
 
     /// Ends the innermost loop, and defines the reductions that it was for.
     pub(super) fn close_loop(&mut self, axis: AxisId, reductions: &[NodeId]) {
         let body = self.bodies.pop().expect("a loop is open");
         let (_, id) = body.counter.expect("only loops are closed");
-        let lanes =
-            !body.statements.iter().any(|statement| matches!(statement, Statement::Loop(_)));
+        let holds_loop = |it: &Statement| matches!(it, Statement::Loop(_) | Statement::Product(_));
+        let lanes = !body.statements.iter().any(holds_loop);
         let extent = self.extent(self.graph.axis(axis).extent);
         let (nodes, accumulators): (Vec<NodeId>, Vec<Accumulator>) =
             body.accumulators.into_iter().unzip();
         let results: Vec<Value> =
             accumulators.iter().map(|accumulator| accumulator.result).collect();
-        let done = Loop { id, extent, lanes, guard: None, body: body.statements, accumulators };
+        let behind = body.behind.filter(|_| lanes);
+        let body = body.statements;
+        let done = Loop { id, extent, lanes, guard: None, behind, body, accumulators };
         self.body().statements.push(Statement::Loop(done));
         debug_assert!(
             nodes.iter().all(|node| reductions.contains(node)),
@@ -180,7 +199,7 @@ impl<'a> Emitter<'a> {
             self.store_lost(reduction);
         }
         for axis in inner {
-            self.open_loop(*axis);
+            self.open_loop(*axis, None);
         }
         let identity = match self.join(reduction) {
             Join::Sum => self.real(0.0),

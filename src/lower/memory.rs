@@ -2,6 +2,7 @@
 
 use super::emit::Emitter;
 use super::{ArraySource, Choice, Kept};
+use crate::builtins::Function;
 use crate::graph::{self, AxisId, InputId, InputKind, Node, NodeId, Type};
 use crate::loops::{
     Array, ArrayId, ArrayRole, Emit, Extent, ExtentId, Kind, Operation, Statement, Subscript, Value,
@@ -30,7 +31,11 @@ impl Emitter<'_> {
     }
 
     /// Notes how an array gets to a later loop.
-    pub(super) fn choose(&mut self, node: NodeId, cost: u32, array: Option<ArrayId>) {
+    pub(super) fn choose(&mut self, mut node: NodeId, cost: u32, array: Option<ArrayId>) {
+        // The names of factors of matrix products say nothing.
+        while let Node::Map(Function::StopGradient, of) = self.graph.node(node) {
+            node = of.as_slice()[0];
+        }
         let stored = array.map_or(Kept::Nowhere, Kept::In);
         let choice = Choice { node, cost, stored };
         if !self.choices.contains(&choice) {

@@ -15,6 +15,7 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod product;
 mod sections;
 mod signs;
 mod tiles;

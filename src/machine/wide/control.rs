@@ -41,6 +41,10 @@ impl Writer<'_> {
                     read.sort_unstable();
                     self.release(&read, 0);
                 }
+                Statement::Product(product) => {
+                    self.flush();
+                    self.write_product(product);
+                }
             }
         }
         self.bodies.last_mut().expect("it was just pushed").place = statements.len();

@@ -10,7 +10,7 @@ use super::tiles::Way;
 use super::uses::{Uses, constants_used};
 use super::values::mask;
 use super::{Body, STACK, Writer};
-use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, Value};
+use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, TRIP, Value};
 
 /// Bodies of at most so many operations get four copies, or as many as there are vectors of partial results.
 const SMALL_BODY: usize = 12;
@@ -43,7 +43,7 @@ impl Writer<'_> {
         if sections.in_registers {
             self.pin_partials(&mut partials);
         }
-        self.clear_general(COUNTER);
+        self.begin_counter(inner);
         let block = self.code.label();
         self.code.bind(block);
         if !inner.in_blocks() || alone {
@@ -74,8 +74,16 @@ impl Writer<'_> {
         }
     }
 
+    /// Where a loop begins, in the counter.
+    fn begin_counter(&mut self, inner: &Loop) {
+        let Some(around) = inner.behind else { return self.clear_general(COUNTER) };
+        self.code.load(Code::Mov_r64_rm64, COUNTER, at(STACK, self.counters[&around]));
+        let trip = i32::try_from(TRIP).expect("a small number");
+        self.code.number(Code::And_rm64_imm32, COUNTER, -trip);
+    }
+
     /// An extent in the second scratch register.
-    fn load_extent(&mut self, extent: Extent) {
+    pub(super) fn load_extent(&mut self, extent: Extent) {
         match extent {
             Extent::Literal(literal) => self.load_number(SECOND, literal),
             Extent::Given(id) => {
@@ -204,7 +212,7 @@ impl Writer<'_> {
     }
 
     /// Finds which lanes are not past the end, given how many there are in the scratch register.
-    fn find_tail_lanes(&mut self) {
+    pub(super) fn find_tail_lanes(&mut self) {
         let lanes = i32::try_from(self.lane_count()).expect("a few lanes");
         self.code.number(Code::Mov_rm64_imm32, SECOND, lanes);
         self.code.two(Code::Cmp_r64_rm64, SCRATCH, SECOND);
@@ -338,7 +346,7 @@ impl Sections {
 fn own_constants(writer: &Writer<'_>, inner: &Loop) -> usize {
     let is_constant = |statement: &&Statement| match statement {
         Statement::Let(value, _) => writer.constants.get(*value).is_some(),
-        Statement::Store { .. } | Statement::Loop(_) => false,
+        Statement::Store { .. } | Statement::Loop(_) | Statement::Product(_) => false,
     };
     inner.body.iter().filter(is_constant).count()
 }

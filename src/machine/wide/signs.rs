@@ -58,7 +58,7 @@ fn fold_body(
             }
             true
         }
-        Statement::Let(..) | Statement::Store { .. } => true,
+        Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => true,
         Statement::Loop(inner) => {
             fold_body(&mut inner.body, only, negated, signs);
             true

@@ -72,12 +72,14 @@ impl Writer<'_> {
     fn is_row(&self, inner: &Loop, subscripts: &[Subscript]) -> bool {
         let [outer @ .., lane, last] = subscripts else { return false };
         let stays = |subscript: &Subscript| match subscript {
-            Subscript::Counter(id) => *id != inner.id,
+            Subscript::Counter(id) | Subscript::Partial(id) => *id != inner.id,
             Subscript::Literal(_) => true,
             Subscript::Value(value) => !defines(&inner.body, *value),
         };
         let is_outside = |subscript: &Subscript| match subscript {
-            Subscript::Counter(id) => self.counters.contains_key(id) && *id != inner.id,
+            Subscript::Counter(id) | Subscript::Partial(id) => {
+                self.counters.contains_key(id) && *id != inner.id
+            }
             Subscript::Literal(_) | Subscript::Value(_) => true,
         };
         *lane == Subscript::Counter(inner.id)
@@ -114,6 +116,7 @@ impl Writer<'_> {
                 return Some(at(STACK, buffer + literal * bytes));
             }
             Subscript::Counter(id) => self.read_any_counter(*id),
+            Subscript::Partial(_) => return None,
             Subscript::Value(value) if self.wide[value.0 as usize] => return None,
             Subscript::Value(value) => match self.constants.get(*value) {
                 Some(Operation::Integer(literal)) => {
@@ -176,7 +179,7 @@ fn collect<'p>(body: &'p [Statement], accesses: &mut BTreeMap<ArrayId, Vec<Found
             let (array, subscripts, is_store) = match statement {
                 Statement::Let(_, Operation::Load(array, subscripts)) => (array, subscripts, false),
                 Statement::Store { array, subscripts, .. } => (array, subscripts, true),
-                Statement::Let(..) => continue,
+                Statement::Let(..) | Statement::Product(_) => continue,
                 Statement::Loop(inner) => {
                     walk(&inner.body, true, accesses);
                     continue;
@@ -192,7 +195,7 @@ fn collect<'p>(body: &'p [Statement], accesses: &mut BTreeMap<ArrayId, Vec<Found
 fn is_short(length: Extent, inner: &Loop) -> bool {
     let runs_along = |statement: &Statement| match statement {
         Statement::Loop(loops) => loops.extent == length,
-        Statement::Let(..) | Statement::Store { .. } => false,
+        Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => false,
     };
     match length {
         Extent::Literal(literal) => literal <= SHORT,
@@ -206,7 +209,7 @@ fn is_covered(inner: &Loop, subscripts: &[Subscript], length: Extent) -> bool {
         Statement::Loop(loops) => {
             subscripts.last() == Some(&Subscript::Counter(loops.id)) && loops.extent == length
         }
-        Statement::Let(..) | Statement::Store { .. } => false,
+        Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => false,
     })
 }
 
@@ -217,7 +220,7 @@ fn defines(body: &[Statement], value: Value) -> bool {
             let is_constant = matches!(operation, Operation::Integer(_));
             *defined == value && !is_constant
         }
-        Statement::Store { .. } => false,
+        Statement::Store { .. } | Statement::Product(_) => false,
         Statement::Loop(inner) => {
             inner.accumulators.iter().any(|it| it.result == value) || defines(&inner.body, value)
         }
