@@ -141,7 +141,8 @@ fn logsumexp(graph: &Graph, id: NodeId) -> Option<(AxisId, NodeId)> {
     }
 }
 
-/// `a * b`; of a softmax the factor of its exponentials is multiplied.
+/// `a * b`; of a softmax the factor of its exponentials is multiplied, and a number that one factor is a multiple of goes to the
+/// other one where that is done once for all elements.
 fn product(graph: &mut Graph, expanded: &mut Expanded, a: NodeId, b: NodeId) -> NodeId {
     let (a, b) = (expanded[&a], expanded[&b]);
     for (factor, of) in [(a, b), (b, a)] {
@@ -153,7 +154,32 @@ fn product(graph: &mut Graph, expanded: &mut Expanded, a: NodeId, b: NodeId) -> 
             return graph.map(Function::Multiply, &[exponential, scale]);
         }
     }
+    for (factor, of) in [(a, b), (b, a)] {
+        if let Some((number, rest)) = multiple(graph, of)
+            && graph.as_number(factor).is_none()
+            && graph.axes(factor).is_empty()
+            && !graph.axes(rest).is_empty()
+        {
+            let factor = graph.map(Function::Multiply, &[factor, number]);
+            return graph.map(Function::Multiply, &[factor, rest]);
+        }
+    }
     graph.map(Function::Multiply, &[a, b])
+}
+
+/// The number and the rest of a product with a number of moderate size.
+fn multiple(graph: &Graph, id: NodeId) -> Option<(NodeId, NodeId)> {
+    let Node::Map(Function::Multiply, of) = graph.node(id) else { return None };
+    let [a, b] = [of.as_slice()[0], of.as_slice()[1]];
+    let is_moderate =
+        |id: NodeId| graph.as_number(id).is_some_and(|number| (1e-3..=1e3).contains(&number.abs()));
+    if is_moderate(a) {
+        Some((a, b))
+    } else if is_moderate(b) {
+        Some((b, a))
+    } else {
+        None
+    }
 }
 
 /// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow.
