@@ -10,8 +10,10 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Index;
 
 use super::logistic::{CrossEntropy, cross_entropy, product_of_sigmoids, with_one_logarithm};
+use super::quotient;
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
+use super::square::Squares;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
 use crate::loops::Precision;
@@ -76,11 +78,36 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     None => product(graph, &mut expanded, a, b),
                 }
             }
-            Node::Map(Function::Divide, of) => quotient(graph, &mut expanded, of.as_slice()),
+            Node::Map(Function::Divide, of) => {
+                let sides = [of.as_slice()[0], of.as_slice()[1]];
+                let mut squares = Squares::new(graph, &mut ranges, precision);
+                let balanced = match scaled(squares.graph, &expanded, expanded[&sides[0]]) {
+                    Some(_) => None,
+                    None => quotient::quotient(&mut squares, &expanded, sides),
+                };
+                balanced.unwrap_or_else(|| quotient(graph, &mut expanded, of.as_slice()))
+            }
+            Node::Map(
+                function @ (Function::Log
+                | Function::Log1p
+                | Function::Log2
+                | Function::Power
+                | Function::Boxcox1p),
+                of,
+            ) => {
+                let of: Vec<NodeId> = of.as_slice().iter().map(|id| expanded[id]).collect();
+                let mut squares = Squares::new(graph, &mut ranges, precision);
+                let large = match function {
+                    Function::Power => squares.power(of[0], of[1]),
+                    Function::Boxcox1p => squares.boxcox1p(of[0], of[1]),
+                    _ => squares.logarithm(*function, of[0]),
+                };
+                large.unwrap_or_else(|| graph.map(*function, &of))
+            }
             Node::Map(Function::Negate, of) => negation(graph, &mut expanded, of.as_slice()[0]),
             Node::Map(Function::Sqrt, of) => {
                 let argument = expanded[&of.as_slice()[0]];
-                root(graph, precision, argument)
+                root(graph, &mut ranges, precision, argument)
                     .unwrap_or_else(|| graph.map(Function::Sqrt, &[argument]))
             }
             Node::Map(Function::Add, of) => match cross_entropy(graph, of.as_slice()) {
