@@ -7,6 +7,7 @@
 //! operation. The bits that come out are those of [`crate::interpret`].
 
 mod accumulators;
+mod ahead;
 mod assembler;
 mod codes;
 mod control;
@@ -18,7 +19,9 @@ mod product;
 mod sections;
 mod signs;
 mod tiles;
+mod totals;
 mod transfer;
+mod turn;
 mod uses;
 mod values;
 
@@ -149,11 +152,20 @@ struct Body {
     counter: Option<LoopId>,
     counter_in_register: bool,
     bases: BTreeMap<BaseKey, Base>,
+    /// Registers with the places that bases have in the next row.
+    ahead: BTreeMap<BaseKey, Register>,
 }
 
 impl Body {
     fn new(uses: Uses, counter: Option<LoopId>, counter_in_register: bool) -> Self {
-        Self { uses, place: 0, counter, counter_in_register, bases: BTreeMap::new() }
+        Self {
+            uses,
+            place: 0,
+            counter,
+            counter_in_register,
+            bases: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+        }
     }
 }
 

@@ -155,7 +155,7 @@ impl Writer<'_> {
     }
 
     /// An element to be joined; masks as integers.
-    fn element(&mut self, join: Join, element: Value, copy: usize) -> Source {
+    pub(super) fn element(&mut self, join: Join, element: Value, copy: usize) -> Source {
         if join.kind() != Kind::Mask || self.form != Form::Zmm {
             return self.source(element, copy);
         }
@@ -174,7 +174,7 @@ impl Writer<'_> {
     }
 
     /// `into = a joined with b`; in the tail lanes past the end stay as they are in `into`, which is `a` then.
-    fn join(&mut self, join: Join, into: Register, a: Register, b: Source) {
+    pub(super) fn join(&mut self, join: Join, into: Register, a: Register, b: Source) {
         let code = code(operation(join), self.program.precision, self.form);
         if !self.tail {
             return self.three(code, into, a, b);
@@ -317,87 +317,6 @@ impl Writer<'_> {
         self.code.put(&upper.expect("two registers and a number"));
         self.join(join, low, low, Source::Register(other));
     }
-
-    /// Makes neutral totals of a plain loop.
-    pub(super) fn begin_totals(&mut self, accumulators: &[Accumulator]) -> Vec<Totals> {
-        let mut all = vec![];
-        for accumulator in accumulators {
-            let join = accumulator.join;
-            let total = self.plain_total(&neutral_of(join));
-            let compensated = join == Join::Sum && self.lanes.is_none();
-            let lost = compensated.then(|| self.plain_total(&neutral_of(join)));
-            all.push(Totals { join, element: accumulator.element, total, lost });
-        }
-        all
-    }
-
-    fn plain_total(&mut self, neutral: &Operation) -> i32 {
-        let register = self.take(false);
-        self.load_constant(register, neutral);
-        let slot = self.frame.vector();
-        self.store_vector(at(STACK, slot), self.vector(register));
-        self.unlock();
-        slot
-    }
-
-    /// Lets the totals of a plain loop take the elements of an iteration.
-    pub(super) fn join_totals(&mut self, all: &[Totals]) {
-        let tail = std::mem::replace(&mut self.tail, false);
-        for totals in all {
-            let memory = at(STACK, totals.total);
-            let source = self.element(totals.join, totals.element, 0);
-            let total = self.take(false);
-            let total = self.vector(total);
-            self.load_vector(total, memory);
-            if let Some(slot) = totals.lost {
-                let [lost, element] = [(); 2].map(|()| self.take(false)).map(|at| self.vector(at));
-                self.load_vector(lost, at(STACK, slot));
-                match source {
-                    Source::Register(from) => self.move_register(element, from),
-                    Source::Memory(from) => self.load_vector(element, from),
-                }
-                self.add_with_compensation(total, lost, element);
-                self.store_vector(at(STACK, slot), lost);
-            } else {
-                self.join(totals.join, total, total, source);
-            }
-            self.store_vector(memory, total);
-            self.unlock();
-        }
-        self.tail = tail;
-    }
-
-    /// What the totals of a plain loop have come to.
-    pub(super) fn end_totals(&mut self, all: Vec<Totals>) -> Vec<Home> {
-        let mut homes = vec![];
-        for totals in all {
-            if let Some(slot) = totals.lost {
-                self.frame.release_vector(slot);
-            }
-            if self.lanes.is_some() {
-                homes.push(Home::Vector(totals.total));
-                continue;
-            }
-            let register = self.take(false);
-            self.load_vector(self.vector(register), at(STACK, totals.total));
-            let slot = self.frame.word();
-            self.store_element(at(STACK, slot), self.vector(register));
-            self.frame.release_vector(totals.total);
-            self.unlock();
-            homes.push(Home::Scalar(slot));
-        }
-        homes
-    }
-}
-
-/// What an accumulator of a plain loop has come to, in memory.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Totals {
-    join: Join,
-    element: Value,
-    total: i32,
-    /// By how much a sum is too large.
-    lost: Option<i32>,
 }
 
 fn operation(join: Join) -> Op {
@@ -411,7 +330,7 @@ fn operation(join: Join) -> Op {
     }
 }
 
-fn neutral_of(join: Join) -> Operation {
+pub(super) fn neutral_of(join: Join) -> Operation {
     match join {
         Join::Sum => Operation::Real(0f64.to_bits()),
         Join::Product => Operation::Real(1f64.to_bits()),

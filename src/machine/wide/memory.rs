@@ -70,10 +70,10 @@ pub(super) enum Base {
 
 /// An access to an array, taken apart for the loop around it.
 pub(super) struct Access {
-    base: BaseKey,
-    offset: i32,
+    pub(super) base: BaseKey,
+    pub(super) offset: i32,
     /// The strides of the loop's own counter, one for each axis that it goes along.
-    own: Vec<Stride>,
+    pub(super) own: Vec<Stride>,
     /// What is computed on the spot, the same in all lanes.
     here: Vec<(Value, Stride)>,
     /// What differs between lanes.

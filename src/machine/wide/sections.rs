@@ -16,6 +16,9 @@ use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, TRIP, Va
 const SMALL_BODY: usize = 12;
 /// Bodies of at most so many operations get two copies.
 const MEDIUM_BODY: usize = 28;
+/// Bodies of at most so many operations get four copies too, if there are registers for them. Larger ones get two if there are:
+/// side by side, copies hide how long each operation takes.
+const LARGE_BODY: usize = 40;
 
 impl Writer<'_> {
     /// Writes a loop in lanes.
@@ -31,6 +34,9 @@ impl Writer<'_> {
         let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
         self.find_tiles(inner);
         self.write_bases(&mut body, &inner.body, innermost);
+        if innermost && sections.operations > MEDIUM_BODY / 2 {
+            self.write_bases_ahead(&mut body);
+        }
         self.form = self.wide_form;
         self.skip_unless_it_runs(inner, after);
         self.pin_what_stays(&body.uses, &sections, partials.len());
@@ -284,6 +290,8 @@ pub(super) struct Sections {
     /// Whether partial results are in registers there.
     in_registers: bool,
     innermost: bool,
+    /// How many operations the body has.
+    operations: usize,
     counter: i32,
     /// Where a block ends, and its whole trips.
     end: i32,
@@ -301,6 +309,11 @@ impl Sections {
         let vectors = writer.vectors_of_partials();
         let room = if writer.form == Form::Zmm { 8 } else { 4 };
         let fits = inner.accumulators.len() * vectors <= room && !inner.accumulators.is_empty();
+        let pressure = writer.uses(inner).pressure();
+        let taken = if fits { inner.accumulators.len() * vectors } else { 0 };
+        // A value a copy in memory costs less than it helps.
+        let room_for =
+            |copies: usize| copies * pressure + taken <= writer.register_count() + copies;
         let copies = match operations {
             _ if !innermost => 1,
             most if most <= SMALL_BODY => {
@@ -311,10 +324,12 @@ impl Sections {
                 }
             }
             most if most <= MEDIUM_BODY => 2,
+            most if most <= LARGE_BODY && room_for(4) => 4,
+            _ if room_for(2) => 2,
             _ => 1,
         };
         let in_registers = fits && copies % vectors == 0;
-        Self { copies, in_registers, innermost, counter, end, main_end, constants }
+        Self { copies, in_registers, innermost, operations, counter, end, main_end, constants }
     }
 
     fn stored_counter(&self) -> Option<i32> {

@@ -37,6 +37,7 @@ impl Writer<'_> {
             (_, false) => self.load_vector(into, memory),
             (_, true) => self.load_tail(into, memory),
         }
+        self.ask_ahead(&access, copy, Code::Prefetcht1_m8);
         self.define(value, copy, register);
     }
 
@@ -56,6 +57,7 @@ impl Writer<'_> {
                     (_, false) => self.store_vector(memory, from),
                     (_, true) => self.store_tail(memory, from),
                 }
+                self.ask_ahead(&access, copy, Code::Prefetchw_m8);
             }
             let mut read = subscript_values(subscripts);
             read.push(value);
