@@ -265,10 +265,14 @@ impl<'a> Emitter<'a> {
         let sum = self.emit(Operation::Add(total, element));
         let taken = self.emit(Operation::Subtract(sum, total));
         let after = self.emit(Operation::Subtract(taken, element));
-        let rest = self.emit(Operation::Subtract(after, after));
-        let finite = self.emit(Operation::Equal(rest, rest));
-        let zero = self.real(0.0);
-        let value = self.emit(Operation::Select(finite, after, zero));
+        let value = if self.stored[&reduction].is_bounded {
+            after
+        } else {
+            let rest = self.emit(Operation::Subtract(after, after));
+            let finite = self.emit(Operation::Equal(rest, rest));
+            let zero = self.real(0.0);
+            self.emit(Operation::Select(finite, after, zero))
+        };
         let statement = Statement::Store { array: lost, subscripts, value };
         self.body().statements.push(statement);
         sum

@@ -7,6 +7,7 @@ use crate::graph::{self, AxisId, InputId, InputKind, Node, NodeId, Type};
 use crate::loops::{
     Array, ArrayId, ArrayRole, Emit, Extent, ExtentId, Kind, Operation, Statement, Subscript, Value,
 };
+use crate::rewrite::ranges::Ranges;
 
 /// A node that lies in memory.
 #[derive(Clone)]
@@ -16,7 +17,12 @@ pub(super) struct Stored {
     pub(super) axes: Vec<AxisId>,
     /// For a sum that is accumulated there: by how much each element is too large.
     pub(super) lost: Option<ArrayId>,
+    /// For such a sum: whether what it adds is never infinite.
+    pub(super) is_bounded: bool,
 }
+
+/// Between this and its negation lies what no sum of so many terms as there may be makes infinite.
+const BOUND: f64 = 1e6;
 
 impl Emitter<'_> {
     /// Makes a node lie in memory over these axes, unless it does already.
@@ -27,7 +33,8 @@ impl Emitter<'_> {
         let kind = self.element_kind(node);
         let name = format!("t{}", self.stored.len());
         let array = self.add_array(&name, kind, ArrayRole::Temporary, axes, ArraySource::Temporary);
-        self.stored.insert(node, Stored { array, axes: axes.to_vec(), lost: None });
+        self.stored
+            .insert(node, Stored { array, axes: axes.to_vec(), lost: None, is_bounded: false });
     }
 
     /// Notes how an array gets to a later loop.
@@ -50,7 +57,13 @@ impl Emitter<'_> {
         let kind = Kind::Real;
         let array =
             self.add_array(&name, kind, ArrayRole::Temporary, &axes, ArraySource::Temporary);
-        self.stored.get_mut(&sum).expect("it is stored").lost = Some(array);
+        let mut ranges = Ranges::new(self.graph);
+        let term = self.graph.arguments(sum)[0];
+        ranges.find_all(self.graph, term);
+        let range = ranges.get(term);
+        let stored = self.stored.get_mut(&sum).expect("it is stored");
+        stored.lost = Some(array);
+        stored.is_bounded = range.low >= -BOUND && range.high <= BOUND;
     }
 
     pub(super) fn is_stored(&self, node: NodeId) -> bool {

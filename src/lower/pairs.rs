@@ -279,7 +279,8 @@ fn written(
     let diagonal = without_self_comparison(graph, diagonal);
     let zero = graph.number(0.0);
     let total = if sum.along.is_none() {
-        let both = graph.map(Function::Add, &[sum.term, mirror]);
+        let both = one_of(graph, Function::Add, [sum.term, mirror], sum.axes)
+            .unwrap_or_else(|| graph.map(Function::Add, &[sum.term, mirror]));
         let both = behind(graph, pairs, both, sum.axes);
         let rows = graph.reduce(Reduction::Sum, second, both);
         let rows =
@@ -287,7 +288,14 @@ fn written(
         graph.reduce(Reduction::Sum, first, rows)
     } else {
         let is_opposite = opposite(graph, sum.term, sum.axes);
-        let above = behind(graph, pairs, sum.term, sum.axes);
+        let parts = match *graph.node(sum.term) {
+            Node::Map(Function::Subtract, of) if is_opposite => {
+                let [there, here] = [0, 1].map(|at| of.as_slice()[at]);
+                one_of(graph, Function::Subtract, [here, there], sum.axes)
+            }
+            _ => None,
+        };
+        let above = behind(graph, pairs, parts.unwrap_or(sum.term), sum.axes);
         let rows = graph.reduce(Reduction::Sum, second, above);
         let below = if is_opposite { above } else { behind(graph, pairs, mirror, sum.axes) };
         let columns = graph.reduce(Reduction::Sum, first, below);
@@ -340,6 +348,69 @@ fn opposite(graph: &mut Graph, term: NodeId, axes: [AxisId; 2]) -> bool {
     let Node::Map(Function::Subtract, of) = *graph.node(term) else { return false };
     let [a, b] = [0, 1].map(|at| of.as_slice()[at]);
     mirrored(graph, a, axes) == b && mirrored(graph, b, axes) == a
+}
+
+/// `here + there`, or `there - here`, of a term and its mirror image, where not both can be other than 0: what is made of
+/// differences of the two places is then computed once, of the difference or its negation.
+fn one_of(
+    graph: &mut Graph,
+    function: Function,
+    [here, there]: [NodeId; 2],
+    axes: [AxisId; 2],
+) -> Option<NodeId> {
+    let guarded = |graph: &Graph, id: NodeId| match graph.node(id) {
+        Node::Map(Function::Select, of) if graph.as_number(of.as_slice()[2]) == Some(0.0) => {
+            Some((of.as_slice()[0], of.as_slice()[1]))
+        }
+        _ => None,
+    };
+    let ((is_here, term), (is_there, mirror)) = (guarded(graph, here)?, guarded(graph, there)?);
+    let reverse = match graph.node(is_here) {
+        Node::Map(Function::Less, of) => {
+            let [a, b] = [0, 1].map(|at| of.as_slice()[at]);
+            graph.map(Function::Less, &[b, a])
+        }
+        _ => return None,
+    };
+    if is_there != reverse || mirrored(graph, term, axes) != mirror {
+        return None;
+    }
+    let term = of_either(graph, term, is_here, axes)?;
+    let zero = graph.number(0.0);
+    let other = graph.select(is_there, term, zero);
+    let own = if function == Function::Add { term } else { graph.map(Function::Negate, &[term]) };
+    Some(graph.select(is_here, own, other))
+}
+
+/// The term at `(i, j)` where a condition holds, else that at `(j, i)`; none, if it is not made of differences only.
+fn of_either(
+    graph: &mut Graph,
+    term: NodeId,
+    is_here: NodeId,
+    axes: [AxisId; 2],
+) -> Option<NodeId> {
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::new();
+    for id in graph.reachable(&[term]) {
+        let has = |axis: &AxisId| graph.axes(id).contains(*axis);
+        let new = match *graph.node(id) {
+            _ if !axes.iter().any(has) => Some(id),
+            Node::Map(Function::Subtract, _) if axes.iter().all(has) => {
+                let negated = graph.map(Function::Negate, &[id]);
+                let is_odd = mirrored(graph, id, axes) == negated;
+                is_odd.then(|| graph.select(is_here, id, negated))
+            }
+            _ => None,
+        };
+        let has_all = || graph.arguments(id).iter().all(|it| moved.contains_key(it));
+        if let Some(new) = new {
+            moved.insert(id, new);
+        } else if !graph.arguments(id).is_empty() && has_all() {
+            let node = graph.node(id).with_arguments(|argument| moved[&argument]);
+            let new = graph.intern(node);
+            moved.insert(id, new);
+        }
+    }
+    moved.get(&term).copied()
 }
 
 /// A term in which no number is less than itself.
