@@ -9,8 +9,8 @@ mod number;
 use std::collections::HashMap;
 
 use crate::loops::{
-    ArrayId, ArrayRole, BLOCK, Extent, Join, Kind, Loop, LoopId, Operation, PARTIALS, Precision,
-    Program, SHORT, Statement, Subscript, Value,
+    ArrayId, ArrayRole, BLOCK, DEPTH, Element, Extent, Join, Kind, Loop, LoopId, MatrixProduct,
+    Operation, PARTIALS, Precision, Program, SHORT, Statement, Subscript, TRIP, Value,
 };
 use number::Number;
 
@@ -150,6 +150,7 @@ impl<T: Number> Machine<'_, T> {
                     }
                 }
                 Statement::Loop(inner) => self.run_loop(inner),
+                Statement::Product(product) => self.run_product(product),
             }
         }
     }
@@ -167,13 +168,15 @@ impl<T: Number> Machine<'_, T> {
         self.in_lanes |= inner.lanes;
         let mut all: Vec<Vec<Partial<T>>> =
             inner.accumulators.iter().map(|of| vec![Partial::new(of.join); count]).collect();
-        for at in 0..extent {
+        let start = inner.behind.map_or(0, |around| self.counters[&around]);
+        let start = start - start % u64::from(TRIP);
+        for at in start..extent {
             self.counters.insert(inner.id, at);
             self.run_body(&inner.body);
             for (partials, accumulator) in all.iter_mut().zip(&inner.accumulators) {
                 let element = self.values[accumulator.element.0 as usize];
                 partials[usize::try_from(at).expect("a length") % count].join(element);
-                if (at + 1) % block == 0 || at + 1 == extent {
+                if (at + 1 - start) % block == 0 || at + 1 == extent {
                     partials.iter_mut().for_each(Partial::end_block);
                 }
             }
@@ -186,12 +189,53 @@ impl<T: Number> Machine<'_, T> {
         }
     }
 
+    fn run_product(&mut self, product: &MatrixProduct) {
+        let [rows, columns, depth] =
+            product.indices().map(|index| extent_of(index.extent, self.extents));
+        let [row, column, deep] = product.indices().map(|index| index.id);
+        for (at_row, at_column) in (0..rows).flat_map(|row| (0..columns).map(move |at| (row, at))) {
+            self.counters.extend([(row, at_row), (column, at_column)]);
+            let mut sum = Partial::new(Join::Sum);
+            for at in 0..depth {
+                self.counters.insert(deep, at);
+                let [left, right] = [&product.left, &product.right].map(|it| self.element(it));
+                let Scalar::Real(so_far) = sum.value else { unreachable!("sums are reals") };
+                let next = match self.program.fused {
+                    true => left.mul_add(right, so_far),
+                    false => left * right + so_far,
+                };
+                sum.value = Scalar::Real(next);
+                if (at + 1) % u64::from(DEPTH) == 0 || at + 1 == depth {
+                    sum.end_block();
+                }
+            }
+            let at = self.position(product.to.array, &product.to.subscripts);
+            let Scalar::Real(total) = sum.total else { unreachable!("sums are reals") };
+            let Storage::Reals(to) = &mut self.arrays[product.to.array.0 as usize] else {
+                unreachable!("matrices hold reals")
+            };
+            to[at] = total;
+        }
+        for id in [row, column, deep] {
+            self.counters.remove(&id);
+        }
+    }
+
+    fn element(&self, element: &Element) -> T {
+        let at = self.position(element.array, &element.subscripts);
+        match &self.arrays[element.array.0 as usize] {
+            Storage::Reals(reals) => reals[at],
+            Storage::Integers(_) => unreachable!("matrices hold reals"),
+        }
+    }
+
     fn position(&self, array: ArrayId, subscripts: &[Subscript]) -> usize {
         let stated = &self.program.arrays[array.0 as usize];
         let mut position = 0;
         for (axis, (subscript, extent)) in subscripts.iter().zip(&stated.extents).enumerate() {
             let at = match subscript {
                 Subscript::Counter(id) => self.counters[id].cast_signed(),
+                Subscript::Partial(id) => (self.counters[id] % PARTIALS as u64).cast_signed(),
                 Subscript::Value(value) => self.integer(*value),
                 Subscript::Literal(at) => i64::from(*at),
             };

@@ -61,6 +61,11 @@ pub fn softplus(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logistic::softplus)
 }
 
+/// log(1 + exp(−x)) for x ≥ 0 or NaN; shares its exponential with the sigmoid and the [`softplus`] of x and of −x.
+pub fn softplus_fall(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, logistic::softplus_fall)
+}
+
 /// log(exp a + exp b); shares exp(−|a − b|) with [`sigmoid`] of a − b.
 pub fn log_add_exp(emit: &mut dyn Emit, a: Value, b: Value) -> Value {
     binary(emit, a, b, logistic::log_add_exp)

@@ -29,11 +29,17 @@
 //! below `7 u` in a block (8 elements for each partial result, the first one exact), `2 u` in the totals
 //! and `5 u` in the tree: 14 `u`, 8.4e-7 in f32, however many there are up to 10^8. A sum over several
 //! axes has `2 u` more for each loop around the innermost.
+//!
+//! An element of a [`MatrixProduct`] adds [`DEPTH`] products at a time, one after the other from 0, each by
+//! [`Operation::FusedMultiplyAdd`]; a total from 0 takes what they come to, and what those left at the end come to, with
+//! compensation.
 
 mod display;
+mod matrix;
 mod parts;
 mod validate;
 
+pub use matrix::{DEPTH, Element, Index, MatrixProduct};
 pub use parts::subscript_values;
 pub use validate::{MAX_DEPTH, validate};
 
@@ -42,6 +48,9 @@ pub const PARTIALS: usize = 32;
 
 /// How many iterations of a loop in lanes are summed before the totals take the partial results.
 pub const BLOCK: u32 = 256;
+
+/// How many iterations of a loop in lanes machines may run side by side; a multiple of [`PARTIALS`].
+pub const TRIP: u32 = 64;
 
 /// How often a loop inside of a loop in lanes runs at most.
 pub const SHORT: u32 = 16;
@@ -148,6 +157,8 @@ pub enum Statement {
     },
     /// Runs a body once for each index.
     Loop(Loop),
+    /// Multiplies two matrices.
+    Product(MatrixProduct),
 }
 
 /// A loop over an axis. If it runs in lanes, the loops in its body do not, have no guards, and run at
@@ -159,10 +170,13 @@ pub struct Loop {
     /// How often it runs, counting from 0.
     pub extent: Extent,
     /// Whether iterations may run side by side: none reads or writes what another writes. So every
-    /// store in it has the counter among its subscripts.
+    /// store in it has the counter among its subscripts, or the counter modulo [`PARTIALS`].
     pub lanes: bool,
     /// A mask from outside of the loop: where it does not hold, the loop does not run at all.
     pub guard: Option<Value>,
+    /// A loop around over the same extent, of a loop in lanes: it begins where that stands, rounded down to a multiple of
+    /// [`TRIP`], instead of at 0.
+    pub behind: Option<LoopId>,
     /// What it runs.
     pub body: Vec<Statement>,
     /// What it leaves behind.
@@ -179,7 +193,9 @@ impl Loop {
     /// Whether there are loops in its body.
     #[must_use]
     pub fn holds_loops(&self) -> bool {
-        self.body.iter().any(|statement| matches!(statement, Statement::Loop(_)))
+        let is_loop =
+            |statement: &Statement| matches!(statement, Statement::Loop(_) | Statement::Product(_));
+        self.body.iter().any(is_loop)
     }
 }
 
@@ -216,6 +232,9 @@ pub enum Join {
 pub enum Subscript {
     /// The counter of an enclosing loop.
     Counter(LoopId),
+    /// The counter of the loop in lanes around, modulo [`PARTIALS`]: iterations that are so far apart run one after the
+    /// other. Only in loops inside of that loop, of temporaries that no other loop sees.
+    Partial(LoopId),
     /// An integer value, known to lie inside the axis.
     Value(Value),
     /// A constant position.

@@ -6,15 +6,20 @@
 //! earlier one is recomputed if cheap, else stored, by the costs that `explain` shows. The innermost loops run in lanes.
 //!
 //! Around that stand passes of their own: `cases` sets the element at a label apart, `expand` writes what machines have no
-//! word for; `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
+//! word for, `pairs` leaves out what
+//! is known by symmetry, and `product` finds products of matrices; `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
 
 mod cases;
+mod cost;
 mod emit;
 mod expand;
 mod explain;
+mod logistic;
 mod memory;
 mod order;
+mod pairs;
 mod primitive;
+mod product;
 mod quotient;
 mod residual;
 mod reuse;
@@ -92,21 +97,25 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let mut outputs: Vec<Output> =
         outputs.iter().map(|output| without_renames(graph, output)).collect();
     for output in &mut outputs {
-        if std::env::var_os("NOSPLIT").is_none() {
-            output.node = cases::split(graph, output.node, &output.axes);
-        }
+        output.node = cases::split(graph, output.node, &output.axes);
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
     let expanded = expand::expand(graph, &roots, precision);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
     let axes = order::order_axes(graph, &outputs);
-    let mut emitter = emit::Emitter::new(graph, &outputs, precision, fused);
+    let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
+    let (roots, pairs) = pairs::halve_pairs(graph, &roots, &axes);
+    let (roots, products) = product::find_products(graph, &roots, &axes);
+    let outputs: Vec<Output> =
+        outputs.into_iter().zip(roots).map(|(output, node)| Output { node, ..output }).collect();
+    let mut emitter = emit::Emitter::new(graph, &outputs, (&products, &pairs), precision, fused);
     schedule::schedule(&mut emitter, &axes);
     let mut lowered = emitter.finish();
     let moved = reuse::reuse_outputs(&mut lowered.program);
     lowered.move_arrays(&moved);
     rows::rows_as_lanes(&mut lowered.program);
+    lowered.arrays.resize(lowered.program.arrays.len(), ArraySource::Temporary);
     lowered
 }
 

@@ -13,6 +13,7 @@ mod jit;
 mod lanes;
 mod object;
 mod operation;
+mod product;
 mod rounding;
 mod target;
 mod totals;

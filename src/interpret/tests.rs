@@ -18,6 +18,7 @@ fn program(precision: Precision, lanes: bool, join: Join) -> Program {
         extent,
         lanes,
         guard: None,
+        behind: None,
         body: vec![Statement::Let(Value(0), Operation::Load(ArrayId(0), here(0)))],
         accumulators: vec![Accumulator { join, element: Value(0), result: Value(1) }],
     };
@@ -28,6 +29,7 @@ fn program(precision: Precision, lanes: bool, join: Join) -> Program {
         extent,
         lanes: false,
         guard: None,
+        behind: None,
         body: vec![
             Statement::Let(Value(2), Operation::Load(ArrayId(0), here(1))),
             Statement::Let(Value(3), Operation::Load(ArrayId(1), here(1))),

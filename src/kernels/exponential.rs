@@ -16,8 +16,10 @@ struct Reduction {
     ln2: [f64; 2],
     /// How many bits of the significand are stored.
     shift: u8,
-    /// The bits of 2^h and of 2^−h, with h half the exponent bias: n ± h is always the exponent of a normal number.
+    /// 2^h and 2^−h, with h half the exponent bias: n ± h is always the exponent of a normal number.
     halves: [f64; 2],
+    /// The bits of 2^−h, shifted to the right end.
+    low_half: f64,
 }
 
 const REDUCE_F32: Reduction = Reduction {
@@ -25,6 +27,7 @@ const REDUCE_F32: Reduction = Reduction {
     ln2: [0.693_145_751_953_125, 1.428_606_8e-6],
     shift: 23,
     halves: [18_446_744_073_709_551_616.0, 1.0 / 18_446_744_073_709_551_616.0],
+    low_half: 63.0,
 };
 
 const REDUCE_F64: Reduction = Reduction {
@@ -32,6 +35,7 @@ const REDUCE_F64: Reduction = Reduction {
     ln2: [0.693_147_180_559_663, 2.823_529_056_303_157_7e-13],
     shift: 52,
     halves: [1.340_780_792_994_259_7e154, 7.458_340_731_200_207e-155],
+    low_half: 511.0,
 };
 
 /// A small number as the sum of an exact part and one that is much smaller still.
@@ -54,11 +58,40 @@ impl Reduction {
         Rest { whole: exact + small, exact, small }
     }
 
+    /// exp(x − n·ln 2) − 1. What rounds x − n·ln 2 is worth little, as it is not twice as large as where exp r is 1.
+    fn change<'p>(&self, n: Real<'p>, x: Real<'p>) -> Real<'p> {
+        let [high, tail] = self.ln2;
+        let r = n.fma(-tail, n.fma(-high, x));
+        let q = r.polynomial(x.either(&SHIFTED_F32[..], &SHIFTED_F64[..]));
+        (r * r).fma(q, r)
+    }
+
     /// The bits of 2ⁿ times the number whose bits are taken away, from the sum with the magic number.
     fn power<'p>(&self, sum: Real<'p>, over: Real<'p>) -> Real<'p> {
         sum.bits().shift_left(self.shift).minus(over.bits()).real()
     }
 }
+
+/// How far the argument is moved before it is rounded: exp r then lies between 3/4 and 3/2, not between √½ and √2, and
+/// what rounds exp r − 1 where exp r is below 1, where a last place is worth half as much, is small as well.
+const SHIFT: f64 = 0.0589;
+
+/// (exp r − 1 − r) / r² on −0.2878 ≤ r ≤ 0.4056, degree 4, error of exp 2^−27.7.
+const SHIFTED_F32: [f64; 5] = [0.5, 0.166_665_75, 0.041_661_9, 0.008_359_625, 0.001_450_055];
+
+/// (exp r − 1 − r) / r² on −0.2878 ≤ r ≤ 0.4056, degree 9, error of exp 2^−57.1.
+const SHIFTED_F64: [f64; 10] = [
+    0.499_999_999_999_999_9,
+    0.166_666_666_666_677_4,
+    0.041_666_666_666_687_22,
+    0.008_333_333_332_420_131,
+    0.001_388_888_888_458_141_3,
+    0.000_198_412_724_853_219_63,
+    2.480_157_726_415_79e-5,
+    2.755_410_687_518_041e-6,
+    2.758_970_795_811_762e-7,
+    2.647_228_052_153_757_2e-8,
+];
 
 /// (exp r − 1 − r) / r² on |r| ≤ 0.347, degree 4, error of exp 2^−28.2.
 const EXP_F32: [f64; 5] = [0.5, 0.166_665_18, 0.041_666_202, 0.008_368_951, 0.001_395_079_2];
@@ -115,14 +148,36 @@ const EXP_FALL_F64: [f64; 10] = [
 
 /// exp x.
 pub(super) fn exp(x: Real<'_>) -> Real<'_> {
-    exp_by(within(x), None, |r, change| (r + change) + 1.0)
+    let (x, half) = within(x);
+    let reduce = reduction(x);
+    let sum = (x - SHIFT).fma(LOG2_E, reduce.magic);
+    let change = reduce.change(sum - reduce.magic, x);
+    let power = reduce.power(sum, half);
+    power.fma(change, power) * half
 }
 
 /// exp x for x ≤ 0 or NaN, the same bits as of [`exp`].
 pub(super) fn exp_nonpositive(x: Real<'_>) -> Real<'_> {
     let x = x.at_least(x.either(-104.0, -746.0));
-    let half = x.constant(reduction(x).halves[1]);
-    exp_by((x, half), None, |r, change| (r + change) + 1.0)
+    let reduce = reduction(x);
+    let magic = reduce.magic - reduce.low_half;
+    let sum = (x - SHIFT).fma(LOG2_E, magic);
+    let change = reduce.change(sum - magic, x);
+    let power = sum.bits().shift_left(reduce.shift).real();
+    power.fma(change, power) * reduce.halves[1]
+}
+
+/// exp(−x) for x ≥ 0, and what rounding it left.
+pub(super) fn exp_fall_pair(x: Real<'_>) -> (Real<'_>, Real<'_>) {
+    let x = x.at_most(x.either(104.0, 746.0));
+    let reduce = reduction(x);
+    let magic = reduce.magic - reduce.low_half;
+    let sum = (x + SHIFT).fma(-LOG2_E, magic);
+    let change = reduce.change(sum - magic, -x);
+    // As small as it may be, a power of two is exact, so that subnormal results are rounded once.
+    let power = sum.bits().shift_left(reduce.shift).real() * reduce.halves[1];
+    let value = power.fma(change, power);
+    (value, power.fma(change, power - value))
 }
 
 /// The argument where its exponential is neither 0 nor infinite, or just is, and the half that brings it there.
@@ -178,21 +233,6 @@ pub(super) fn exp_fall_sum<'p>(x: Real<'p>, low: Option<Real<'p>>) -> Real<'p> {
     let p = ((r.whole * r.whole).fma(q, -r.small) - r.exact) + 1.0;
     let half = x.constant(reduce.halves[1]);
     p * reduce.power(sum, half) * half
-}
-
-/// exp(−x) for x ≥ 0, and what rounding it left.
-pub(super) fn exp_fall_pair(x: Real<'_>) -> (Real<'_>, Real<'_>) {
-    let reduce = reduction(x);
-    let x = x.at_most(x.either(104.0, 746.0));
-    let sum = x.fma(-LOG2_E, reduce.magic);
-    let r = reduce.rest(x.constant(reduce.magic) - sum, x, None);
-    let q = r.whole.polynomial(x.either(&EXP_FALL_F32[..], &EXP_FALL_F64[..]));
-    let change = (r.whole * r.whole).fma(q, -r.small) - r.exact;
-    let p = change + 1.0;
-    let low = change - (p - 1.0);
-    let half = x.constant(reduce.halves[1]);
-    let power = reduce.power(sum, half);
-    (p * power * half, low * (power * half))
 }
 
 /// exp(−x) times a factor, rounded but for its power of two.

@@ -255,7 +255,7 @@ pub(super) fn log1p_bend<'p>(x: Real<'p>, low: Real<'p>) -> Real<'p> {
     let low = low * rough_inverse(x);
     match x.precision() {
         Precision::F32 => {
-            let bend = (x * x).fma(x.polynomial(&LOG1P_UNIT_F32), x * -0.5);
+            let bend = x.polynomial(&LOG1P_UNIT_F32).fma(x, -0.5) * x;
             x.fma(bend, low)
         }
         Precision::F64 => -bend(x, artanh_series(x, &LOG1P_UNIT_F64) + low),

@@ -54,18 +54,17 @@ const TANH_F64: [f64; 16] = [
     1.769_080_914_287_415_4e-8,
 ];
 
-/// 1 / (1 + exp(−x)): e / (1 + e) or 1 / (1 + e), put right by what is left of the division.
+/// 1 / (1 + exp(−x)): below 0 it is e / (1 + e), put right by what is left of the division, above 0 what 1 has more.
 pub(super) fn sigmoid(x: Real<'_>) -> Real<'_> {
     let (e, low) = exp_fall_pair(x.absolute());
-    let below = x.less(0.0);
-    let d = e + 1.0;
-    let d_low = (e - (d - 1.0)) + low;
-    let reciprocal = x.constant(1.0) / d;
-    let above = below.select(e, 1.0);
-    let quotient = above * reciprocal;
-    let left = (-quotient).fma(d, above) + below.select(low, 0.0);
-    let left = (-quotient).fma(d_low, left);
-    left.fma(reciprocal, quotient)
+    let one = x.constant(1.0);
+    let reciprocal = one / (e + 1.0);
+    let quotient = e * reciprocal;
+    // e + low − quotient·(1 + e + low), in steps that lose nothing but in the product with low.
+    let left = (-quotient).fma(e, e - quotient);
+    let left = low.fma(one - quotient, left);
+    let below = left.fma(reciprocal, quotient);
+    x.less(0.0).select(below, one - below)
 }
 
 /// log cosh(x/2) for |x| ≤ 0.58, with what rounding left of ln 2.
@@ -84,6 +83,13 @@ pub(super) fn softplus(x: Real<'_>) -> Real<'_> {
     let (e, low) = exp_fall_pair(size);
     let far = (e + log1p_bend(e, low)) + x.at_least(0.0);
     size.less(NEAR).select(near, far)
+}
+
+/// log(1 + exp(−x)) for x ≥ 0.
+pub(super) fn softplus_fall(x: Real<'_>) -> Real<'_> {
+    let near = x.fma(-0.5, log_cosh_half(x)) + LN_2;
+    let (e, low) = exp_fall_pair(x);
+    x.less(NEAR).select(near, e + log1p_bend(e, low))
 }
 
 /// log(exp a + exp b) = max + log(1 + exp(−d)) with d = |a − b|, in two reals; shares exp(−d) with `sigmoid` of a − b.

@@ -414,17 +414,20 @@ fn pow_has_the_special_pairs_of_ieee() {
 }
 
 #[test]
-fn the_exponential_of_what_is_not_positive_has_the_same_bits() {
+fn kernels_of_half_a_line_have_the_same_bits() {
     let arguments = sample(One(super::exp), 8191).into_iter().filter(|[x, _]| *x <= 0.0);
-    let single: Vec<[f32; 2]> = arguments.chain([[f32::NAN; 2], [-0.0; 2], [-1e30; 2]]).collect();
-    let double: Vec<[f64; 2]> = single.iter().map(|pair| pair.map(f64::from)).collect();
-    assert!(single.len() > 1000);
-    let code = |kernel, precision| evaluate::write(One(kernel), precision);
-    let run = |kernel| {
-        let singles = evaluate::run_f32(&code(kernel, Precision::F32), &single);
-        let doubles = evaluate::run_f64(&code(kernel, Precision::F64), &double);
-        let singles = singles.into_iter().map(|x| u64::from(x.to_bits()));
-        singles.chain(doubles.into_iter().map(f64::to_bits)).collect::<Vec<u64>>()
+    let below: Vec<[f32; 2]> = arguments.chain([[f32::NAN; 2], [-0.0; 2], [-1e30; 2]]).collect();
+    let above: Vec<[f32; 2]> = below.iter().map(|pair| pair.map(|x| -x)).collect();
+    assert!(below.len() > 1000);
+    let run = |kernel, single: &[[f32; 2]]| {
+        let code = |precision| evaluate::write(One(kernel), precision);
+        let double: Vec<[f64; 2]> = single.iter().map(|pair| pair.map(f64::from)).collect();
+        let singles = evaluate::run_f32(&code(Precision::F32), single).into_iter();
+        let doubles = evaluate::run_f64(&code(Precision::F64), &double).into_iter();
+        let singles = singles.map(|x| if x.is_nan() { None } else { Some(f64::from(x).to_bits()) });
+        let doubles = doubles.map(|x| if x.is_nan() { None } else { Some(x.to_bits()) });
+        singles.chain(doubles).collect::<Vec<_>>()
     };
-    assert_eq!(run(super::exp), run(super::exp_nonpositive));
+    assert_eq!(run(super::exp, &below), run(super::exp_nonpositive, &below));
+    assert_eq!(run(super::softplus, &below), run(super::softplus_fall, &above));
 }

@@ -289,7 +289,7 @@ fn one_element_each(plan: &Plan, inputs: &[InputId]) -> Option<Program> {
                 {
                     subscripts.clear();
                 }
-                Statement::Let(..) | Statement::Store { .. } => {}
+                Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => {}
                 Statement::Loop(inner) => open.push(&mut inner.body),
             }
         }

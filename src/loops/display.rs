@@ -3,8 +3,8 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{
-    Array, ArrayRole, Extent, Kind, Loop, LoopId, Operation, Precision, Program, Statement,
-    Subscript, Value,
+    Array, ArrayRole, Extent, Kind, Loop, LoopId, MatrixProduct, Operation, PARTIALS, Precision,
+    Program, Statement, Subscript, Value,
 };
 
 impl Display for Program {
@@ -63,6 +63,7 @@ impl Display for Subscript {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
             Self::Counter(id) => id.fmt(f),
+            Self::Partial(id) => write!(f, "{id} % {PARTIALS}"),
             Self::Value(value) => value.fmt(f),
             Self::Literal(at) => at.fmt(f),
         }
@@ -96,14 +97,32 @@ fn write_body(
                 writeln!(f, " {value}")?;
             }
             Statement::Loop(inner) => write_loop(f, program, inner, depth)?,
+            Statement::Product(product) => write_product(f, program, product)?,
         }
     }
     Ok(())
 }
 
+fn write_product(f: &mut Formatter<'_>, program: &Program, product: &MatrixProduct) -> fmt::Result {
+    f.write_str("product")?;
+    for (at, index) in product.indices().into_iter().enumerate() {
+        let separator = if at == 0 { "" } else { "," };
+        write!(f, "{separator} {} < {}", index.id, extent_name(program, index.extent))?;
+    }
+    let [left, right, to] = product.elements();
+    for (word, element) in [("to", to), ("=", left), ("*", right)] {
+        write!(f, " {word} {}", program.arrays[element.array.0 as usize].name)?;
+        write_list(f, &element.subscripts)?;
+    }
+    writeln!(f)
+}
+
 fn write_loop(f: &mut Formatter<'_>, program: &Program, inner: &Loop, depth: usize) -> fmt::Result {
     let lanes = if inner.lanes { " in lanes" } else { "" };
     write!(f, "loop {} < {}{lanes}", inner.id, extent_name(program, inner.extent))?;
+    if let Some(around) = inner.behind {
+        write!(f, " behind {around}")?;
+    }
     if let Some(guard) = inner.guard {
         write!(f, " if {guard}")?;
     }

@@ -191,6 +191,7 @@ impl Subscript {
     ) -> Self {
         match self {
             Self::Counter(id) => Self::Counter(counter(id)),
+            Self::Partial(id) => Self::Partial(counter(id)),
             Self::Value(of) => Self::Value(value(of)),
             Self::Literal(at) => Self::Literal(at),
         }
@@ -229,6 +230,6 @@ impl Join {
 pub fn subscript_values(subscripts: &[Subscript]) -> impl Iterator<Item = Value> + '_ {
     subscripts.iter().filter_map(|subscript| match subscript {
         Subscript::Value(value) => Some(*value),
-        Subscript::Counter(_) | Subscript::Literal(_) => None,
+        Subscript::Counter(_) | Subscript::Partial(_) | Subscript::Literal(_) => None,
     })
 }

@@ -1,10 +1,10 @@
 //! Checks that a program keeps the rules of the loop language; every machine below relies on them.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use super::{
-    Array, ArrayId, ArrayRole, Extent, Kind, Loop, LoopId, Operation, Precision, Program, SHORT,
-    Statement, Subscript, Value, parts::subscript_values,
+    Array, ArrayId, ArrayRole, Element, Extent, Kind, Loop, LoopId, MatrixProduct, Operation,
+    PARTIALS, Precision, Program, SHORT, Statement, Subscript, Value, parts::subscript_values,
 };
 
 /// How deep loops may nest.
@@ -24,7 +24,7 @@ pub fn validate(program: &Program) -> Result<(), String> {
         in_scope: vec![false; program.kinds.len()],
         defined: vec![false; program.kinds.len()],
         loops: vec![],
-        seen_loops: HashSet::new(),
+        seen_loops: HashMap::new(),
     };
     checker.check_body(&program.body)?;
     Ok(())
@@ -54,7 +54,8 @@ struct Checker<'a> {
     defined: Vec<bool>,
     /// The enclosing loops, outermost first, and whether they run in lanes.
     loops: Vec<(LoopId, bool)>,
-    seen_loops: HashSet<LoopId>,
+    /// All loops so far, and how often they run.
+    seen_loops: HashMap<LoopId, Extent>,
 }
 
 impl Checker<'_> {
@@ -78,6 +79,9 @@ impl Checker<'_> {
                         self.define(accumulator.result, accumulator.join.kind(), &mut local)?;
                     }
                 }
+                Statement::Product(product) => self
+                    .check_product(product)
+                    .map_err(|what| format!("{}: {what}", product.row.id))?,
             }
         }
         Ok(local)
@@ -85,12 +89,19 @@ impl Checker<'_> {
 
     fn check_loop(&mut self, inner: &Loop) -> Result<(), String> {
         check_extent(self.program, inner.extent)?;
-        if !self.seen_loops.insert(inner.id) {
+        if self.seen_loops.insert(inner.id, inner.extent).is_some() {
             return Err("the loop's name is used twice".into());
         }
         let in_lanes = self.lane_loop().is_some();
         if in_lanes && inner.lanes {
             return Err("a loop in lanes inside a loop in lanes".into());
+        }
+        if let Some(around) = inner.behind {
+            let is_alike = self.loops.iter().any(|(open, _)| *open == around)
+                && self.seen_loops.get(&around) == Some(&inner.extent);
+            if !inner.lanes || !is_alike {
+                return Err(format!("it is no loop in lanes inside one like it, {around}"));
+            }
         }
         if let Some(guard) = inner.guard {
             if in_lanes {
@@ -115,6 +126,47 @@ impl Checker<'_> {
         for value in local {
             self.in_scope[value.0 as usize] = false;
         }
+        Ok(())
+    }
+
+    fn check_product(&mut self, product: &MatrixProduct) -> Result<(), String> {
+        if self.lane_loop().is_some() {
+            return Err("a product of matrices inside a loop in lanes".into());
+        }
+        let around = self.loops.len();
+        for index in product.indices() {
+            check_extent(self.program, index.extent)?;
+            if self.seen_loops.insert(index.id, index.extent).is_some() {
+                return Err("the loop's name is used twice".into());
+            }
+            self.loops.push((index.id, false));
+        }
+        let [row, column, depth] = product.indices().map(|index| Subscript::Counter(index.id));
+        for (element, other, ends) in [
+            (&product.left, column, false),
+            (&product.right, row, true),
+            (&product.to, depth, true),
+        ] {
+            let Element { array, subscripts } = element;
+            self.check_subscripts(*array, subscripts)?;
+            let columns = subscripts.iter().filter(|it| **it == column).count();
+            let ends_well = !ends || (columns == 1 && subscripts.last() == Some(&column));
+            if subscripts.contains(&other) || !ends_well || subscript_values(subscripts).count() > 0
+            {
+                return Err("the indices of a product stand at the wrong place".into());
+            }
+            if self.program.arrays[array.0 as usize].kind != Kind::Real {
+                return Err("a product of matrices that hold no reals".into());
+            }
+        }
+        let to = product.to.array;
+        if [product.left.array, product.right.array].contains(&to) {
+            return Err("a product of matrices that overwrites what it reads".into());
+        }
+        if self.program.arrays[to.0 as usize].role == ArrayRole::Input {
+            return Err("an input is only read".into());
+        }
+        self.loops.truncate(around);
         Ok(())
     }
 
@@ -197,7 +249,10 @@ impl Checker<'_> {
             return Err(wrong("an input is only read".into()));
         }
         match self.lane_loop() {
-            Some(id) if !subscripts.contains(&Subscript::Counter(id)) => {
+            Some(id)
+                if !subscripts.contains(&Subscript::Counter(id))
+                    && !subscripts.contains(&Subscript::Partial(id)) =>
+            {
                 Err(wrong(format!("iterations of {id} in lanes would write the same element")))
             }
             Some(_) | None => Ok(()),
@@ -220,6 +275,7 @@ impl Checker<'_> {
         for (subscript, extent) in subscripts.iter().zip(&array.extents) {
             match (subscript, extent) {
                 (Subscript::Counter(id), _) => self.expect_loop(*id)?,
+                (Subscript::Partial(id), extent) => self.check_partial(*id, *extent)?,
                 (Subscript::Value(value), _) => self.expect_kind(*value, Kind::Integer)?,
                 (Subscript::Literal(at), Extent::Literal(extent)) if at >= extent => {
                     return Err(format!("`{}` has no element {at} of {extent}", array.name));
@@ -228,6 +284,19 @@ impl Checker<'_> {
             }
         }
         Ok(())
+    }
+
+    fn check_partial(&self, id: LoopId, extent: Extent) -> Result<(), String> {
+        let is_inside = self.loops.last().is_some_and(|(last, _)| *last != id);
+        if self.lane_loop() != Some(id) || !is_inside {
+            return Err(format!("{id} is no loop in lanes around the loop here"));
+        }
+        match extent {
+            Extent::Literal(extent) if extent as usize >= PARTIALS => Ok(()),
+            Extent::Literal(_) | Extent::Given(_) => {
+                Err(format!("an axis shorter than {PARTIALS} for a counter modulo that"))
+            }
+        }
     }
 
     fn kind(&self, value: Value) -> Kind {
@@ -259,184 +328,4 @@ impl Checker<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::loops::{Accumulator, Join};
-
-    /// `for n < N { s = sum over k in lanes of a[n, k]; out[n] = s }`.
-    fn row_sums() -> Program {
-        let (n, k) = (LoopId(0), LoopId(1));
-        let [rows, columns] = [0, 1].map(|id| Extent::Given(crate::loops::ExtentId(id)));
-        let array = |name: &str, role, extents: &[Extent]| Array {
-            name: name.into(),
-            kind: Kind::Real,
-            role,
-            extents: extents.to_vec(),
-        };
-        let (here, row) =
-            (vec![Subscript::Counter(n), Subscript::Counter(k)], vec![Subscript::Counter(n)]);
-        let inner = Loop {
-            id: k,
-            extent: columns,
-            lanes: true,
-            guard: None,
-            body: vec![Statement::Let(Value(0), Operation::Load(ArrayId(0), here))],
-            accumulators: vec![Accumulator {
-                join: Join::Sum,
-                element: Value(0),
-                result: Value(1),
-            }],
-        };
-        let store = Statement::Store { array: ArrayId(1), subscripts: row, value: Value(1) };
-        let outer = Loop {
-            id: n,
-            extent: rows,
-            lanes: false,
-            guard: None,
-            body: vec![Statement::Loop(inner), store],
-            accumulators: vec![],
-        };
-        Program {
-            precision: Precision::F32,
-            fused: false,
-            extents: vec!["N".into(), "K".into()],
-            arrays: vec![
-                array("a", ArrayRole::Input, &[rows, columns]),
-                array("out", ArrayRole::Output, &[rows]),
-            ],
-            kinds: vec![Kind::Real, Kind::Real],
-            body: vec![Statement::Loop(outer)],
-        }
-    }
-
-    fn outer(program: &mut Program) -> &mut Loop {
-        let Statement::Loop(outer) = &mut program.body[0] else { unreachable!("a loop") };
-        outer
-    }
-
-    fn inner(program: &mut Program) -> &mut Loop {
-        let Statement::Loop(inner) = &mut outer(program).body[0] else { unreachable!("a loop") };
-        inner
-    }
-
-    fn define(program: &mut Program, kind: Kind, operation: Operation) {
-        program.kinds.push(kind);
-        inner(program).body.push(Statement::Let(Value(2), operation));
-    }
-
-    #[test]
-    fn a_program_as_text() {
-        let text = "program f32\n\
-                    input real a[N, K]\n\
-                    output real out[N]\n\
-                    loop i0 < N {\n    \
-                        loop i1 < K in lanes {\n        \
-                            v0 = load a[i0, i1]\n    \
-                        } v1 = sum v0\n    \
-                        store out[i0] v1\n\
-                    }\n";
-        assert_eq!(row_sums().to_string(), text);
-        assert_eq!(validate(&row_sums()), Ok(()));
-    }
-
-    #[test]
-    fn each_broken_rule_is_named() {
-        type Break = fn(&mut Program);
-        let table: &[(&str, Break)] = &[
-            ("cannot hold masks", |p| p.arrays[0].kind = Kind::Mask),
-            ("no extent 1", |p| p.extents.truncate(1)),
-            ("no array 1", |p| p.arrays.truncate(1)),
-            ("has 1 axes, not 2", |p| p.arrays[0].extents.truncate(1)),
-            ("v1 has no kind", |p| p.kinds.truncate(1)),
-            ("v0 is a real, stated as a mask", |p| p.kinds[0] = Kind::Mask),
-            ("an input is only read", |p| p.arrays[1].role = ArrayRole::Input),
-            ("v1 is a real, not a integer", |p| p.arrays[1].kind = Kind::Integer),
-            ("a loop in lanes inside a loop in lanes", |p| outer(p).lanes = true),
-            ("runs more than 16 times", |p| {
-                outer(p).lanes = true;
-                (inner(p).lanes, inner(p).extent) = (false, Extent::Literal(17));
-            }),
-            ("a guard inside a loop in lanes", |p| {
-                outer(p).lanes = true;
-                (inner(p).lanes, inner(p).guard) = (false, Some(Value(0)));
-            }),
-            ("v0 is not defined here", |p| inner(p).guard = Some(Value(0))),
-            ("v2 is a integer, not a mask", |p| {
-                p.kinds.push(Kind::Integer);
-                let rows = Operation::Extent(outer(p).extent);
-                outer(p).body.insert(0, Statement::Let(Value(2), rows));
-                let Statement::Loop(inner) = &mut outer(p).body[1] else { return };
-                inner.guard = Some(Value(2));
-            }),
-            ("used twice", |p| inner(p).id = LoopId(0)),
-            ("i1 is not an enclosing loop", |p| inner(p).id = LoopId(7)),
-            ("v1 is not defined here", |p| inner(p).accumulators.clear()),
-            ("v0 is not defined here", |p| {
-                let Statement::Store { value, .. } = &mut outer(p).body[1] else { return };
-                *value = Value(0);
-            }),
-            ("v0 is defined twice", |p| {
-                let again = inner(p).body[0].clone();
-                inner(p).body.push(again);
-            }),
-            ("would write the same element", |p| {
-                let store = Statement::Store {
-                    array: ArrayId(1),
-                    subscripts: vec![Subscript::Counter(LoopId(0))],
-                    value: Value(0),
-                };
-                inner(p).body.push(store);
-            }),
-            ("no element 4 of 4", |p| {
-                p.arrays[1].extents = vec![Extent::Literal(4)];
-                define(p, Kind::Real, Operation::Load(ArrayId(1), vec![Subscript::Literal(4)]));
-            }),
-            ("v0 is a real, not a integer", |p| {
-                let at = vec![Subscript::Value(Value(0))];
-                define(p, Kind::Real, Operation::Load(ArrayId(1), at));
-            }),
-            ("v0 is a real, not a mask", |p| {
-                define(p, Kind::Real, Operation::Select(Value(0), Value(0), Value(0)));
-            }),
-            ("v2 is not defined here", |p| define(p, Kind::Real, Operation::Negate(Value(2)))),
-            ("does not fit 32 bits", |p| define(p, Kind::Integer, Operation::Integer(1 << 31))),
-            ("a shift by 32 of 32 bits", |p| {
-                define(p, Kind::Integer, Operation::Integer(1));
-                p.kinds.push(Kind::Integer);
-                let shift = Operation::ShiftLeft(Value(2), 32);
-                inner(p).body.push(Statement::Let(Value(3), shift));
-            }),
-        ];
-        for (expected, break_it) in table {
-            let mut program = row_sums();
-            break_it(&mut program);
-            let error = validate(&program).expect_err(expected);
-            assert!(error.contains(expected), "`{expected}` is not in `{error}`");
-        }
-    }
-
-    #[test]
-    fn loops_nest_only_so_deep() {
-        let nest = |depth: u32| {
-            let mut program = row_sums();
-            program.body.clear();
-            for id in 0..depth {
-                let body = std::mem::take(&mut program.body);
-                let (id, extent) = (LoopId(id), Extent::Literal(1));
-                let accumulators = vec![];
-                program.body = vec![Statement::Loop(Loop {
-                    id,
-                    extent,
-                    lanes: false,
-                    guard: None,
-                    body,
-                    accumulators,
-                })];
-            }
-            validate(&program)
-        };
-        let deepest = u32::try_from(MAX_DEPTH).unwrap();
-        assert_eq!(nest(deepest), Ok(()));
-        assert!(nest(deepest + 1).unwrap_err().contains("256 deep"));
-    }
-}
+mod tests;

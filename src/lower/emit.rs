@@ -2,9 +2,13 @@
 
 use std::collections::HashMap;
 
+use super::cost::is_constant;
 use super::expand::is_below_largest;
+use super::logistic::fall;
 use super::memory::Stored;
-use super::schedule::{Task, is_constant};
+use super::pairs::Pairs;
+use super::product::Products;
+use super::schedule::Task;
 use super::{ArraySource, Choice, Lowered, Output};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
@@ -18,6 +22,8 @@ use crate::loops::{
 pub(super) struct Emitter<'a> {
     pub(super) graph: &'a Graph,
     pub(super) outputs: &'a [Output],
+    pub(super) products: &'a Products,
+    pub(super) pairs: &'a Pairs,
     pub(super) program: Program,
     pub(super) sources: Vec<ArraySource>,
     pub(super) extents: Vec<graph::ExtentId>,
@@ -35,6 +41,7 @@ pub(super) struct Emitter<'a> {
 #[derive(Default)]
 pub(super) struct Body {
     counter: Option<(AxisId, LoopId)>,
+    behind: Option<LoopId>,
     pub(super) statements: Vec<Statement>,
     values: HashMap<NodeId, Value>,
     operations: HashMap<Operation, Value>,
@@ -78,6 +85,7 @@ impl<'a> Emitter<'a> {
     pub(super) fn new(
         graph: &'a Graph,
         outputs: &'a [Output],
+        (products, pairs): (&'a Products, &'a Pairs),
         precision: Precision,
         fused: bool,
     ) -> Self {
@@ -92,6 +100,8 @@ impl<'a> Emitter<'a> {
         let mut emitter = Self {
             graph,
             outputs,
+            products,
+            pairs,
             program,
             sources: Vec::new(),
             extents: Vec::new(),
@@ -128,6 +138,7 @@ impl<'a> Emitter<'a> {
     /// Does one piece of straight-line work.
     pub(super) fn item(&mut self, node: NodeId, task: Task) {
         match task {
+            Task::Compute if self.products.get(node).is_some() => self.write_product(node),
             Task::Compute => {
                 let value = self.compute(node);
                 self.define(node, value);
@@ -144,24 +155,33 @@ impl<'a> Emitter<'a> {
         }
     }
 
-    pub(super) fn open_loop(&mut self, axis: AxisId) {
-        let id = LoopId(self.loops);
+    /// A name for a loop.
+    pub(super) fn loop_id(&mut self) -> LoopId {
         self.loops += 1;
-        self.bodies.push(Body { counter: Some((axis, id)), ..Body::default() });
+        LoopId(self.loops - 1)
+    }
+
+    /// Begins a loop over an axis, perhaps where that over another one stands.
+    pub(super) fn open_loop(&mut self, axis: AxisId, behind: Option<AxisId>) {
+        let behind = behind.map(|around| self.counter(around));
+        let id = self.loop_id();
+        self.bodies.push(Body { counter: Some((axis, id)), behind, ..Body::default() });
     }
 
     /// Ends the innermost loop, and defines the reductions that it was for.
     pub(super) fn close_loop(&mut self, axis: AxisId, reductions: &[NodeId]) {
         let body = self.bodies.pop().expect("a loop is open");
         let (_, id) = body.counter.expect("only loops are closed");
-        let lanes =
-            !body.statements.iter().any(|statement| matches!(statement, Statement::Loop(_)));
+        let holds_loop = |it: &Statement| matches!(it, Statement::Loop(_) | Statement::Product(_));
+        let lanes = !body.statements.iter().any(holds_loop);
         let extent = self.extent(self.graph.axis(axis).extent);
         let (nodes, accumulators): (Vec<NodeId>, Vec<Accumulator>) =
             body.accumulators.into_iter().unzip();
         let results: Vec<Value> =
             accumulators.iter().map(|accumulator| accumulator.result).collect();
-        let done = Loop { id, extent, lanes, guard: None, body: body.statements, accumulators };
+        let behind = body.behind.filter(|_| lanes);
+        let body = body.statements;
+        let done = Loop { id, extent, lanes, guard: None, behind, body, accumulators };
         self.body().statements.push(Statement::Loop(done));
         debug_assert!(
             nodes.iter().all(|node| reductions.contains(node)),
@@ -179,7 +199,7 @@ impl<'a> Emitter<'a> {
             self.store_lost(reduction);
         }
         for axis in inner {
-            self.open_loop(*axis);
+            self.open_loop(*axis, None);
         }
         let identity = match self.join(reduction) {
             Join::Sum => self.real(0.0),
@@ -245,10 +265,14 @@ impl<'a> Emitter<'a> {
         let sum = self.emit(Operation::Add(total, element));
         let taken = self.emit(Operation::Subtract(sum, total));
         let after = self.emit(Operation::Subtract(taken, element));
-        let rest = self.emit(Operation::Subtract(after, after));
-        let finite = self.emit(Operation::Equal(rest, rest));
-        let zero = self.real(0.0);
-        let value = self.emit(Operation::Select(finite, after, zero));
+        let value = if self.stored[&reduction].is_bounded {
+            after
+        } else {
+            let rest = self.emit(Operation::Subtract(after, after));
+            let finite = self.emit(Operation::Equal(rest, rest));
+            let zero = self.real(0.0);
+            self.emit(Operation::Select(finite, after, zero))
+        };
         let statement = Statement::Store { array: lost, subscripts, value };
         self.body().statements.push(statement);
         sum
@@ -305,6 +329,12 @@ impl<'a> Emitter<'a> {
             Node::Read(input, subscripts) => self.read(input, &subscripts),
             Node::Map(function, arguments) => {
                 let nodes = arguments.as_slice();
+                if function == Function::Softplus
+                    && let Some(size) = fall(self.graph, nodes[0])
+                {
+                    let size = self.value(size);
+                    return kernels::softplus_fall(self, size);
+                }
                 let values: Vec<Value> = nodes.iter().map(|node| self.value(*node)).collect();
                 match function {
                     Function::Exp if is_below_largest(self.graph, nodes[0]) => {

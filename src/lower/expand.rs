@@ -9,6 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Index;
 
+use super::logistic::{CrossEntropy, cross_entropy, product_of_sigmoids, with_one_logarithm};
 use super::quotient;
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
@@ -109,7 +110,14 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                 root(graph, &mut ranges, precision, argument)
                     .unwrap_or_else(|| graph.map(Function::Sqrt, &[argument]))
             }
-            Node::Map(Function::Add, _) => plain_sum(graph, &expanded, id, &node),
+            Node::Map(Function::Add, of) => match cross_entropy(graph, of.as_slice()) {
+                Some(CrossEntropy { logit, weights }) => {
+                    let weights = weights.map(|weight| weight.map(|weight| expanded[&weight]));
+                    let logit = expanded[&logit];
+                    with_one_logarithm(graph, &CrossEntropy { logit, weights })
+                }
+                None => plain_sum(graph, &expanded, id, &node),
+            },
             Node::Map(Function::Exp, arguments) => match softmax(graph, arguments.as_slice()[0]) {
                 Some(Softmax { element, axis, argument, .. }) => {
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
@@ -117,7 +125,11 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     expanded.scales.insert(parts.share);
                     graph.map(Function::Multiply, &[exponential, parts.share])
                 }
-                None => graph.map(Function::Exp, &[expanded[&arguments.as_slice()[0]]]),
+                None => {
+                    let argument = arguments.as_slice()[0];
+                    product_of_sigmoids(graph, argument, |part| expanded[&part])
+                        .unwrap_or_else(|| graph.map(Function::Exp, &[expanded[&argument]]))
+                }
             },
             _ => {
                 let node = node.with_arguments(|argument| expanded[&argument]);
@@ -156,7 +168,8 @@ fn logsumexp(graph: &Graph, id: NodeId) -> Option<(AxisId, NodeId)> {
     }
 }
 
-/// `a * b`; of a softmax the factor of its exponentials is multiplied.
+/// `a * b`; of a softmax the factor of its exponentials is multiplied, and a number that one factor is a multiple of goes to the
+/// other one where that is done once for all elements.
 fn product(graph: &mut Graph, expanded: &mut Expanded, a: NodeId, b: NodeId) -> NodeId {
     let (a, b) = (expanded[&a], expanded[&b]);
     for (factor, of) in [(a, b), (b, a)] {
@@ -168,7 +181,32 @@ fn product(graph: &mut Graph, expanded: &mut Expanded, a: NodeId, b: NodeId) -> 
             return graph.map(Function::Multiply, &[exponential, scale]);
         }
     }
+    for (factor, of) in [(a, b), (b, a)] {
+        if let Some((number, rest)) = multiple(graph, of)
+            && graph.as_number(factor).is_none()
+            && graph.axes(factor).is_empty()
+            && !graph.axes(rest).is_empty()
+        {
+            let factor = graph.map(Function::Multiply, &[factor, number]);
+            return graph.map(Function::Multiply, &[factor, rest]);
+        }
+    }
     graph.map(Function::Multiply, &[a, b])
+}
+
+/// The number and the rest of a product with a number of moderate size.
+fn multiple(graph: &Graph, id: NodeId) -> Option<(NodeId, NodeId)> {
+    let Node::Map(Function::Multiply, of) = graph.node(id) else { return None };
+    let [a, b] = [of.as_slice()[0], of.as_slice()[1]];
+    let is_moderate =
+        |id: NodeId| graph.as_number(id).is_some_and(|number| (1e-3..=1e3).contains(&number.abs()));
+    if is_moderate(a) {
+        Some((a, b))
+    } else if is_moderate(b) {
+        Some((b, a))
+    } else {
+        None
+    }
 }
 
 /// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow.

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Formatter};
 
-use super::schedule::{LOAD, STORE};
+use super::cost::{LOAD, STORE};
 use super::{Choice, Kept, Lowered};
 use crate::graph::Graph;
 use crate::loops::Program;

@@ -2,10 +2,12 @@
 
 use super::emit::Emitter;
 use super::{ArraySource, Choice, Kept};
+use crate::builtins::Function;
 use crate::graph::{self, AxisId, InputId, InputKind, Node, NodeId, Type};
 use crate::loops::{
     Array, ArrayId, ArrayRole, Emit, Extent, ExtentId, Kind, Operation, Statement, Subscript, Value,
 };
+use crate::rewrite::ranges::Ranges;
 
 /// A node that lies in memory.
 #[derive(Clone)]
@@ -15,7 +17,12 @@ pub(super) struct Stored {
     pub(super) axes: Vec<AxisId>,
     /// For a sum that is accumulated there: by how much each element is too large.
     pub(super) lost: Option<ArrayId>,
+    /// For such a sum: whether what it adds is never infinite.
+    pub(super) is_bounded: bool,
 }
+
+/// Between this and its negation lies what no sum of so many terms as there may be makes infinite.
+const BOUND: f64 = 1e6;
 
 impl Emitter<'_> {
     /// Makes a node lie in memory over these axes, unless it does already.
@@ -26,11 +33,16 @@ impl Emitter<'_> {
         let kind = self.element_kind(node);
         let name = format!("t{}", self.stored.len());
         let array = self.add_array(&name, kind, ArrayRole::Temporary, axes, ArraySource::Temporary);
-        self.stored.insert(node, Stored { array, axes: axes.to_vec(), lost: None });
+        self.stored
+            .insert(node, Stored { array, axes: axes.to_vec(), lost: None, is_bounded: false });
     }
 
     /// Notes how an array gets to a later loop.
-    pub(super) fn choose(&mut self, node: NodeId, cost: u32, array: Option<ArrayId>) {
+    pub(super) fn choose(&mut self, mut node: NodeId, cost: u32, array: Option<ArrayId>) {
+        // The names of factors of matrix products say nothing.
+        while let Node::Map(Function::StopGradient, of) = self.graph.node(node) {
+            node = of.as_slice()[0];
+        }
         let stored = array.map_or(Kept::Nowhere, Kept::In);
         let choice = Choice { node, cost, stored };
         if !self.choices.contains(&choice) {
@@ -45,7 +57,13 @@ impl Emitter<'_> {
         let kind = Kind::Real;
         let array =
             self.add_array(&name, kind, ArrayRole::Temporary, &axes, ArraySource::Temporary);
-        self.stored.get_mut(&sum).expect("it is stored").lost = Some(array);
+        let mut ranges = Ranges::new(self.graph);
+        let term = self.graph.arguments(sum)[0];
+        ranges.find_all(self.graph, term);
+        let range = ranges.get(term);
+        let stored = self.stored.get_mut(&sum).expect("it is stored");
+        stored.lost = Some(array);
+        stored.is_bounded = range.low >= -BOUND && range.high <= BOUND;
     }
 
     pub(super) fn is_stored(&self, node: NodeId) -> bool {

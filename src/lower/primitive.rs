@@ -74,7 +74,13 @@ impl Emitter<'_> {
                 let product = self.emit(Operation::Multiply(a, b));
                 self.emit(Operation::Select(none, zero, product))
             }
-            Function::Divide => self.emit(Operation::Divide(a, b)),
+            Function::Divide => match self.graph.as_number(nodes[1]).and_then(inverse_power) {
+                Some(inverse) => {
+                    let inverse = self.real(inverse);
+                    self.emit(Operation::Multiply(a, inverse))
+                }
+                None => self.emit(Operation::Divide(a, b)),
+            },
             Function::Power => self.power(a, b, self.graph.as_number(nodes[1])),
             Function::Equal => self.equal(self.graph.ty(nodes[0]), a, b),
             Function::Less => self.less(self.graph.ty(nodes[0]), a, b),
@@ -181,4 +187,12 @@ impl Emitter<'_> {
             square = self.emit(Operation::Multiply(square, square));
         }
     }
+}
+
+/// The inverse of a power of two, which a product is as exact with as a quotient is with the power; none of other numbers.
+fn inverse_power(number: f64) -> Option<f64> {
+    let size = number.abs();
+    let is_power = size.log2().floor().exp2() == size;
+    // Normal in single precision, and the inverse too.
+    (is_power && (1e-37..=1e37).contains(&size)).then(|| number.recip())
 }

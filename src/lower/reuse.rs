@@ -4,7 +4,7 @@
 //! output are written lives in that output: it will be in the cache anyway.
 
 use crate::loops::{
-    ArrayId, ArrayRole, Kind, Loop, LoopId, Operation, Program, Statement, Subscript,
+    ArrayId, ArrayRole, Element, Kind, Loop, LoopId, Operation, Program, Statement, Subscript,
 };
 
 /// Lets temporaries live in outputs; gives where each array went, none for those that are gone.
@@ -159,6 +159,18 @@ fn collect<'p>(
                 loops.pop();
                 None
             }
+            Statement::Product(product) => {
+                let around = loops.len();
+                loops.extend([product.row.id, product.column.id]);
+                let to = product.to.array;
+                for element in product.elements().into_iter().filter(|it| it.array == wanted) {
+                    let (is_store, subscripts) = (to == wanted, &element.subscripts[..]);
+                    let (loops, path) = (loops.clone(), path.clone());
+                    found.push(Access { loops, path, subscripts, is_store });
+                }
+                loops.truncate(around);
+                None
+            }
         };
         if let Some((subscripts, is_store)) = access {
             found.push(Access { loops: loops.clone(), path: path.clone(), subscripts, is_store });
@@ -168,6 +180,15 @@ fn collect<'p>(
 }
 
 impl Home {
+    /// The subscripts in the output of those of the temporary.
+    fn moved(&self, subscripts: &[Subscript]) -> Vec<Subscript> {
+        let place = |place: &Place| match place {
+            Place::Outside(id) => Subscript::Counter(*id),
+            Place::Own(at) => subscripts[*at],
+        };
+        self.places.iter().map(place).collect()
+    }
+
     fn move_in(&self, body: &mut [Statement]) {
         for statement in body {
             match statement {
@@ -175,15 +196,19 @@ impl Home {
                 | Statement::Store { array, subscripts, .. }
                     if *array == self.temporary =>
                 {
-                    let place = |place: &Place| match place {
-                        Place::Outside(id) => Subscript::Counter(*id),
-                        Place::Own(at) => subscripts[*at],
-                    };
-                    *subscripts = self.places.iter().map(place).collect();
+                    *subscripts = self.moved(subscripts);
                     *array = self.output;
                 }
                 Statement::Let(..) | Statement::Store { .. } => {}
                 Statement::Loop(inner) => self.move_in(&mut inner.body),
+                Statement::Product(product) => {
+                    for Element { array, subscripts } in product.elements_mut() {
+                        if *array == self.temporary {
+                            *subscripts = self.moved(subscripts);
+                            *array = self.output;
+                        }
+                    }
+                }
             }
         }
     }
@@ -200,6 +225,9 @@ fn rename(body: &mut [Statement], moved: &[Option<ArrayId>]) {
             }
             Statement::Let(..) => {}
             Statement::Loop(inner) => rename(&mut inner.body, moved),
+            Statement::Product(product) => {
+                product.elements_mut().into_iter().for_each(|element| new(&mut element.array));
+            }
         }
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! In comes a program whose innermost loops run in lanes, along rows. Where the rows are independent and short, one
 //! row a lane is better: no lane stands idle, and nothing is joined across lanes. Out goes a program in which the loop
-//! over the rows runs in lanes and those along them do not. Where the call alone knows how long rows are, both loops
+//! over the rows runs in lanes and those along them do not. Temporaries with an element for each place of a row get one
+//! for each lane too. Where the call alone knows how long rows are, both loops
 //! stand there, and a guard chooses by the length; that is done for outermost loops, which is for examples of one axis.
 
 use std::collections::HashMap;
 
 use crate::loops::{
-    Accumulator, ArrayId, Extent, Kind, Loop, LoopId, Operation, Program, SHORT, Statement,
-    Subscript, Value,
+    Accumulator, Array, ArrayId, ArrayRole, Extent, Kind, Loop, LoopId, Operation, PARTIALS,
+    Program, SHORT, Statement, Subscript, Value,
 };
 
 /// How many loops along a row, and how many statements, may be written twice.
@@ -20,7 +21,9 @@ const MOST_STATEMENTS: usize = 1000;
 pub(super) fn rows_as_lanes(program: &mut Program) {
     let body = std::mem::take(&mut program.body);
     let loops = count_loops(&body);
-    let mut writer = Writer { program, loops };
+    let mut accesses = HashMap::new();
+    count_accesses(&body, &mut accesses);
+    let mut writer = Writer { program, loops, accesses };
     let body = writer.body(body, true);
     program.body = body;
 }
@@ -29,6 +32,8 @@ struct Writer<'a> {
     program: &'a mut Program,
     /// How many names of loops are taken.
     loops: u32,
+    /// How often the program names each array.
+    accesses: HashMap<ArrayId, usize>,
 }
 
 impl Writer<'_> {
@@ -36,7 +41,7 @@ impl Writer<'_> {
         let mut written = Vec::with_capacity(body.len());
         for statement in body {
             match statement {
-                Statement::Loop(inner) => match length_of_rows(&inner) {
+                Statement::Loop(inner) => match self.length_of_rows(&inner) {
                     Some(extent) if is_outermost || matches!(extent, Extent::Literal(_)) => {
                         self.rows(inner, extent, &mut written);
                     }
@@ -53,8 +58,10 @@ impl Writer<'_> {
 
     /// Writes a loop over independent rows of some length.
     fn rows(&mut self, long: Loop, extent: Extent, written: &mut Vec<Statement>) {
+        let private = self.private(&long);
         if let Extent::Literal(_) = extent {
-            written.push(Statement::Loop(turned(long)));
+            let turned = self.turned(long, &private);
+            written.push(Statement::Loop(turned));
             return;
         }
         let length = self.set(written, Kind::Integer, Operation::Extent(extent));
@@ -62,7 +69,8 @@ impl Writer<'_> {
         let is_long = self.set(written, Kind::Mask, Operation::IntegerLess(most, length));
         let is_short = self.set(written, Kind::Mask, Operation::Not(is_long));
         let mut copies = Copies::default();
-        let short = Loop { guard: Some(is_short), ..turned(self.copy_loop(&long, &mut copies)) };
+        let short = self.copy_loop(&long, &mut copies);
+        let short = Loop { guard: Some(is_short), ..self.turned(short, &private) };
         let mut long = Loop { guard: Some(is_long), ..long };
         let mut joined = Vec::new();
         for (long, short) in long.accumulators.iter_mut().zip(&short.accumulators) {
@@ -118,7 +126,92 @@ impl Writer<'_> {
                 value: copies.value(*value),
             },
             Statement::Loop(inner) => Statement::Loop(self.copy_loop(inner, copies)),
+            Statement::Product(_) => unreachable!("loops over rows hold none"),
         }
+    }
+
+    /// The loop in lanes, and those in its body not; each lane has private temporaries of its own.
+    fn turned(&mut self, mut outer: Loop, private: &[ArrayId]) -> Loop {
+        outer.lanes = true;
+        let id = outer.id;
+        let widened: HashMap<ArrayId, ArrayId> =
+            private.iter().map(|array| (*array, self.widened(*array))).collect();
+        for statement in &mut outer.body {
+            let Statement::Loop(inner) = statement else { continue };
+            inner.lanes = false;
+            for statement in &mut inner.body {
+                match statement {
+                    Statement::Let(_, Operation::Load(array, subscripts))
+                    | Statement::Store { array, subscripts, .. } => {
+                        if let Some(widened) = widened.get(array) {
+                            *array = *widened;
+                            subscripts.push(Subscript::Partial(id));
+                        }
+                    }
+                    Statement::Let(..) | Statement::Loop(_) | Statement::Product(_) => {}
+                }
+            }
+        }
+        outer
+    }
+
+    /// A temporary like one along a row, for each lane.
+    fn widened(&mut self, array: ArrayId) -> ArrayId {
+        let partials = u32::try_from(PARTIALS).expect("a small number");
+        let Array { name, kind, .. } = &self.program.arrays[array.0 as usize];
+        let (name, kind, role) = (format!("{name}_in_lanes"), *kind, ArrayRole::Temporary);
+        let extents = vec![Extent::Literal(SHORT), Extent::Literal(partials)];
+        self.program.arrays.push(Array { name, kind, role, extents });
+        ArrayId(u32::try_from(self.program.arrays.len() - 1).expect("fewer than 2^32 arrays"))
+    }
+
+    /// The temporaries along rows that are written anew for each row, and seen nowhere else.
+    fn private(&self, outer: &Loop) -> Vec<ArrayId> {
+        let mut first_is_store: Vec<(ArrayId, bool)> = Vec::new();
+        let mut counts: HashMap<ArrayId, usize> = HashMap::new();
+        for statement in &outer.body {
+            let Statement::Loop(inner) = statement else { continue };
+            for (array, subscripts, is_store) in inner.body.iter().filter_map(access) {
+                if !first_is_store.iter().any(|(known, _)| *known == array) {
+                    first_is_store.push((array, is_store));
+                }
+                if subscripts == [Subscript::Counter(inner.id)] {
+                    *counts.entry(array).or_default() += 1;
+                }
+            }
+        }
+        let is_private = |(array, is_store): &(ArrayId, bool)| {
+            let is_temporary = self.program.arrays[array.0 as usize].role == ArrayRole::Temporary;
+            is_temporary && *is_store && counts.get(array) == self.accesses.get(array)
+        };
+        first_is_store.into_iter().filter(is_private).map(|(array, _)| array).collect()
+    }
+
+    /// How long the rows are that a loop goes over, if it may run in lanes in place of the loops along them.
+    fn length_of_rows(&self, outer: &Loop) -> Option<Extent> {
+        let mut extent = None;
+        let (mut loops, mut statements) = (0, outer.body.len());
+        for statement in &outer.body {
+            let inner = match statement {
+                Statement::Let(..) | Statement::Store { .. } => continue,
+                Statement::Product(_) => return None,
+                Statement::Loop(inner) => inner,
+            };
+            loops += 1;
+            statements += inner.body.len();
+            let is_alike = extent.is_none_or(|known| known == inner.extent);
+            let is_whole = inner.guard.is_none() && inner.behind.is_none();
+            if !inner.lanes || inner.holds_loops() || !is_whole || !is_alike {
+                return None;
+            }
+            extent = Some(inner.extent);
+        }
+        let is_short = match extent? {
+            Extent::Literal(literal) => literal <= SHORT,
+            Extent::Given(_) => loops <= MOST_LOOPS && statements <= MOST_STATEMENTS,
+        };
+        let is_independent = || is_independent(outer, &self.private(outer));
+        (!outer.lanes && is_short && is_independent()).then_some(extent?)
     }
 }
 
@@ -144,55 +237,20 @@ impl Copies {
     }
 }
 
-/// The loop in lanes, and those in its body not.
-fn turned(mut outer: Loop) -> Loop {
-    outer.lanes = true;
-    for statement in &mut outer.body {
-        if let Statement::Loop(inner) = statement {
-            inner.lanes = false;
-        }
-    }
-    outer
-}
-
-/// How long the rows are that a loop goes over, if it may run in lanes in place of the loops along them.
-fn length_of_rows(outer: &Loop) -> Option<Extent> {
-    let mut extent = None;
-    let (mut loops, mut statements) = (0, outer.body.len());
-    for statement in &outer.body {
-        let Statement::Loop(inner) = statement else { continue };
-        loops += 1;
-        statements += inner.body.len();
-        let is_alike = extent.is_none_or(|known| known == inner.extent);
-        if !inner.lanes || inner.holds_loops() || inner.guard.is_some() || !is_alike {
-            return None;
-        }
-        extent = Some(inner.extent);
-    }
-    let is_short = match extent? {
-        Extent::Literal(literal) => literal <= SHORT,
-        Extent::Given(_) => loops <= MOST_LOOPS && statements <= MOST_STATEMENTS,
-    };
-    (!outer.lanes && is_short && is_independent(outer)).then_some(extent?)
-}
-
-/// Whether no iteration reads or writes what another one writes.
-fn is_independent(outer: &Loop) -> bool {
+/// Whether no iteration reads or writes what another one writes, but for private temporaries.
+fn is_independent(outer: &Loop, private: &[ArrayId]) -> bool {
     let mut accesses: Vec<(ArrayId, &[Subscript])> = Vec::new();
     let mut written: Vec<ArrayId> = Vec::new();
     let mut open = vec![&outer.body];
     while let Some(body) = open.pop() {
         for statement in body {
-            match statement {
-                Statement::Let(_, Operation::Load(array, subscripts)) => {
-                    accesses.push((*array, subscripts));
-                }
-                Statement::Let(..) => {}
-                Statement::Store { array, subscripts, .. } => {
-                    accesses.push((*array, subscripts));
-                    written.push(*array);
-                }
-                Statement::Loop(inner) => open.push(&inner.body),
+            if let Statement::Loop(inner) = statement {
+                open.push(&inner.body);
+            } else if let Some((array, subscripts, is_store)) = access(statement)
+                && !private.contains(&array)
+            {
+                accesses.push((array, subscripts));
+                written.extend(is_store.then_some(array));
             }
         }
     }
@@ -211,6 +269,33 @@ fn count_loops(body: &[Statement]) -> u32 {
     let in_body = body.iter().map(|statement| match statement {
         Statement::Loop(inner) => (inner.id.0 + 1).max(count_loops(&inner.body)),
         Statement::Let(..) | Statement::Store { .. } => 0,
+        Statement::Product(product) => {
+            product.indices().map(|index| index.id.0 + 1).into_iter().max().unwrap_or(0)
+        }
     });
     in_body.max().unwrap_or(0)
+}
+
+/// How often a body names each array.
+fn count_accesses(body: &[Statement], counts: &mut HashMap<ArrayId, usize>) {
+    for statement in body {
+        if let Statement::Loop(inner) = statement {
+            count_accesses(&inner.body, counts);
+        } else if let Statement::Product(product) = statement {
+            for element in product.elements() {
+                *counts.entry(element.array).or_default() += 1;
+            }
+        } else if let Some((array, ..)) = access(statement) {
+            *counts.entry(array).or_default() += 1;
+        }
+    }
+}
+
+/// The array and the place that a statement reads or writes, and whether it writes.
+fn access(statement: &Statement) -> Option<(ArrayId, &[Subscript], bool)> {
+    match statement {
+        Statement::Let(_, Operation::Load(array, subscripts)) => Some((*array, subscripts, false)),
+        Statement::Store { array, subscripts, .. } => Some((*array, subscripts, true)),
+        Statement::Let(..) | Statement::Loop(_) | Statement::Product(_) => None,
+    }
 }

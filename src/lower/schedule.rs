@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::cost::{Cost, costs, is_constant};
 use super::emit::Emitter;
-use crate::builtins::Function;
-use crate::graph::{AxisId, AxisSet, Graph, Node, NodeId};
+use crate::graph::{AxisId, AxisSet, Node, NodeId};
 
 /// A piece of work. The order is that of the code: arguments before their users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -25,15 +25,6 @@ pub(super) enum Task {
     Write(usize),
 }
 
-/// What reading an element from memory costs, in additions of a vector machine whose memory is its cache.
-pub(super) const LOAD: u32 = 1;
-
-/// What writing an element costs.
-pub(super) const STORE: u32 = 2;
-
-/// The dearest computation that is done again rather than stored.
-const CHEAP: u32 = 6;
-
 /// Writes the code of all outputs.
 pub(super) fn schedule(emitter: &mut Emitter<'_>, axes: &[AxisId]) {
     let items: BTreeSet<Item> = (0..emitter.outputs.len())
@@ -42,7 +33,7 @@ pub(super) fn schedule(emitter: &mut Emitter<'_>, axes: &[AxisId]) {
     let mut items = items;
     let roots: Vec<NodeId> = items.iter().map(|item| item.node).collect();
     let nodes = emitter.graph.reachable(&roots);
-    let costs = (0..axes.len()).map(|at| costs(emitter.graph, &nodes, &axes[at + 1..])).collect();
+    let costs = (0..axes.len()).map(|at| costs(emitter, &nodes, &axes[at + 1..])).collect();
     items.extend(
         nodes
             .iter()
@@ -51,118 +42,6 @@ pub(super) fn schedule(emitter: &mut Emitter<'_>, axes: &[AxisId]) {
     );
     let scheduler = Scheduler { costs };
     scheduler.run(emitter, &Group { items, wanted: BTreeSet::new() }, axes);
-}
-
-/// Whether a node is written out wherever it is used.
-pub(super) fn is_constant(graph: &Graph, id: NodeId) -> bool {
-    matches!(graph.node(id), Node::Number(_) | Node::Bool(_) | Node::Position(..))
-}
-
-/// What it takes to have an element of a node in another loop than its own.
-#[derive(Clone, Copy, Debug)]
-struct Cost {
-    /// Computing it from the inputs; the maximum if that cannot be.
-    whole: u32,
-    /// Whether it is computed again: cheaply, from inputs and at most one array in memory.
-    is_again: bool,
-    /// What that takes; if it is stored, loading it.
-    there: u32,
-    /// The array in memory that it is computed from.
-    core: Option<NodeId>,
-}
-
-/// What each node costs in another loop than its own, around those over `inner`.
-fn costs(graph: &Graph, nodes: &[NodeId], inner: &[AxisId]) -> Vec<Cost> {
-    let mut costs = vec![Cost { whole: 0, is_again: true, there: 0, core: None }; graph.len()];
-    // An array that is read under another axis name must lie in memory.
-    let mut is_renamed = vec![false; graph.len()];
-    for id in nodes {
-        if let Node::Rename { argument, .. } = graph.node(*id) {
-            is_renamed[argument.index()] = true;
-        }
-    }
-    for id in nodes {
-        let own = match graph.node(*id) {
-            _ if is_renamed[id.index()] => u32::MAX,
-            Node::Number(_) | Node::Bool(_) | Node::Position(..) => 0,
-            Node::Index(_) | Node::Size(_) => 1,
-            Node::Read(..) => LOAD,
-            Node::Map(function, _) => cost_of(*function),
-            Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
-        };
-        let (mut whole, mut cost, mut core, mut has_one_core) = (own, own, None, true);
-        for argument in graph.arguments(*id) {
-            let of = costs[argument.index()];
-            // What lacks an axis is computed once for all that lies along it, and a reduction over a loop around is there.
-            let there = match graph.node(*argument) {
-                _ if graph.axes(*argument) != graph.axes(*id) => Some(of.whole.min(1)),
-                Node::Reduce(_, axis, _) if !inner.contains(axis) => Some(1),
-                _ => None,
-            };
-            whole = whole.saturating_add(there.unwrap_or(of.whole));
-            cost = cost.saturating_add(there.unwrap_or(of.there));
-            if there.is_none()
-                && let Some(theirs) = of.core
-            {
-                has_one_core &= core.is_none_or(|known| known == theirs);
-                core = Some(theirs);
-            }
-        }
-        let is_again = cost <= CHEAP && has_one_core;
-        costs[id.index()] = if is_again {
-            Cost { whole, is_again, there: cost, core }
-        } else {
-            Cost { whole, is_again, there: LOAD, core: Some(*id) }
-        };
-    }
-    costs
-}
-
-/// What a function costs, in additions: about the number of operations of its code, divisions and roots
-/// by how long vector machines take.
-fn cost_of(function: Function) -> u32 {
-    match function {
-        Function::StopGradient => 0,
-        Function::Negate
-        | Function::Add
-        | Function::Subtract
-        | Function::Multiply
-        | Function::Equal
-        | Function::Less
-        | Function::LessEqual
-        | Function::And
-        | Function::Or
-        | Function::Not
-        | Function::Select
-        | Function::Real
-        | Function::Missing
-        | Function::Floor
-        | Function::Abs => 1,
-        // With what keeps NaN, or the sign of zero.
-        Function::Max | Function::Min | Function::ZeroProduct => 3,
-        Function::Sign => 4,
-        Function::Divide => 8,
-        Function::Sqrt => 10,
-        Function::Exp | Function::Expm1 => 20,
-        Function::Log | Function::Log1p | Function::Log2 => 25,
-        Function::Sigmoid | Function::Tanh => 30,
-        Function::Sin
-        | Function::Cos
-        | Function::Atan
-        | Function::Erf
-        | Function::Erfc
-        | Function::Softplus
-        | Function::LogCosh
-        | Function::LogAddExp => 45,
-        Function::Power
-        | Function::Boxcox1p
-        | Function::NormalCdf
-        | Function::LogNormalCdf
-        | Function::InverseMills
-        | Function::Lgamma
-        | Function::Digamma
-        | Function::Trigamma => 80,
-    }
 }
 
 struct Scheduler {
@@ -199,10 +78,8 @@ impl Scheduler {
             }
             return;
         };
-        let concerned = |item: &Item| {
-            axes_of(emitter, item).contains(*axis)
-                || consumed_axis(emitter.graph, item) == Some(*axis)
-        };
+        let concerned =
+            |item: &Item| axes_of(emitter, item).contains(*axis) || consumes(emitter, item, *axis);
         if !group.items.iter().any(concerned) {
             return self.run(emitter, group, rest);
         }
@@ -222,9 +99,7 @@ impl Scheduler {
             .items
             .iter()
             .filter_map(|item| match item.task {
-                Task::Accumulate(reduction) if consumed_axis(emitter.graph, item) == Some(axis) => {
-                    Some(reduction)
-                }
+                Task::Accumulate(reduction) if consumes(emitter, item, axis) => Some(reduction),
                 _ => None,
             })
             .collect();
@@ -234,7 +109,7 @@ impl Scheduler {
                 emitter.begin_array_accumulator(*reduction, &in_order(rest, inner));
             }
         }
-        emitter.open_loop(axis);
+        emitter.open_loop(axis, first_of_pairs(emitter, inside, axis));
         self.run(emitter, inside, rest);
         emitter.close_loop(axis, &reductions);
     }
@@ -252,7 +127,7 @@ impl Scheduler {
                 groups.of(homes[item]).items.insert(*item);
             } else if group.wanted.contains(&item.node) {
                 let (home, producer) =
-                    producer(emitter.graph, item.node, axes[0], &homes).expect("it is an item");
+                    producer(emitter, item.node, axes[0], &homes).expect("it is an item");
                 groups.want(home, producer);
             }
         }
@@ -276,9 +151,8 @@ impl Scheduler {
         let costs = &self.costs[self.costs.len() - axes.len()];
         let mut open: Vec<Item> = groups.of(home).items.iter().copied().collect();
         while let Some(item) = open.pop() {
-            for argument in needs(emitter.graph, &item) {
-                let Some((theirs, producer)) = producer(emitter.graph, argument, axes[0], homes)
-                else {
+            for argument in needs(emitter, &item) {
+                let Some((theirs, producer)) = producer(emitter, argument, axes[0], homes) else {
                     continue;
                 };
                 let inner = emitter.graph.axes(argument).intersection(set_of(axes));
@@ -297,7 +171,8 @@ impl Scheduler {
                     continue;
                 }
                 if in_memory {
-                    emitter.store(argument, &in_order(axes, inner));
+                    let order = emitter.products.in_order(argument, in_order(axes, inner));
+                    emitter.store(argument, &order);
                     let array = emitter.stored[&argument].array;
                     emitter.choose(argument, costs[argument.index()].whole, Some(array));
                 }
@@ -305,6 +180,17 @@ impl Scheduler {
             }
         }
     }
+}
+
+/// The axis of a loop around, if all that is done along an axis adds what is 0 unless this one stands behind that one.
+fn first_of_pairs(emitter: &Emitter<'_>, inside: &Group, axis: AxisId) -> Option<AxisId> {
+    let mut firsts = inside.items.iter().filter_map(|item| match item.task {
+        Task::Compute => None,
+        Task::Accumulate(_) => Some(emitter.pairs.first(item.node, axis)),
+        Task::Write(_) => Some(None),
+    });
+    let first = firsts.next()??;
+    (inside.wanted.is_empty() && firsts.all(|it| it == Some(first))).then_some(first)
 }
 
 impl Groups {
@@ -335,15 +221,16 @@ impl Home {
 
 /// Where the value of a node comes from at this axis: a reduction over the axis comes from its accumulation.
 fn producer(
-    graph: &Graph,
+    emitter: &Emitter<'_>,
     id: NodeId,
     axis: AxisId,
     homes: &HashMap<Item, Home>,
 ) -> Option<(Home, Item)> {
     let computed = Item { node: id, task: Task::Compute };
     let home = *homes.get(&computed)?;
-    if let Node::Reduce(_, reduced, argument) = graph.node(id)
+    if let Node::Reduce(_, reduced, argument) = emitter.graph.node(id)
         && *reduced == axis
+        && emitter.products.get(id).is_none()
     {
         let Home::Before(stage) = home else {
             unreachable!("a reduction has not the axis that it reduces")
@@ -364,14 +251,17 @@ fn homes(emitter: &Emitter<'_>, items: &BTreeSet<Item>, axis: AxisId) -> HashMap
     for item in items {
         let stage = match item.task {
             Task::Compute => {
-                let arguments = graph.arguments(item.node);
+                let arguments = match emitter.products.get(item.node) {
+                    Some(product) => emitter.products.stored(product),
+                    None => graph.arguments(item.node).to_vec(),
+                };
                 let stage = arguments
                     .iter()
                     .filter_map(|argument| stages.get(argument))
                     .max()
                     .copied()
                     .unwrap_or(0);
-                let stage = stage + usize::from(consumes(graph, item.node) == Some(axis));
+                let stage = stage + usize::from(consumes(emitter, item, axis));
                 stages.insert(item.node, stage);
                 stage
             }
@@ -383,34 +273,40 @@ fn homes(emitter: &Emitter<'_>, items: &BTreeSet<Item>, axis: AxisId) -> HashMap
     homes
 }
 
-/// The axis that a node runs over to its end before it has a value.
-fn consumes(graph: &Graph, id: NodeId) -> Option<AxisId> {
-    match graph.node(id) {
-        Node::Reduce(_, axis, _) => Some(*axis),
-        Node::Rename { from, .. } => Some(*from),
-        _ => None,
-    }
-}
-
-fn consumed_axis(graph: &Graph, item: &Item) -> Option<AxisId> {
-    match item.task {
-        Task::Compute => consumes(graph, item.node),
-        Task::Accumulate(reduction) => consumes(graph, reduction),
-        Task::Write(_) => None,
+/// Whether the node that an item computes or adds to has a value only when an axis has been run over to its end.
+fn consumes(emitter: &Emitter<'_>, item: &Item, axis: AxisId) -> bool {
+    let node = match item.task {
+        Task::Compute => item.node,
+        Task::Accumulate(reduction) => reduction,
+        Task::Write(_) => return false,
+    };
+    match (emitter.products.get(node), emitter.graph.node(node)) {
+        (Some(product), _) => product.indices().contains(&axis),
+        (None, Node::Reduce(_, along, _)) => *along == axis,
+        (None, Node::Rename { from, .. }) => *from == axis,
+        (None, _) => false,
     }
 }
 
 fn axes_of(emitter: &Emitter<'_>, item: &Item) -> AxisSet {
     match item.task {
-        Task::Compute | Task::Accumulate(_) => emitter.graph.axes(item.node),
+        Task::Compute => match emitter.products.get(item.node) {
+            Some(product) => emitter.graph.axes(item.node).minus(set_of(&product.indices())),
+            None => emitter.graph.axes(item.node),
+        },
+        Task::Accumulate(_) => emitter.graph.axes(item.node),
         Task::Write(output) => set_of(&emitter.outputs[output].axes),
     }
 }
 
 /// The nodes whose values an item uses where it stands.
-fn needs(graph: &Graph, item: &Item) -> Vec<NodeId> {
+fn needs(emitter: &Emitter<'_>, item: &Item) -> Vec<NodeId> {
+    let graph = emitter.graph;
     match item.task {
         Task::Accumulate(_) | Task::Write(_) => vec![item.node],
+        Task::Compute if let Some(product) = emitter.products.get(item.node) => {
+            emitter.products.stored(product)
+        }
         Task::Compute => match graph.node(item.node) {
             Node::Read(_, subscripts) => {
                 let plain = |id: &&NodeId| !matches!(graph.node(**id), Node::Index(_));

@@ -7,7 +7,7 @@ use cranelift::codegen::cursor::{Cursor, FuncCursor};
 use cranelift::codegen::ir::{self, InstBuilder, MemFlagsData, Type, types};
 
 use super::clif::{Binding, Writer};
-use crate::loops::{ArrayId, Extent, Operation, Subscript};
+use crate::loops::{ArrayId, Extent, Operation, PARTIALS, Subscript};
 
 /// A computed value, and how many loops around it it depends on.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,6 +34,8 @@ pub(super) enum Pure {
     RoundDown(ir::Value, i64),
     /// A 32-bit integer as 64 bits.
     Extend(ir::Value),
+    /// What is left modulo a power of two.
+    Remainder(ir::Value, i64),
     /// The low bits of a counter or extent as an integer of the program.
     Narrow(ir::Value),
     Lane(ir::Value, u8),
@@ -187,6 +189,13 @@ impl Writer<'_> {
                 let constant = i64::try_from(copy * self.width + lane).expect("a few lanes");
                 (Some(self.counters[&id]), constant)
             }
+            Subscript::Partial(id) => {
+                let (counter, constant) = self.subscript(Subscript::Counter(id), copy, lane);
+                let counter = counter.expect("a counter is computed");
+                let partials = i64::try_from(PARTIALS).expect("32");
+                let what = Pure::Remainder(counter.value, partials);
+                (Some(self.pure(what, counter.depth)), constant)
+            }
             Subscript::Value(value) => match &self.values[value.0 as usize] {
                 Binding::Constant(Operation::Integer(constant)) => (None, *constant),
                 Binding::Constant(other) => unreachable!("a subscript {}", other.name()),
@@ -217,7 +226,7 @@ impl Writer<'_> {
     fn varies(&self, subscript: Subscript) -> bool {
         match subscript {
             Subscript::Literal(_) => false,
-            Subscript::Counter(id) => self.lane_loop == Some(id),
+            Subscript::Counter(id) | Subscript::Partial(id) => self.lane_loop == Some(id),
             Subscript::Value(value) => {
                 matches!(self.values[value.0 as usize], Binding::Varying(_))
             }
@@ -230,7 +239,9 @@ impl Writer<'_> {
         let rest_varies = rest.iter().any(|subscript| self.varies(*subscript));
         match (rest_varies, self.varies(*last), *last) {
             (false, false, _) => Pattern::Same,
-            (false, true, Subscript::Counter(_)) if self.tail.is_none() => Pattern::Contiguous,
+            (false, true, Subscript::Counter(_) | Subscript::Partial(_)) if self.tail.is_none() => {
+                Pattern::Contiguous
+            }
             _ => Pattern::Scattered,
         }
     }
@@ -261,6 +272,7 @@ fn write_pure(cursor: &mut FuncCursor<'_>, what: Pure) -> ir::Value {
         Pure::Scale(a, by) => cursor.ins().imul_imm_s(a, by),
         Pure::ShiftLeft(a, by) => cursor.ins().ishl_imm_u(a, i64::from(by)),
         Pure::RoundDown(a, step) => cursor.ins().band_imm_s(a, -step),
+        Pure::Remainder(a, by) => cursor.ins().band_imm_s(a, by - 1),
         Pure::Extend(a) => cursor.ins().sextend(types::I64, a),
         Pure::Narrow(a) => cursor.ins().ireduce(types::I32, a),
         Pure::Lane(a, lane) => cursor.ins().extractlane(a, lane),

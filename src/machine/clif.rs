@@ -166,6 +166,7 @@ impl<'a> Writer<'a> {
                 Statement::Loop(inner) if inner.lanes => self.write_lanes(inner),
                 Statement::Loop(inner) if self.lane_loop.is_some() => self.write_in_lanes(inner),
                 Statement::Loop(inner) => self.write_loop(inner),
+                Statement::Product(product) => self.write_product(product),
             }
         }
     }

@@ -15,7 +15,7 @@ use cranelift::codegen::ir::{
 
 use super::address::{Amount, Known};
 use super::clif::{Binding, Repeat, Tail, Writer};
-use crate::loops::{Accumulator, BLOCK, Join, Kind, Loop, Operation, PARTIALS, Statement};
+use crate::loops::{Accumulator, BLOCK, Join, Kind, Loop, Operation, PARTIALS, Statement, TRIP};
 
 /// Bodies of at most so many operations get as many copies as it takes to fill a trip with all
 /// partial results, up to [`MOST_COPIES`].
@@ -64,17 +64,18 @@ impl<'a> Writer<'a> {
         self.lane_loop = Some(inner.id);
         self.outside = self.scopes.len() - 1;
         let slots: Vec<Partials> = self.partials(&inner.accumulators);
+        let start = self.start(inner);
         let (end, block) = (self.end(inner), i64::from(BLOCK));
         let alone = matches!(end, Amount::Literal(end) if end <= block);
         if inner.in_blocks() && !alone {
-            self.write_blocks(inner, end, &slots);
+            self.write_blocks(inner, start, end, &slots);
         } else {
             if !self.plan(inner)[0].in_registers() {
                 for slots in &slots {
                     self.clear(slots.join, slots.partial);
                 }
             }
-            self.write_block(inner, Amount::Literal(0), end, &slots, false);
+            self.write_block(inner, start, end, &slots, false);
         }
         self.lane_loop = None;
         for (accumulator, slots) in inner.accumulators.iter().zip(slots) {
@@ -84,15 +85,21 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// Where a loop begins.
+    fn start(&mut self, inner: &Loop) -> Amount {
+        let Some(around) = inner.behind else { return Amount::Literal(0) };
+        self.round_down(Amount::Computed(self.counters[&around]), i64::from(TRIP))
+    }
+
     /// Writes the iterations in blocks, at the end of which the totals of sums take the partial results.
-    fn write_blocks(&mut self, inner: &'a Loop, end: Amount, slots: &[Partials]) {
+    fn write_blocks(&mut self, inner: &'a Loop, start: Amount, end: Amount, slots: &[Partials]) {
         for slots in slots {
             self.clear(slots.join, slots.partial);
             for slot in [slots.total, slots.lost].into_iter().flatten() {
                 self.clear(slots.join, slot);
             }
         }
-        let Some(repeat) = self.enter(Amount::Literal(0), end, &[], &[]) else { return };
+        let Some(repeat) = self.enter(start, end, &[], &[]) else { return };
         let depth = self.scopes.len() - 1;
         let end = self.materialize(end);
         let full = self.ins().iadd_imm_s(repeat.counter, i64::from(BLOCK));
@@ -211,7 +218,7 @@ impl<'a> Writer<'a> {
     }
 
     /// How many lanes the widest value has.
-    fn vector_width(&self) -> usize {
+    pub(super) fn vector_width(&self) -> usize {
         match self.real {
             _ if !self.lanes => 1,
             types::F32 => 4,

@@ -420,6 +420,7 @@ pub(super) fn negated_in_fma(program: &Program) -> Vec<bool> {
                     inner.accumulators.iter().for_each(|of| only[of.element.0 as usize] = false);
                     bodies.push(&inner.body);
                 }
+                Statement::Product(_) => {}
             }
         }
     }

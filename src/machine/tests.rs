@@ -1,9 +1,11 @@
 //! Programs through the interpreter, the scalar machine and lanes: the same bits.
 
+mod behind;
 mod memory;
 mod foreign;
 mod objects;
 mod operations;
+mod product;
 mod random;
 mod rows;
 mod sums;

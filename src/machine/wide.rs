@@ -7,6 +7,7 @@
 //! operation. The bits that come out are those of [`crate::interpret`].
 
 mod accumulators;
+mod ahead;
 mod assembler;
 mod codes;
 mod control;
@@ -14,9 +15,13 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod product;
 mod sections;
+mod signs;
 mod tiles;
+mod totals;
 mod transfer;
+mod turn;
 mod uses;
 mod values;
 
@@ -30,6 +35,7 @@ use assembler::{Assembler, POOL, at};
 use codes::Form;
 use frame::{Frame, WORD};
 use memory::{Base, BaseKey};
+use signs::{Folded, Signs};
 use tiles::Tile;
 use uses::{Constants, Uses};
 use values::{Home, Key, Location, Registers};
@@ -54,13 +60,15 @@ const PAGE: i32 = 4096;
 /// Writes the machine code of a program; `None` for an instruction set without wide vectors.
 pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
     let wide = form(isa)?;
+    let Folded { program, signs } = signs::fold(program);
     let mut frame = Frame::default();
     let [arrays, remaining] = [(); 2].map(|()| frame.word());
     let extents: Vec<i32> = program.extents.iter().map(|_| frame.word()).collect();
     let mut writer = Writer {
-        program,
+        program: &program,
+        signs,
         wide_form: wide,
-        constants: Constants::of(program),
+        constants: Constants::of(&program),
         code: Assembler::new(),
         frame,
         arrays,
@@ -73,6 +81,7 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
         tail_lanes: 0,
         bodies: vec![],
         values: HashMap::new(),
+        left: vec![],
         wide: vec![false; program.kinds.len()],
         vectors: Registers::new(32),
         masks: Registers::new(8),
@@ -92,6 +101,8 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
 /// What the code being written knows.
 struct Writer<'a> {
     program: &'a Program,
+    /// The signs in fused multiply-adds.
+    signs: HashMap<Value, Signs>,
     /// The vectors of loops in lanes.
     wide_form: Form,
     constants: Constants,
@@ -116,6 +127,8 @@ struct Writer<'a> {
     /// The bodies around the code being written, outermost first.
     bodies: Vec<Body>,
     values: HashMap<Key, Location>,
+    /// Memory that is free as soon as the operation is written.
+    left: Vec<Home>,
     /// Values that differ between lanes.
     wide: Vec<bool>,
     vectors: Registers,
@@ -139,11 +152,20 @@ struct Body {
     counter: Option<LoopId>,
     counter_in_register: bool,
     bases: BTreeMap<BaseKey, Base>,
+    /// Registers with the places that bases have in the next row.
+    ahead: BTreeMap<BaseKey, Register>,
 }
 
 impl Body {
     fn new(uses: Uses, counter: Option<LoopId>, counter_in_register: bool) -> Self {
-        Self { uses, place: 0, counter, counter_in_register, bases: BTreeMap::new() }
+        Self {
+            uses,
+            place: 0,
+            counter,
+            counter_in_register,
+            bases: BTreeMap::new(),
+            ahead: BTreeMap::new(),
+        }
     }
 }
 

@@ -29,6 +29,11 @@ impl Work {
                         around.push(length(inner.extent));
                         open.push((&inner.body, around));
                     }
+                    Statement::Product(product) => {
+                        let mut around = around.clone();
+                        around.extend(product.indices().map(|index| length(index.extent)));
+                        terms.push((1.0, around));
+                    }
                 }
             }
             if count > 0.0 {

@@ -184,6 +184,12 @@ fn centered(
             rest = Some(added(graph, rest, is_negative, more));
         }
     }
+    // Taken apart, a difference of two that are alike loses what it knows; only numbers may cancel against others.
+    let is_number =
+        |node: NodeId| graph.as_number(node).is_some() || is_choice_of_numbers(graph, node);
+    if rest.is_none() && !main.iter().any(|(_, node)| is_number(*node)) {
+        return plain;
+    }
     Split { main, rest }
 }
 

@@ -21,6 +21,7 @@ fn increment() -> Program {
         extent,
         lanes: true,
         guard: None,
+        behind: None,
         body,
         accumulators: vec![],
     }));

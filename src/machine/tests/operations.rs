@@ -193,7 +193,15 @@ fn close(
     accumulators: Vec<Accumulator>,
 ) {
     let body = maker.bodies.pop().unwrap();
-    maker.push(Statement::Loop(Loop { id, extent, lanes, guard: None, body, accumulators }));
+    maker.push(Statement::Loop(Loop {
+        id,
+        extent,
+        lanes,
+        guard: None,
+        behind: None,
+        body,
+        accumulators,
+    }));
 }
 
 /// A program for each operation and precision.

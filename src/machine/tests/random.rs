@@ -90,7 +90,10 @@ impl<'a> Generator<'a> {
         if lanes {
             self.targets = None;
         }
-        self.close(outer, Loop { id, extent, lanes, guard, body: vec![], accumulators });
+        self.close(
+            outer,
+            Loop { id, extent, lanes, guard, behind: None, body: vec![], accumulators },
+        );
     }
 
     /// A loop inside of a loop in lanes.
@@ -104,7 +107,7 @@ impl<'a> Generator<'a> {
         let accumulators = self.accumulators();
         self.store();
         let (lanes, guard, body) = (false, None, vec![]);
-        self.close(outer, Loop { id, extent, lanes, guard, body, accumulators });
+        self.close(outer, Loop { id, extent, lanes, guard, behind: None, body, accumulators });
     }
 
     fn accumulators(&mut self) -> Vec<Accumulator> {

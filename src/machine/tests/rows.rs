@@ -1,20 +1,24 @@
 //! Rows as lanes: arrays whose short last axis every lane goes along by itself.
 
 use super::*;
-use crate::loops::{Accumulator, Join, Loop, SHORT, Subscript};
+use crate::loops::{Accumulator, Join, Loop, PARTIALS, SHORT, Subscript};
 
 /// For each row of `a[N, K]`: its maximum m and the sum s of `a - m`, `out[n, k] = (a[n, k] - m) * s + a[n, at[n]]`
-/// by way of a temporary, and `first[n, 0] = s`, the other elements of `first` staying as they are.
-fn program(precision: Precision, length: Option<u32>) -> Program {
+/// by way of a temporary, which has an element of each row or of each lane, and `first[n, 0] = s`, the other elements of
+/// `first` staying as they are.
+fn program(precision: Precision, length: Option<u32>, of_lanes: bool) -> Program {
     let mut maker = Maker::new(precision);
     let rows = maker.extent("N");
     let length = length.map_or_else(|| maker.extent("K"), Extent::Literal);
-    let [a, out, first, between] =
-        [ArrayRole::Input, ArrayRole::Output, ArrayRole::Output, ArrayRole::Temporary]
-            .map(|role| maker.array(role, Kind::Real, &[rows, length]));
+    let [a, out, first] = [ArrayRole::Input, ArrayRole::Output, ArrayRole::Output]
+        .map(|role| maker.array(role, Kind::Real, &[rows, length]));
+    let partials = Extent::Literal(u32::try_from(PARTIALS).unwrap());
+    let extents = if of_lanes { [Extent::Literal(SHORT), partials] } else { [rows, length] };
+    let between = maker.array(ArrayRole::Temporary, Kind::Real, &extents);
     let at = maker.array(ArrayRole::Input, Kind::Integer, &[rows]);
     let row = maker.open();
     let [i, n] = [(); 2].map(|()| Subscript::Counter(row));
+    let place = |k| if of_lanes { vec![k, Subscript::Partial(row)] } else { vec![n, k] };
     let label = maker.set(Kind::Integer, Operation::Load(at, vec![i]));
     let chosen = maker.set(Kind::Real, Operation::Load(a, vec![i, Subscript::Value(label)]));
     let largest = short(&mut maker, length, Join::Maximum, |maker, k| {
@@ -23,11 +27,11 @@ fn program(precision: Precision, length: Option<u32>) -> Program {
     let sum = short(&mut maker, length, Join::Sum, |maker, k| {
         let element = maker.set(Kind::Real, Operation::Load(a, vec![n, k]));
         let value = maker.set(Kind::Real, Operation::Subtract(element, largest));
-        maker.push(Statement::Store { array: between, subscripts: vec![n, k], value });
+        maker.push(Statement::Store { array: between, subscripts: place(k), value });
         value
     });
     short(&mut maker, length, Join::Sum, |maker, k| {
-        let element = maker.set(Kind::Real, Operation::Load(between, vec![n, k]));
+        let element = maker.set(Kind::Real, Operation::Load(between, place(k)));
         let operation = Operation::FusedMultiplyAdd(element, sum, chosen);
         let value = maker.set(Kind::Real, operation);
         maker.push(Statement::Store { array: out, subscripts: vec![n, k], value });
@@ -37,7 +41,15 @@ fn program(precision: Precision, length: Option<u32>) -> Program {
     maker.push(Statement::Store { array: first, subscripts, value: sum });
     let body = maker.bodies.pop().unwrap();
     let (extent, guard, accumulators) = (rows, None, vec![]);
-    maker.push(Statement::Loop(Loop { id: row, extent, lanes: true, guard, body, accumulators }));
+    maker.push(Statement::Loop(Loop {
+        id: row,
+        extent,
+        lanes: true,
+        guard,
+        behind: None,
+        body,
+        accumulators,
+    }));
     maker.finish()
 }
 
@@ -53,18 +65,31 @@ fn short(
     let result = maker.value(Kind::Real);
     let body = maker.bodies.pop().unwrap();
     let accumulators = vec![Accumulator { join, element, result }];
-    maker.push(Statement::Loop(Loop { id, extent, lanes: false, guard: None, body, accumulators }));
+    maker.push(Statement::Loop(Loop {
+        id,
+        extent,
+        lanes: false,
+        guard: None,
+        behind: None,
+        body,
+        accumulators,
+    }));
     result
 }
 
 #[test]
 fn rows_as_lanes_give_the_same_bits() {
     let mut choice = choices();
-    for precision in [Precision::F32, Precision::F64] {
-        let given = program(precision, None);
+    for (precision, of_lanes) in
+        [Precision::F32, Precision::F64].into_iter().flat_map(|it| [(it, false), (it, true)])
+    {
+        let given = program(precision, None, of_lanes);
         let given = (kernels(&given), given);
         for length in 1..=SHORT {
-            let literal = program(precision, Some(length));
+            if of_lanes && ![1, 5, SHORT].contains(&length) {
+                continue;
+            }
+            let literal = program(precision, Some(length), of_lanes);
             let literal = (kernels(&literal), literal);
             for rows in EXTENTS {
                 let all = [rows, u64::from(length)];

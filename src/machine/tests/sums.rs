@@ -22,7 +22,15 @@ fn program(precision: Precision, lanes: bool, literal: Option<u32>) -> Program {
         .collect();
     let body = maker.bodies.pop().unwrap();
     let results: Vec<Value> = accumulators.iter().map(|accumulator| accumulator.result).collect();
-    maker.push(Statement::Loop(Loop { id, extent, lanes, guard: None, body, accumulators }));
+    maker.push(Statement::Loop(Loop {
+        id,
+        extent,
+        lanes,
+        guard: None,
+        behind: None,
+        body,
+        accumulators,
+    }));
     for (at, value) in (0..).zip(results) {
         let subscripts = vec![Subscript::Literal(at)];
         maker.push(Statement::Store { array: out, subscripts, value });

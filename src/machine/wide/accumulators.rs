@@ -4,9 +4,10 @@ use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::at;
 use super::codes::{Form, Op, code};
+use super::memory::COUNTER;
 use super::values::{Home, Source, mask, number};
 use super::{STACK, Writer};
-use crate::loops::{Accumulator, Join, Kind, Operation, PARTIALS, Precision, Value};
+use crate::loops::{Accumulator, BLOCK, Join, Kind, Operation, PARTIALS, Precision, Value};
 
 /// Where the partial results of an accumulator of a loop in lanes lie.
 #[derive(Clone, Debug)]
@@ -87,24 +88,41 @@ impl Writer<'_> {
 
     /// Moves partial results into registers of their own.
     pub(super) fn pin_partials(&mut self, all: &mut [Partials]) {
-        for partials in all {
-            for vector in 0..self.vectors_of_partials() {
-                let register = self.pin();
-                self.load_vector(self.vector(register), self.partial_at(partials.partial, vector));
-                partials.registers.push(register);
-            }
-        }
+        let count = self.vectors_of_partials();
+        let registers = all.iter().map(|_| (0..count).map(|_| self.pin()).collect()).collect();
+        self.load_partials(all, registers);
     }
 
     /// Moves partial results back to memory.
     pub(super) fn unpin_partials(&mut self, all: &mut [Partials]) {
+        for register in self.store_partials(all).into_iter().flatten() {
+            self.unpin(register);
+        }
+    }
+
+    /// Moves partial results to memory, and says which registers they had.
+    pub(super) fn store_partials(&mut self, all: &mut [Partials]) -> Vec<Vec<usize>> {
+        let mut taken = vec![];
         for partials in all {
-            for (vector, register) in
-                std::mem::take(&mut partials.registers).into_iter().enumerate()
-            {
-                self.store_vector(self.partial_at(partials.partial, vector), self.vector(register));
-                self.unpin(register);
+            let registers = std::mem::take(&mut partials.registers);
+            for (vector, register) in registers.iter().enumerate() {
+                self.store_vector(
+                    self.partial_at(partials.partial, vector),
+                    self.vector(*register),
+                );
             }
+            taken.push(registers);
+        }
+        taken
+    }
+
+    /// Moves partial results from memory to registers.
+    pub(super) fn load_partials(&mut self, all: &mut [Partials], registers: Vec<Vec<usize>>) {
+        for (partials, registers) in all.iter_mut().zip(registers) {
+            for (vector, register) in registers.iter().enumerate() {
+                self.load_vector(self.vector(*register), self.partial_at(partials.partial, vector));
+            }
+            partials.registers = registers;
         }
     }
 
@@ -138,7 +156,7 @@ impl Writer<'_> {
     }
 
     /// An element to be joined; masks as integers.
-    fn element(&mut self, join: Join, element: Value, copy: usize) -> Source {
+    pub(super) fn element(&mut self, join: Join, element: Value, copy: usize) -> Source {
         if join.kind() != Kind::Mask || self.form != Form::Zmm {
             return self.source(element, copy);
         }
@@ -157,7 +175,7 @@ impl Writer<'_> {
     }
 
     /// `into = a joined with b`; in the tail lanes past the end stay as they are in `into`, which is `a` then.
-    fn join(&mut self, join: Join, into: Register, a: Register, b: Source) {
+    pub(super) fn join(&mut self, join: Join, into: Register, a: Register, b: Source) {
         let code = code(operation(join), self.program.precision, self.form);
         if !self.tail {
             return self.three(code, into, a, b);
@@ -184,29 +202,66 @@ impl Writer<'_> {
         self.code.put(&blend.expect("four registers"));
     }
 
-    /// Lets the totals of sums take the partial results of a block, which begin anew.
+    /// Lets the totals of sums take the partial results of a block, which begin anew. After the first block they are
+    /// the partial results, and nothing has been lost.
     pub(super) fn end_block(&mut self, all: &[Partials]) {
+        if all.iter().all(|partials| partials.total.is_none()) {
+            return;
+        }
+        let (later, done) = (self.code.label(), self.code.label());
+        let first = i32::try_from(BLOCK).expect("a small number");
+        self.code.number(Code::Cmp_rm64_imm32, COUNTER, first);
+        self.code.jump(Code::Ja_rel32_64, later);
+        self.take_partials(all, |writer, [_, total, _], [a, _, _]| writer.store_vector(total, a));
+        self.code.jump(Code::Jmp_rel32_64, done);
+        self.code.bind(later);
+        self.take_partials(all, |writer, [_, total, lost], [a, b, c]| {
+            writer.load_vector(b, total);
+            writer.load_vector(c, lost);
+            writer.add_with_compensation(b, c, a);
+            writer.store_vector(total, b);
+            writer.store_vector(lost, c);
+        });
+        self.code.bind(done);
+    }
+
+    /// Takes the partial results of sums: `take` is given where a vector of them is, its total and what was lost, and
+    /// registers for these, the first of them with the partial results.
+    fn take_partials(
+        &mut self,
+        all: &[Partials],
+        take: impl Fn(&mut Self, [MemoryOperand; 3], [Register; 3]),
+    ) {
         for partials in all {
             let Some([total, lost]) = partials.total else { continue };
             for vector in 0..self.vectors_of_partials() {
-                let [partial, total, lost] =
-                    [partials.partial, total, lost].map(|slot| self.partial_at(slot, vector));
-                let [a, b, c] = [(); 3].map(|()| self.take(false)).map(|at| self.vector(at));
-                self.load_vector(a, partial);
-                self.load_vector(b, total);
-                self.load_vector(c, lost);
-                self.add_with_compensation(b, c, a);
-                self.store_vector(total, b);
-                self.store_vector(lost, c);
-                self.clear(a);
-                self.store_vector(partial, a);
+                let slots = [partials.partial, total, lost];
+                let slots = slots.map(|slot| self.partial_at(slot, vector));
+                let pinned = partials.registers.get(vector).copied();
+                let registers = [pinned, None, None].map(|register| {
+                    let register = register.unwrap_or_else(|| self.take(false));
+                    self.vector(register)
+                });
+                if pinned.is_none() {
+                    self.load_vector(registers[0], slots[0]);
+                }
+                take(self, slots, registers);
+                self.clear(registers[0]);
+                if pinned.is_none() {
+                    self.store_vector(slots[0], registers[0]);
+                }
                 self.unlock();
             }
         }
     }
 
     /// Adds an element, which is destroyed, to a total that is too large by what was lost (Kahan 1965).
-    fn add_with_compensation(&mut self, total: Register, lost: Register, element: Register) {
+    pub(super) fn add_with_compensation(
+        &mut self,
+        total: Register,
+        lost: Register,
+        element: Register,
+    ) {
         let [add, subtract, and] =
             [Op::Add, Op::Subtract, Op::And].map(|op| code(op, self.program.precision, self.form));
         let sum = self.take(false);
@@ -287,87 +342,6 @@ impl Writer<'_> {
         self.code.put(&upper.expect("two registers and a number"));
         self.join(join, low, low, Source::Register(other));
     }
-
-    /// Makes neutral totals of a plain loop.
-    pub(super) fn begin_totals(&mut self, accumulators: &[Accumulator]) -> Vec<Totals> {
-        let mut all = vec![];
-        for accumulator in accumulators {
-            let join = accumulator.join;
-            let total = self.plain_total(&neutral_of(join));
-            let compensated = join == Join::Sum && self.lanes.is_none();
-            let lost = compensated.then(|| self.plain_total(&neutral_of(join)));
-            all.push(Totals { join, element: accumulator.element, total, lost });
-        }
-        all
-    }
-
-    fn plain_total(&mut self, neutral: &Operation) -> i32 {
-        let register = self.take(false);
-        self.load_constant(register, neutral);
-        let slot = self.frame.vector();
-        self.store_vector(at(STACK, slot), self.vector(register));
-        self.unlock();
-        slot
-    }
-
-    /// Lets the totals of a plain loop take the elements of an iteration.
-    pub(super) fn join_totals(&mut self, all: &[Totals]) {
-        let tail = std::mem::replace(&mut self.tail, false);
-        for totals in all {
-            let memory = at(STACK, totals.total);
-            let source = self.element(totals.join, totals.element, 0);
-            let total = self.take(false);
-            let total = self.vector(total);
-            self.load_vector(total, memory);
-            if let Some(slot) = totals.lost {
-                let [lost, element] = [(); 2].map(|()| self.take(false)).map(|at| self.vector(at));
-                self.load_vector(lost, at(STACK, slot));
-                match source {
-                    Source::Register(from) => self.move_register(element, from),
-                    Source::Memory(from) => self.load_vector(element, from),
-                }
-                self.add_with_compensation(total, lost, element);
-                self.store_vector(at(STACK, slot), lost);
-            } else {
-                self.join(totals.join, total, total, source);
-            }
-            self.store_vector(memory, total);
-            self.unlock();
-        }
-        self.tail = tail;
-    }
-
-    /// What the totals of a plain loop have come to.
-    pub(super) fn end_totals(&mut self, all: Vec<Totals>) -> Vec<Home> {
-        let mut homes = vec![];
-        for totals in all {
-            if let Some(slot) = totals.lost {
-                self.frame.release_vector(slot);
-            }
-            if self.lanes.is_some() {
-                homes.push(Home::Vector(totals.total));
-                continue;
-            }
-            let register = self.take(false);
-            self.load_vector(self.vector(register), at(STACK, totals.total));
-            let slot = self.frame.word();
-            self.store_element(at(STACK, slot), self.vector(register));
-            self.frame.release_vector(totals.total);
-            self.unlock();
-            homes.push(Home::Scalar(slot));
-        }
-        homes
-    }
-}
-
-/// What an accumulator of a plain loop has come to, in memory.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Totals {
-    join: Join,
-    element: Value,
-    total: i32,
-    /// By how much a sum is too large.
-    lost: Option<i32>,
 }
 
 fn operation(join: Join) -> Op {
@@ -381,7 +355,7 @@ fn operation(join: Join) -> Op {
     }
 }
 
-fn neutral_of(join: Join) -> Operation {
+pub(super) fn neutral_of(join: Join) -> Operation {
     match join {
         Join::Sum => Operation::Real(0f64.to_bits()),
         Join::Product => Operation::Real(1f64.to_bits()),

@@ -2,6 +2,7 @@
 
 use iced_x86::Code;
 
+use super::signs::Signs;
 use crate::loops::Precision;
 
 /// How wide vectors are, and how instructions on them are encoded.
@@ -38,12 +39,6 @@ pub(super) enum Op {
     SquareRoot,
     /// By an immediate byte.
     Round,
-    /// `first = second * first + third`
-    MultiplyAdd213,
-    /// `first = first * third + second`
-    MultiplyAdd132,
-    /// `first = second * third + first`
-    MultiplyAdd231,
     /// By an immediate byte; into a mask register where there are.
     Compare,
     /// VEX: the third operand where the fourth has its top bit set, else the second. EVEX: the third
@@ -69,9 +64,28 @@ pub(super) enum Op {
     Store,
 }
 
+/// Which operands of a fused multiply-add are which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Order {
+    /// `first = first * third + second`
+    First,
+    /// `first = second * first + third`
+    Middle,
+    /// `first = second * third + first`
+    Last,
+}
+
 /// The instruction for an operation.
 pub(super) fn code(op: Op, precision: Precision, form: Form) -> Code {
-    let row = row(op);
+    column(row(op), precision, form)
+}
+
+/// The instruction for a fused multiply-add.
+pub(super) fn multiply_add(order: Order, signs: Signs, precision: Precision, form: Form) -> Code {
+    column(multiply_add_row(order, signs), precision, form)
+}
+
+fn column(row: [Code; 6], precision: Precision, form: Form) -> Code {
     let column = match form {
         Form::Xmm => 0,
         Form::Ymm => 1,
@@ -120,18 +134,6 @@ fn row(op: Op) -> [Code; 6] {
         Op::Round => [
             C::VEX_Vroundps_xmm_xmmm128_imm8, C::VEX_Vroundps_ymm_ymmm256_imm8, C::EVEX_Vrndscaleps_zmm_k1z_zmmm512b32_imm8_sae,
             C::VEX_Vroundpd_xmm_xmmm128_imm8, C::VEX_Vroundpd_ymm_ymmm256_imm8, C::EVEX_Vrndscalepd_zmm_k1z_zmmm512b64_imm8_sae,
-        ],
-        Op::MultiplyAdd213 => [
-            C::VEX_Vfmadd213ps_xmm_xmm_xmmm128, C::VEX_Vfmadd213ps_ymm_ymm_ymmm256, C::EVEX_Vfmadd213ps_zmm_k1z_zmm_zmmm512b32_er,
-            C::VEX_Vfmadd213pd_xmm_xmm_xmmm128, C::VEX_Vfmadd213pd_ymm_ymm_ymmm256, C::EVEX_Vfmadd213pd_zmm_k1z_zmm_zmmm512b64_er,
-        ],
-        Op::MultiplyAdd132 => [
-            C::VEX_Vfmadd132ps_xmm_xmm_xmmm128, C::VEX_Vfmadd132ps_ymm_ymm_ymmm256, C::EVEX_Vfmadd132ps_zmm_k1z_zmm_zmmm512b32_er,
-            C::VEX_Vfmadd132pd_xmm_xmm_xmmm128, C::VEX_Vfmadd132pd_ymm_ymm_ymmm256, C::EVEX_Vfmadd132pd_zmm_k1z_zmm_zmmm512b64_er,
-        ],
-        Op::MultiplyAdd231 => [
-            C::VEX_Vfmadd231ps_xmm_xmm_xmmm128, C::VEX_Vfmadd231ps_ymm_ymm_ymmm256, C::EVEX_Vfmadd231ps_zmm_k1z_zmm_zmmm512b32_er,
-            C::VEX_Vfmadd231pd_xmm_xmm_xmmm128, C::VEX_Vfmadd231pd_ymm_ymm_ymmm256, C::EVEX_Vfmadd231pd_zmm_k1z_zmm_zmmm512b64_er,
         ],
         Op::Compare => [
             C::VEX_Vcmpps_xmm_xmm_xmmm128_imm8, C::VEX_Vcmpps_ymm_ymm_ymmm256_imm8, C::EVEX_Vcmpps_kr_k1_zmm_zmmm512b32_imm8_sae,
@@ -196,6 +198,62 @@ fn row(op: Op) -> [Code; 6] {
         Op::Store => [
             C::VEX_Vmovups_xmmm128_xmm, C::VEX_Vmovups_ymmm256_ymm, C::EVEX_Vmovups_zmmm512_k1z_zmm,
             C::VEX_Vmovups_xmmm128_xmm, C::VEX_Vmovups_ymmm256_ymm, C::EVEX_Vmovupd_zmmm512_k1z_zmm,
+        ],
+    }
+}
+
+/// Likewise, by order, and by whether the product and the addend are negated.
+#[rustfmt::skip]
+fn multiply_add_row(order: Order, signs: Signs) -> [Code; 6] {
+    use Code as C;
+    match (order, signs.product, signs.addend) {
+        (Order::First, false, false) => [
+            C::VEX_Vfmadd132ps_xmm_xmm_xmmm128, C::VEX_Vfmadd132ps_ymm_ymm_ymmm256, C::EVEX_Vfmadd132ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfmadd132pd_xmm_xmm_xmmm128, C::VEX_Vfmadd132pd_ymm_ymm_ymmm256, C::EVEX_Vfmadd132pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::First, false, true) => [
+            C::VEX_Vfmsub132ps_xmm_xmm_xmmm128, C::VEX_Vfmsub132ps_ymm_ymm_ymmm256, C::EVEX_Vfmsub132ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfmsub132pd_xmm_xmm_xmmm128, C::VEX_Vfmsub132pd_ymm_ymm_ymmm256, C::EVEX_Vfmsub132pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::First, true, false) => [
+            C::VEX_Vfnmadd132ps_xmm_xmm_xmmm128, C::VEX_Vfnmadd132ps_ymm_ymm_ymmm256, C::EVEX_Vfnmadd132ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfnmadd132pd_xmm_xmm_xmmm128, C::VEX_Vfnmadd132pd_ymm_ymm_ymmm256, C::EVEX_Vfnmadd132pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::First, true, true) => [
+            C::VEX_Vfnmsub132ps_xmm_xmm_xmmm128, C::VEX_Vfnmsub132ps_ymm_ymm_ymmm256, C::EVEX_Vfnmsub132ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfnmsub132pd_xmm_xmm_xmmm128, C::VEX_Vfnmsub132pd_ymm_ymm_ymmm256, C::EVEX_Vfnmsub132pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::Middle, false, false) => [
+            C::VEX_Vfmadd213ps_xmm_xmm_xmmm128, C::VEX_Vfmadd213ps_ymm_ymm_ymmm256, C::EVEX_Vfmadd213ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfmadd213pd_xmm_xmm_xmmm128, C::VEX_Vfmadd213pd_ymm_ymm_ymmm256, C::EVEX_Vfmadd213pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::Middle, false, true) => [
+            C::VEX_Vfmsub213ps_xmm_xmm_xmmm128, C::VEX_Vfmsub213ps_ymm_ymm_ymmm256, C::EVEX_Vfmsub213ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfmsub213pd_xmm_xmm_xmmm128, C::VEX_Vfmsub213pd_ymm_ymm_ymmm256, C::EVEX_Vfmsub213pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::Middle, true, false) => [
+            C::VEX_Vfnmadd213ps_xmm_xmm_xmmm128, C::VEX_Vfnmadd213ps_ymm_ymm_ymmm256, C::EVEX_Vfnmadd213ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfnmadd213pd_xmm_xmm_xmmm128, C::VEX_Vfnmadd213pd_ymm_ymm_ymmm256, C::EVEX_Vfnmadd213pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::Middle, true, true) => [
+            C::VEX_Vfnmsub213ps_xmm_xmm_xmmm128, C::VEX_Vfnmsub213ps_ymm_ymm_ymmm256, C::EVEX_Vfnmsub213ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfnmsub213pd_xmm_xmm_xmmm128, C::VEX_Vfnmsub213pd_ymm_ymm_ymmm256, C::EVEX_Vfnmsub213pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::Last, false, false) => [
+            C::VEX_Vfmadd231ps_xmm_xmm_xmmm128, C::VEX_Vfmadd231ps_ymm_ymm_ymmm256, C::EVEX_Vfmadd231ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfmadd231pd_xmm_xmm_xmmm128, C::VEX_Vfmadd231pd_ymm_ymm_ymmm256, C::EVEX_Vfmadd231pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::Last, false, true) => [
+            C::VEX_Vfmsub231ps_xmm_xmm_xmmm128, C::VEX_Vfmsub231ps_ymm_ymm_ymmm256, C::EVEX_Vfmsub231ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfmsub231pd_xmm_xmm_xmmm128, C::VEX_Vfmsub231pd_ymm_ymm_ymmm256, C::EVEX_Vfmsub231pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::Last, true, false) => [
+            C::VEX_Vfnmadd231ps_xmm_xmm_xmmm128, C::VEX_Vfnmadd231ps_ymm_ymm_ymmm256, C::EVEX_Vfnmadd231ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfnmadd231pd_xmm_xmm_xmmm128, C::VEX_Vfnmadd231pd_ymm_ymm_ymmm256, C::EVEX_Vfnmadd231pd_zmm_k1z_zmm_zmmm512b64_er,
+        ],
+        (Order::Last, true, true) => [
+            C::VEX_Vfnmsub231ps_xmm_xmm_xmmm128, C::VEX_Vfnmsub231ps_ymm_ymm_ymmm256, C::EVEX_Vfnmsub231ps_zmm_k1z_zmm_zmmm512b32_er,
+            C::VEX_Vfnmsub231pd_xmm_xmm_xmmm128, C::VEX_Vfnmsub231pd_ymm_ymm_ymmm256, C::EVEX_Vfnmsub231pd_zmm_k1z_zmm_zmmm512b64_er,
         ],
     }
 }

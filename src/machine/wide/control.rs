@@ -41,6 +41,10 @@ impl Writer<'_> {
                     read.sort_unstable();
                     self.release(&read, 0);
                 }
+                Statement::Product(product) => {
+                    self.flush();
+                    self.write_product(product);
+                }
             }
         }
         self.bodies.last_mut().expect("it was just pushed").place = statements.len();
@@ -58,7 +62,7 @@ impl Writer<'_> {
 
     /// Writes a loop without lanes.
     fn write_loop(&mut self, inner: &Loop) {
-        let totals = self.begin_totals(&inner.accumulators);
+        let mut totals = self.begin_totals(&inner.accumulators);
         let innermost = !inner.holds_loops();
         let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
         let counter = self.frame.word();
@@ -66,6 +70,9 @@ impl Writer<'_> {
         self.write_bases(&mut body, &inner.body, innermost);
         let (again, after) = (self.code.label(), self.code.label());
         self.skip_unless_it_runs(inner, after);
+        if innermost {
+            self.pin_totals(&mut totals, body.uses.pressure());
+        }
         self.clear_general(COUNTER);
         if !innermost {
             self.code.store(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
@@ -81,6 +88,7 @@ impl Writer<'_> {
         }
         self.compare_with_extent(inner.extent);
         self.code.jump(Code::Jb_rel32_64, again);
+        self.unpin_totals(&mut totals);
         self.code.bind(after);
         self.release_bases(&body);
         self.frame.release_word(counter);

@@ -9,7 +9,7 @@ use super::assembler::{at, indexed};
 use super::values::Home;
 use super::{Body, STACK, Writer};
 use crate::loops::{
-    ArrayId, Extent, ExtentId, LoopId, Operation, Precision, Statement, Subscript, Value,
+    ArrayId, Extent, ExtentId, LoopId, Operation, PARTIALS, Precision, Statement, Subscript, Value,
 };
 
 /// General registers that any piece of code may use.
@@ -34,8 +34,8 @@ pub(super) const BASES: [Register; 9] = [
 /// How many bytes lie between neighbours along an axis.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stride {
-    bytes: i64,
-    extents: Vec<ExtentId>,
+    pub(super) bytes: i64,
+    pub(super) extents: Vec<ExtentId>,
 }
 
 impl Stride {
@@ -46,8 +46,10 @@ impl Stride {
 
 /// What a stride is multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Factor {
+pub(super) enum Factor {
     Counter(LoopId),
+    /// A counter modulo [`PARTIALS`].
+    Partial(LoopId),
     Value(Value),
     Literal(u32),
 }
@@ -55,8 +57,8 @@ enum Factor {
 /// An address that stays the same in a loop.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct BaseKey {
-    array: ArrayId,
-    terms: Vec<(Factor, Stride)>,
+    pub(super) array: ArrayId,
+    pub(super) terms: Vec<(Factor, Stride)>,
 }
 
 /// Where a base is kept.
@@ -68,10 +70,10 @@ pub(super) enum Base {
 
 /// An access to an array, taken apart for the loop around it.
 pub(super) struct Access {
-    base: BaseKey,
-    offset: i32,
+    pub(super) base: BaseKey,
+    pub(super) offset: i32,
     /// The strides of the loop's own counter, one for each axis that it goes along.
-    own: Vec<Stride>,
+    pub(super) own: Vec<Stride>,
     /// What is computed on the spot, the same in all lanes.
     here: Vec<(Value, Stride)>,
     /// What differs between lanes.
@@ -143,6 +145,10 @@ impl Writer<'_> {
                     access.base.terms.push((Factor::Counter(id), stride));
                 }
             }
+            Subscript::Partial(id) => {
+                access.lane.push(stride.clone());
+                access.base.terms.push((Factor::Partial(id), stride));
+            }
             Subscript::Literal(literal) => access.add_literal(literal.into(), stride),
             Subscript::Value(value) => match self.constants.get(value) {
                 Some(Operation::Integer(literal)) => access.add_literal(*literal, stride),
@@ -165,7 +171,7 @@ impl Writer<'_> {
             let (array, subscripts) = match statement {
                 Statement::Let(_, Operation::Load(array, subscripts))
                 | Statement::Store { array, subscripts, .. } => (array, subscripts),
-                Statement::Let(..) | Statement::Loop(_) => continue,
+                Statement::Let(..) | Statement::Loop(_) | Statement::Product(_) => continue,
             };
             let key = self.access(*array, subscripts, body).base;
             if body.bases.contains_key(&key) {
@@ -197,7 +203,7 @@ impl Writer<'_> {
     }
 
     /// Computes a base into the scratch register.
-    fn compute_base(&mut self, key: &BaseKey) {
+    pub(super) fn compute_base(&mut self, key: &BaseKey) {
         let place = 8 * i32::try_from(key.array.0).expect("fewer than 2^28 arrays");
         self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.arrays));
         self.code.load(Code::Mov_r64_rm64, SCRATCH, at(SCRATCH, place));
@@ -206,6 +212,12 @@ impl Writer<'_> {
                 Factor::Counter(id) => {
                     let slot = self.counters[id];
                     self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+                }
+                Factor::Partial(id) => {
+                    let slot = self.counters[id];
+                    self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
+                    let partials = i32::try_from(PARTIALS).expect("32");
+                    self.code.number(Code::And_rm64_imm32, SECOND, partials - 1);
                 }
                 Factor::Value(value) => self.read_integer(*value),
                 Factor::Literal(literal) => {

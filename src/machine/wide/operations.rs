@@ -3,7 +3,7 @@
 use iced_x86::{Code, Instruction, Register};
 
 use super::Writer;
-use super::codes::{Form, Op, code};
+use super::codes::{Form, Op, Order, code, multiply_add};
 use super::values::{Source, mask, number};
 use crate::loops::{Kind, Operation, Precision, Value};
 
@@ -28,11 +28,6 @@ impl Writer<'_> {
             self.write_operation(value, operation, copy);
             self.unlock();
         }
-    }
-
-    pub(super) fn unlock(&mut self) {
-        self.vectors.unlock();
-        self.masks.unlock();
     }
 
     fn code(&self, op: Op) -> Code {
@@ -164,22 +159,19 @@ impl Writer<'_> {
         {
             (x, y) = (y, x);
         }
-        let (register, form) = if ends(self, c) && x != c && y != c {
-            (None, Op::MultiplyAdd231)
+        let (register, order) = if ends(self, c) && x != c && y != c {
+            (None, Order::Last)
         } else if ends(self, x) && x != y && x != c {
-            (None, if self.is_in_memory(c, copy) { Op::MultiplyAdd213 } else { Op::MultiplyAdd132 })
+            (None, if self.is_in_memory(c, copy) { Order::Middle } else { Order::First })
         } else if self.is_in_memory(c, copy) {
-            (Some(c), Op::MultiplyAdd231)
+            (Some(c), Order::Last)
         } else {
-            (
-                Some(x),
-                if self.is_in_memory(y, copy) { Op::MultiplyAdd132 } else { Op::MultiplyAdd213 },
-            )
+            (Some(x), if self.is_in_memory(y, copy) { Order::First } else { Order::Middle })
         };
-        let (destroyed, second, third) = match form {
-            Op::MultiplyAdd231 => (c, x, y),
-            Op::MultiplyAdd213 => (x, y, c),
-            _ => (x, c, y),
+        let (destroyed, second, third) = match order {
+            Order::Last => (c, x, y),
+            Order::Middle => (x, y, c),
+            Order::First => (x, c, y),
         };
         let second_register = self.register(second, copy);
         let third_source = self.source(third, copy);
@@ -187,7 +179,9 @@ impl Writer<'_> {
             None => self.register(destroyed, copy),
             Some(_) => self.copied(destroyed, copy),
         };
-        self.three(self.code(form), into, second_register, third_source);
+        let signs = self.signs.get(&value).copied().unwrap_or_default();
+        let code = multiply_add(order, signs, self.program.precision, self.form);
+        self.three(code, into, second_register, third_source);
         let number = number(into);
         self.release(&[a, b, c], copy);
         self.define(value, copy, number);

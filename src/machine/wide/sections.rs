@@ -10,12 +10,15 @@ use super::tiles::Way;
 use super::uses::{Uses, constants_used};
 use super::values::mask;
 use super::{Body, STACK, Writer};
-use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, Value};
+use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, TRIP, Value};
 
 /// Bodies of at most so many operations get four copies, or as many as there are vectors of partial results.
 const SMALL_BODY: usize = 12;
 /// Bodies of at most so many operations get two copies.
 const MEDIUM_BODY: usize = 28;
+/// Bodies of at most so many operations get four copies too, if there are registers for them. Larger ones get two if there are:
+/// side by side, copies hide how long each operation takes.
+const LARGE_BODY: usize = 40;
 
 impl Writer<'_> {
     /// Writes a loop in lanes.
@@ -26,15 +29,21 @@ impl Writer<'_> {
         self.lanes = Some(inner.id);
         let innermost = !inner.holds_loops();
         let after = self.code.label();
-        let mut sections = Sections::new(self, inner, innermost);
+        let sections = Sections::new(self, inner, innermost);
         self.form = plain;
         let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
         self.find_tiles(inner);
         self.write_bases(&mut body, &inner.body, innermost);
+        if innermost && sections.operations > MEDIUM_BODY / 2 {
+            self.write_bases_ahead(&mut body);
+        }
         self.form = self.wide_form;
         self.skip_unless_it_runs(inner, after);
-        self.pin_what_stays(&body.uses, &sections, &mut partials);
-        self.clear_general(COUNTER);
+        self.pin_what_stays(&body.uses, &sections, partials.len());
+        if sections.in_registers {
+            self.pin_partials(&mut partials);
+        }
+        self.begin_counter(inner);
         let block = self.code.label();
         self.code.bind(block);
         if !inner.in_blocks() || alone {
@@ -43,13 +52,14 @@ impl Writer<'_> {
         } else {
             self.find_end_of_block(inner.extent, sections.end);
         }
-        body = self.write_main_section(inner, body, &mut sections, &mut partials);
-        body = self.write_tail_section(inner, body, &sections, &partials);
+        body = self.write_main_section(inner, body, &sections, &partials);
+        body = self.write_tail_section(inner, body, &sections, &mut partials);
         self.end_block(&partials);
         if inner.in_blocks() && !alone {
             self.compare_with_extent(inner.extent);
             self.code.jump(Code::Jb_rel32_64, block);
         }
+        self.unpin_partials(&mut partials);
         self.unpin_what_stays();
         self.code.bind(after);
         self.release_tiles();
@@ -64,8 +74,16 @@ impl Writer<'_> {
         }
     }
 
+    /// Where a loop begins, in the counter.
+    fn begin_counter(&mut self, inner: &Loop) {
+        let Some(around) = inner.behind else { return self.clear_general(COUNTER) };
+        self.code.load(Code::Mov_r64_rm64, COUNTER, at(STACK, self.counters[&around]));
+        let trip = i32::try_from(TRIP).expect("a small number");
+        self.code.number(Code::And_rm64_imm32, COUNTER, -trip);
+    }
+
     /// An extent in the second scratch register.
-    fn load_extent(&mut self, extent: Extent) {
+    pub(super) fn load_extent(&mut self, extent: Extent) {
         match extent {
             Extent::Literal(literal) => self.load_number(SECOND, literal),
             Extent::Given(id) => {
@@ -90,8 +108,8 @@ impl Writer<'_> {
         &mut self,
         inner: &Loop,
         body: Body,
-        sections: &mut Sections,
-        partials: &mut [Partials],
+        sections: &Sections,
+        partials: &[Partials],
     ) -> Body {
         let step = i32::try_from(sections.copies * self.lane_count()).expect("a few lanes");
         let (again, after) = (self.code.label(), self.code.label());
@@ -100,9 +118,6 @@ impl Writer<'_> {
         self.code.store(Code::Mov_rm64_r64, at(STACK, sections.main_end), SCRATCH);
         self.code.two(Code::Cmp_r64_rm64, COUNTER, SCRATCH);
         self.code.jump(Code::Jae_rel32_64, after);
-        if sections.in_registers {
-            self.pin_partials(partials);
-        }
         self.copies = sections.copies;
         self.code.align();
         self.code.bind(again);
@@ -112,7 +127,6 @@ impl Writer<'_> {
         self.code.load(Code::Cmp_r64_rm64, COUNTER, at(STACK, sections.main_end));
         self.code.jump(Code::Jb_rel32_64, again);
         self.copies = 1;
-        self.unpin_partials(partials);
         self.code.bind(after);
         body
     }
@@ -123,13 +137,14 @@ impl Writer<'_> {
         inner: &Loop,
         body: Body,
         sections: &Sections,
-        partials: &[Partials],
+        partials: &mut [Partials],
     ) -> Body {
         let (again, after) = (self.code.label(), self.code.label());
         let end = at(STACK, sections.end);
         self.code.load(Code::Cmp_r64_rm64, COUNTER, end);
         self.code.jump(Code::Jae_rel32_64, after);
         self.tail = true;
+        let registers = self.store_partials(partials);
         self.code.bind(again);
         self.code.load(Code::Mov_r64_rm64, SCRATCH, end);
         self.code.two(Code::Sub_r64_rm64, SCRATCH, COUNTER);
@@ -146,6 +161,7 @@ impl Writer<'_> {
         self.code.load(Code::Cmp_r64_rm64, COUNTER, end);
         self.code.jump(Code::Jb_rel32_64, again);
         self.tail = false;
+        self.load_partials(partials, registers);
         self.code.bind(after);
         body
     }
@@ -196,7 +212,7 @@ impl Writer<'_> {
     }
 
     /// Finds which lanes are not past the end, given how many there are in the scratch register.
-    fn find_tail_lanes(&mut self) {
+    pub(super) fn find_tail_lanes(&mut self) {
         let lanes = i32::try_from(self.lane_count()).expect("a few lanes");
         self.code.number(Code::Mov_rm64_imm32, SECOND, lanes);
         self.code.two(Code::Cmp_r64_rm64, SCRATCH, SECOND);
@@ -227,7 +243,7 @@ impl Writer<'_> {
     }
 
     /// Keeps the constants and the values from outside that a loop in lanes uses most in registers.
-    fn pin_what_stays(&mut self, uses: &Uses, sections: &Sections, partials: &mut [Partials]) {
+    fn pin_what_stays(&mut self, uses: &Uses, sections: &Sections, partials: usize) {
         let outside = uses.outside();
         if self.form == Form::Ymm {
             for (value, _) in &outside {
@@ -237,8 +253,7 @@ impl Writer<'_> {
         if !sections.innermost {
             return;
         }
-        let taken =
-            if sections.in_registers { partials.len() * self.vectors_of_partials() } else { 0 };
+        let taken = if sections.in_registers { partials * self.vectors_of_partials() } else { 0 };
         let needed = uses.pressure() * sections.copies + taken + 4;
         let room = self.register_count().saturating_sub(needed);
         let mut wanted: Vec<(usize, Value)> = sections
@@ -275,6 +290,8 @@ pub(super) struct Sections {
     /// Whether partial results are in registers there.
     in_registers: bool,
     innermost: bool,
+    /// How many operations the body has.
+    operations: usize,
     counter: i32,
     /// Where a block ends, and its whole trips.
     end: i32,
@@ -292,6 +309,11 @@ impl Sections {
         let vectors = writer.vectors_of_partials();
         let room = if writer.form == Form::Zmm { 8 } else { 4 };
         let fits = inner.accumulators.len() * vectors <= room && !inner.accumulators.is_empty();
+        let pressure = writer.uses(inner).pressure();
+        let taken = if fits { inner.accumulators.len() * vectors } else { 0 };
+        // A value a copy in memory costs less than it helps.
+        let room_for =
+            |copies: usize| copies * pressure + taken <= writer.register_count() + copies;
         let copies = match operations {
             _ if !innermost => 1,
             most if most <= SMALL_BODY => {
@@ -302,10 +324,12 @@ impl Sections {
                 }
             }
             most if most <= MEDIUM_BODY => 2,
+            most if most <= LARGE_BODY && room_for(4) => 4,
+            _ if room_for(2) => 2,
             _ => 1,
         };
         let in_registers = fits && copies % vectors == 0;
-        Self { copies, in_registers, innermost, counter, end, main_end, constants }
+        Self { copies, in_registers, innermost, operations, counter, end, main_end, constants }
     }
 
     fn stored_counter(&self) -> Option<i32> {
@@ -322,7 +346,7 @@ impl Sections {
 fn own_constants(writer: &Writer<'_>, inner: &Loop) -> usize {
     let is_constant = |statement: &&Statement| match statement {
         Statement::Let(value, _) => writer.constants.get(*value).is_some(),
-        Statement::Store { .. } | Statement::Loop(_) => false,
+        Statement::Store { .. } | Statement::Loop(_) | Statement::Product(_) => false,
     };
     inner.body.iter().filter(is_constant).count()
 }

@@ -2,45 +2,28 @@
 //! be gone along with a row in each lane.
 //!
 //! A tile lies on the stack: for each position of the last axis a vector with an element of each row.
-//! It is filled before a trip of the loop in lanes and written back after it. Elements move in blocks
-//! of 4 by 4 f32 or 2 by 2 f64, the last block of a row overlapping the one before where the axis does not
-//! divide; rows that are shorter than a block, or past the end, move element by element.
+//! It is filled before a trip of the loop in lanes and written back after it.
 
 use std::collections::BTreeMap;
 
-use iced_x86::{Code, MemoryOperand, Register};
+use iced_x86::{Code, MemoryOperand};
 
-use super::assembler::{Label, at, indexed};
-use super::memory::{SCRATCH, SECOND, THIRD};
-use super::values::Source;
+use super::assembler::{at, indexed};
+use super::memory::SECOND;
 use super::{Body, STACK, Writer};
 use crate::loops::{
-    Array, ArrayId, ArrayRole, Extent, Loop, LoopId, Operation, Precision, SHORT, Statement,
-    Subscript, Value,
+    Array, ArrayId, ArrayRole, Extent, Loop, LoopId, Operation, SHORT, Statement, Subscript, Value,
 };
-
-/// The first of four rows, and those behind it.
-const ROWS: [Register; 4] = [Register::RBX, Register::RSI, Register::RDI, Register::R8];
-/// The last place where a block begins.
-const LAST: Register = Register::R9;
-/// The place where this block begins, but for overlaps.
-const COLUMN: Register = Register::R10;
-/// How far it is from row to row.
-const STRIDE: Register = Register::R13;
-/// The lane of the first row.
-const LANE: Register = Register::R12;
-/// How many elements a row has.
-const LENGTH: Register = Register::R11;
 
 /// Some rows of an array, on the stack.
 #[derive(Clone, Debug)]
 pub(super) struct Tile {
     /// The subscripts of the first element of the first row.
-    first: Vec<Subscript>,
+    pub(super) first: Vec<Subscript>,
     /// How many elements a row has.
-    length: Extent,
+    pub(super) length: Extent,
     /// Where it lies.
-    buffer: i32,
+    pub(super) buffer: i32,
     is_read: bool,
     is_written: bool,
 }
@@ -89,12 +72,14 @@ impl Writer<'_> {
     fn is_row(&self, inner: &Loop, subscripts: &[Subscript]) -> bool {
         let [outer @ .., lane, last] = subscripts else { return false };
         let stays = |subscript: &Subscript| match subscript {
-            Subscript::Counter(id) => *id != inner.id,
+            Subscript::Counter(id) | Subscript::Partial(id) => *id != inner.id,
             Subscript::Literal(_) => true,
             Subscript::Value(value) => !defines(&inner.body, *value),
         };
         let is_outside = |subscript: &Subscript| match subscript {
-            Subscript::Counter(id) => self.counters.contains_key(id) && *id != inner.id,
+            Subscript::Counter(id) | Subscript::Partial(id) => {
+                self.counters.contains_key(id) && *id != inner.id
+            }
             Subscript::Literal(_) | Subscript::Value(_) => true,
         };
         *lane == Subscript::Counter(inner.id)
@@ -131,6 +116,7 @@ impl Writer<'_> {
                 return Some(at(STACK, buffer + literal * bytes));
             }
             Subscript::Counter(id) => self.read_any_counter(*id),
+            Subscript::Partial(_) => return None,
             Subscript::Value(value) if self.wide[value.0 as usize] => return None,
             Subscript::Value(value) => match self.constants.get(*value) {
                 Some(Operation::Integer(literal)) => {
@@ -165,144 +151,6 @@ impl Writer<'_> {
         self.bodies.pop().expect("it was just pushed")
     }
 
-    fn move_tile(&mut self, array: ArrayId, tile: &Tile, way: Way) {
-        let access = self.access(array, &tile.first, self.body());
-        let first = self.place(&access, 0);
-        self.code.load(Code::Lea_r64_m, ROWS[0], first);
-        match tile.length {
-            Extent::Literal(literal) => self.load_number(LENGTH, literal),
-            Extent::Given(id) => {
-                let slot = self.extents[id.0 as usize];
-                self.code.load(Code::Mov_r64_rm64, LENGTH, at(STACK, slot));
-            }
-        }
-        let shift = self.element_size().ilog2().cast_signed();
-        self.code.two(Code::Mov_r64_rm64, STRIDE, LENGTH);
-        self.code.number(Code::Shl_rm64_imm8, STRIDE, shift);
-        self.code.load(Code::Lea_r64_m, LANE, at(STACK, tile.buffer));
-        let done = self.code.label();
-        if !self.tail {
-            let small = self.code.label();
-            self.code.load(Code::Lea_r64_m, LAST, at(LENGTH, -self.block()));
-            self.code.two(Code::Test_rm64_r64, LAST, LAST);
-            self.code.jump(Code::Js_rel32_64, small);
-            self.move_blocks(tile, way);
-            self.code.jump(Code::Jmp_rel32_64, done);
-            self.code.bind(small);
-        }
-        self.move_elements(way, done);
-        self.code.bind(done);
-    }
-
-    /// How many rows and columns a block has.
-    fn block(&self) -> i32 {
-        16 / self.element_size()
-    }
-
-    /// Moves whole blocks, row by row of them.
-    fn move_blocks(&mut self, tile: &Tile, way: Way) {
-        let (again, column) = (self.code.label(), self.code.label());
-        let block = self.block();
-        let rows = usize::try_from(block).expect("2 or 4");
-        let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
-        self.code.bind(again);
-        for row in 1..rows {
-            let next = indexed(ROWS[row - 1], STRIDE, 1, 0);
-            self.code.load(Code::Lea_r64_m, ROWS[row], next);
-        }
-        self.code.two(Code::Xor_r64_rm64, COLUMN, COLUMN);
-        self.code.bind(column);
-        self.code.two(Code::Mov_r64_rm64, SECOND, COLUMN);
-        self.code.two(Code::Cmp_r64_rm64, SECOND, LAST);
-        self.code.two(Code::Cmovg_r64_rm64, SECOND, LAST);
-        self.code.two(Code::Mov_r64_rm64, SCRATCH, SECOND);
-        self.code.number(Code::Shl_rm64_imm8, SCRATCH, bytes.ilog2().cast_signed());
-        self.code.two(Code::Add_r64_rm64, SCRATCH, LANE);
-        let size = self.element_size().unsigned_abs();
-        let outside = |row: usize| indexed(ROWS[row], SECOND, size, 0);
-        let inside = |row: usize| at(SCRATCH, i32::try_from(row).expect("2 or 4") * bytes);
-        for row in 0..rows {
-            let from = if way == Way::In { outside(row) } else { inside(row) };
-            self.code.load(Code::VEX_Vmovups_xmm_xmmm128, low(row), from);
-        }
-        self.turn();
-        for row in 0..rows {
-            let to = if way == Way::In { inside(row) } else { outside(row) };
-            self.code.store(Code::VEX_Vmovups_xmmm128_xmm, to, low(row));
-        }
-        self.code.number(Code::Add_rm64_imm32, COLUMN, block);
-        self.code.two(Code::Cmp_r64_rm64, COLUMN, LENGTH);
-        self.code.jump(Code::Jb_rel32_64, column);
-        let next = indexed(ROWS[rows - 1], STRIDE, 1, 0);
-        self.code.load(Code::Lea_r64_m, ROWS[0], next);
-        self.code.number(Code::Add_rm64_imm32, LANE, 16);
-        self.code.load(Code::Lea_r64_m, THIRD, at(STACK, tile.buffer + bytes));
-        self.code.two(Code::Cmp_r64_rm64, LANE, THIRD);
-        self.code.jump(Code::Jb_rel32_64, again);
-    }
-
-    /// Turns a block, a row in each of the first registers, on its side.
-    fn turn(&mut self) {
-        let precision = self.program.precision;
-        let mut pair = |code: [Code; 2], into: [usize; 2], a: usize, b: usize| {
-            for (code, into) in code.into_iter().zip(into) {
-                self.three(code, low(into), low(a), Source::Register(low(b)));
-            }
-        };
-        let singles = [Code::VEX_Vunpcklps_xmm_xmm_xmmm128, Code::VEX_Vunpckhps_xmm_xmm_xmmm128];
-        let doubles = [Code::VEX_Vunpcklpd_xmm_xmm_xmmm128, Code::VEX_Vunpckhpd_xmm_xmm_xmmm128];
-        match precision {
-            Precision::F32 => {
-                pair(singles, [4, 5], 0, 1);
-                pair(singles, [6, 7], 2, 3);
-                pair(doubles, [0, 1], 4, 6);
-                pair(doubles, [2, 3], 5, 7);
-            }
-            Precision::F64 => {
-                pair(doubles, [2, 3], 0, 1);
-                for row in 0..2 {
-                    let code = Code::VEX_Vmovups_xmm_xmmm128;
-                    self.two(code, low(row), Source::Register(low(row + 2)), None);
-                }
-            }
-        }
-    }
-
-    /// Moves the rows that count element by element.
-    fn move_elements(&mut self, way: Way, done: Label) {
-        let (again, column) = (self.code.label(), self.code.label());
-        let (size, lanes) = (self.element_size(), self.lane_count());
-        let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
-        let (load, store) = self.element_moves();
-        if self.tail {
-            self.code.load(Code::Mov_r64_rm64, LAST, at(STACK, self.remaining));
-        } else {
-            self.load_number(LAST, u32::try_from(lanes).expect("a few lanes"));
-        }
-        self.load_number(THIRD, u32::try_from(lanes).expect("a few lanes"));
-        self.code.two(Code::Cmp_r64_rm64, LAST, THIRD);
-        self.code.two(Code::Cmova_r64_rm64, LAST, THIRD);
-        self.code.two(Code::Test_rm64_r64, LENGTH, LENGTH);
-        self.code.jump(Code::Je_rel32_64, done);
-        self.code.bind(again);
-        self.code.two(Code::Xor_r64_rm64, COLUMN, COLUMN);
-        self.code.two(Code::Mov_r64_rm64, SCRATCH, LANE);
-        self.code.bind(column);
-        let outside = indexed(ROWS[0], COLUMN, size.unsigned_abs(), 0);
-        let (from, to) =
-            if way == Way::In { (outside, at(SCRATCH, 0)) } else { (at(SCRATCH, 0), outside) };
-        self.code.load(load, self.element_register(), from);
-        self.code.store(store, to, self.element_register());
-        self.code.number(Code::Add_rm64_imm32, SCRATCH, bytes);
-        self.code.number(Code::Add_rm64_imm32, COLUMN, 1);
-        self.code.two(Code::Cmp_r64_rm64, COLUMN, LENGTH);
-        self.code.jump(Code::Jb_rel32_64, column);
-        self.code.two(Code::Add_r64_rm64, ROWS[0], STRIDE);
-        self.code.number(Code::Add_rm64_imm32, LANE, size);
-        self.code.number(Code::Sub_rm64_imm32, LAST, 1);
-        self.code.jump(Code::Jne_rel32_64, again);
-    }
-
     fn read_any_counter(&mut self, id: LoopId) {
         if self.body().counter == Some(id) {
             return self.read_counter();
@@ -331,7 +179,7 @@ fn collect<'p>(body: &'p [Statement], accesses: &mut BTreeMap<ArrayId, Vec<Found
             let (array, subscripts, is_store) = match statement {
                 Statement::Let(_, Operation::Load(array, subscripts)) => (array, subscripts, false),
                 Statement::Store { array, subscripts, .. } => (array, subscripts, true),
-                Statement::Let(..) => continue,
+                Statement::Let(..) | Statement::Product(_) => continue,
                 Statement::Loop(inner) => {
                     walk(&inner.body, true, accesses);
                     continue;
@@ -347,7 +195,7 @@ fn collect<'p>(body: &'p [Statement], accesses: &mut BTreeMap<ArrayId, Vec<Found
 fn is_short(length: Extent, inner: &Loop) -> bool {
     let runs_along = |statement: &Statement| match statement {
         Statement::Loop(loops) => loops.extent == length,
-        Statement::Let(..) | Statement::Store { .. } => false,
+        Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => false,
     };
     match length {
         Extent::Literal(literal) => literal <= SHORT,
@@ -361,7 +209,7 @@ fn is_covered(inner: &Loop, subscripts: &[Subscript], length: Extent) -> bool {
         Statement::Loop(loops) => {
             subscripts.last() == Some(&Subscript::Counter(loops.id)) && loops.extent == length
         }
-        Statement::Let(..) | Statement::Store { .. } => false,
+        Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => false,
     })
 }
 
@@ -372,14 +220,9 @@ fn defines(body: &[Statement], value: Value) -> bool {
             let is_constant = matches!(operation, Operation::Integer(_));
             *defined == value && !is_constant
         }
-        Statement::Store { .. } => false,
+        Statement::Store { .. } | Statement::Product(_) => false,
         Statement::Loop(inner) => {
             inner.accumulators.iter().any(|it| it.result == value) || defines(&inner.body, value)
         }
     })
-}
-
-/// A vector register of 128 bits.
-fn low(at: usize) -> Register {
-    Register::XMM0 + u32::try_from(at).expect("a register")
 }

@@ -37,6 +37,7 @@ impl Writer<'_> {
             (_, false) => self.load_vector(into, memory),
             (_, true) => self.load_tail(into, memory),
         }
+        self.ask_ahead(&access, copy, Code::Prefetcht1_m8);
         self.define(value, copy, register);
     }
 
@@ -56,6 +57,7 @@ impl Writer<'_> {
                     (_, false) => self.store_vector(memory, from),
                     (_, true) => self.store_tail(memory, from),
                 }
+                self.ask_ahead(&access, copy, Code::Prefetchw_m8);
             }
             let mut read = subscript_values(subscripts);
             read.push(value);
@@ -65,7 +67,7 @@ impl Writer<'_> {
     }
 
     /// Reads those lanes that are not past the end, zeros into the others.
-    fn load_tail(&mut self, into: Register, memory: MemoryOperand) {
+    pub(super) fn load_tail(&mut self, into: Register, memory: MemoryOperand) {
         let load = if self.form == Form::Zmm {
             let load = code(Op::Load, self.program.precision, self.form);
             let mut load = Instruction::with2(load, into, memory).expect("a register and memory");
@@ -84,7 +86,7 @@ impl Writer<'_> {
     }
 
     /// Writes those lanes that are not past the end.
-    fn store_tail(&mut self, memory: MemoryOperand, from: Register) {
+    pub(super) fn store_tail(&mut self, memory: MemoryOperand, from: Register) {
         let store = if self.form == Form::Zmm {
             let store = code(Op::Store, self.program.precision, self.form);
             let mut store = Instruction::with2(store, memory, from).expect("memory and a register");

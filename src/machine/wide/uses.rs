@@ -24,7 +24,7 @@ impl Constants {
                 Statement::Let(value, Operation::Bits(of)) => {
                     self.0[value.0 as usize] = self.get(*of).and_then(|of| bits(of, precision));
                 }
-                Statement::Let(..) | Statement::Store { .. } => {}
+                Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => {}
                 Statement::Loop(inner) => self.collect(&inner.body, precision),
             }
         }
@@ -149,13 +149,14 @@ fn read_by(statement: &Statement, read: &mut Vec<Value>) {
             read.extend(inner.accumulators.iter().map(|accumulator| accumulator.element));
             read.extend(inner.guard);
         }
+        Statement::Product(_) => {}
     }
 }
 
 fn defined_by(statement: &Statement) -> Vec<Value> {
     match statement {
         Statement::Let(value, _) => vec![*value],
-        Statement::Store { .. } => vec![],
+        Statement::Store { .. } | Statement::Product(_) => vec![],
         Statement::Loop(inner) => inner.accumulators.iter().map(|it| it.result).collect(),
     }
 }

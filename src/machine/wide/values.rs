@@ -45,7 +45,7 @@ impl Registers {
         Self { content: vec![None; count], pinned: vec![false; count], locked: vec![false; count] }
     }
 
-    pub(super) fn unlock(&mut self) {
+    fn unlock(&mut self) {
         self.locked.fill(false);
     }
 
@@ -316,11 +316,20 @@ impl Writer<'_> {
         }
     }
 
+    /// The instruction being written may read the memory yet: nothing goes there before it is.
     fn release_home(&mut self, key: Key) {
-        match self.values.remove(&key).and_then(|location| location.home) {
-            Some(Home::Scalar(slot) | Home::Mask(slot)) => self.frame.release_word(slot),
-            Some(Home::Vector(slot)) => self.frame.release_vector(slot),
-            None => {}
+        self.left.extend(self.values.remove(&key).and_then(|location| location.home));
+    }
+
+    /// Ends an operation: its registers may be taken, and memory that is not read again.
+    pub(super) fn unlock(&mut self) {
+        self.vectors.unlock();
+        self.masks.unlock();
+        for home in std::mem::take(&mut self.left) {
+            match home {
+                Home::Scalar(slot) | Home::Mask(slot) => self.frame.release_word(slot),
+                Home::Vector(slot) => self.frame.release_vector(slot),
+            }
         }
     }
 

@@ -1,0 +1,232 @@
+//! Turns the rows of a tile on their side.
+//!
+//! Elements move in blocks of 4 by 4 f32 or 2 by 2 f64, as many side by side as a vector has parts of 128 bits, the
+//! last block of a row overlapping the one before where the axis does not divide; rows that are shorter than a
+//! block, or past the end, move element by element.
+
+use iced_x86::{Code, Instruction, MemoryOperand, Register};
+
+use super::assembler::{Label, at, indexed};
+use super::codes::Form;
+use super::memory::{SCRATCH, SECOND, THIRD};
+use super::tiles::{Tile, Way};
+use super::values::Source;
+use super::{STACK, Writer};
+use crate::loops::{ArrayId, Extent, Precision};
+
+/// The first row, and those as far behind one another as a block is tall.
+const ROWS: [Register; 4] = [Register::RBX, Register::RSI, Register::RDI, Register::R8];
+/// The last place where a block begins.
+const LAST: Register = Register::R9;
+/// The place where this block begins, but for overlaps.
+const COLUMN: Register = Register::R10;
+/// How far it is from row to row.
+const STRIDE: Register = Register::R13;
+/// Three times that.
+const THREE: Register = Register::RAX;
+/// The lane of the first row.
+const LANE: Register = Register::R12;
+/// How many elements a row has.
+const LENGTH: Register = Register::R11;
+
+impl Writer<'_> {
+    /// Fills a tile, or writes it back.
+    pub(super) fn move_tile(&mut self, array: ArrayId, tile: &Tile, way: Way) {
+        let access = self.access(array, &tile.first, self.body());
+        let first = self.place(&access, 0);
+        self.code.load(Code::Lea_r64_m, ROWS[0], first);
+        match tile.length {
+            Extent::Literal(literal) => self.load_number(LENGTH, literal),
+            Extent::Given(id) => {
+                let slot = self.extents[id.0 as usize];
+                self.code.load(Code::Mov_r64_rm64, LENGTH, at(STACK, slot));
+            }
+        }
+        let shift = self.element_size().ilog2().cast_signed();
+        self.code.two(Code::Mov_r64_rm64, STRIDE, LENGTH);
+        self.code.number(Code::Shl_rm64_imm8, STRIDE, shift);
+        self.code.load(Code::Lea_r64_m, LANE, at(STACK, tile.buffer));
+        let done = self.code.label();
+        if !self.tail {
+            let small = self.code.label();
+            self.code.load(Code::Lea_r64_m, LAST, at(LENGTH, -self.block()));
+            self.code.two(Code::Test_rm64_r64, LAST, LAST);
+            self.code.jump(Code::Js_rel32_64, small);
+            self.move_blocks(tile, way);
+            self.code.jump(Code::Jmp_rel32_64, done);
+            self.code.bind(small);
+        }
+        self.move_elements(way, done);
+        self.code.bind(done);
+    }
+
+    /// How many rows and columns a block has.
+    fn block(&self) -> i32 {
+        16 / self.element_size()
+    }
+
+    /// Moves a vector of whole rows, some columns at a time: rows as far apart as a block is tall share a register.
+    fn move_blocks(&mut self, tile: &Tile, way: Way) {
+        let column = self.code.label();
+        let block = self.block();
+        let height = usize::try_from(block).expect("2 or 4");
+        let parts = self.form.bytes() / 16;
+        for part in 1..parts {
+            let (from, to) = (ROWS[part - 1], ROWS[part]);
+            self.code.load(Code::Lea_r64_m, to, indexed(from, STRIDE, block.unsigned_abs(), 0));
+        }
+        self.code.load(Code::Lea_r64_m, THREE, indexed(STRIDE, STRIDE, 2, 0));
+        self.code.two(Code::Xor_r64_rm64, COLUMN, COLUMN);
+        self.code.bind(column);
+        self.code.two(Code::Mov_r64_rm64, SECOND, COLUMN);
+        self.code.two(Code::Cmp_r64_rm64, SECOND, LAST);
+        self.code.two(Code::Cmovg_r64_rm64, SECOND, LAST);
+        self.code.two(Code::Mov_r64_rm64, SCRATCH, SECOND);
+        let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
+        self.code.number(Code::Shl_rm64_imm8, SCRATCH, bytes.ilog2().cast_signed());
+        if way == Way::In {
+            self.move_parts(parts, height, way);
+        }
+        for row in 0..height {
+            let row_bytes = i32::try_from(row).expect("2 or 4") * bytes;
+            let inside = indexed(STACK, SCRATCH, 1, tile.buffer + row_bytes);
+            if way == Way::Out {
+                self.load_vector(self.vector(row), inside);
+            } else {
+                self.store_vector(inside, self.vector(row));
+            }
+        }
+        if way == Way::Out {
+            self.turn();
+            self.move_parts(parts, height, way);
+        }
+        self.code.number(Code::Add_rm64_imm32, COLUMN, block);
+        self.code.two(Code::Cmp_r64_rm64, COLUMN, LENGTH);
+        self.code.jump(Code::Jb_rel32_64, column);
+    }
+
+    /// Moves the columns of a block between the rows and the first registers, and turns them if they come in.
+    fn move_parts(&mut self, parts: usize, height: usize, way: Way) {
+        let size = self.element_size().unsigned_abs();
+        for (part, rows) in ROWS.into_iter().enumerate().take(parts) {
+            self.code.load(Code::Lea_r64_m, THIRD, indexed(rows, SECOND, size, 0));
+            for row in 0..height {
+                let outside = match row {
+                    0 => at(THIRD, 0),
+                    3 => indexed(THIRD, THREE, 1, 0),
+                    steps => indexed(THIRD, STRIDE, if steps == 1 { 1 } else { 2 }, 0),
+                };
+                self.move_part(part, row, outside, way);
+            }
+        }
+        if way == Way::In {
+            self.turn();
+        }
+    }
+
+    /// Moves 128 bits between memory and a part of a vector.
+    fn move_part(&mut self, part: usize, at: usize, memory: MemoryOperand, way: Way) {
+        let byte = i32::try_from(part).expect("a few parts");
+        let whole = self.vector(at);
+        let wide = self.form == Form::Zmm;
+        let instruction = match (part, way) {
+            (0, Way::In) => Instruction::with2(Code::VEX_Vmovups_xmm_xmmm128, low(at), memory),
+            (0, Way::Out) => Instruction::with2(Code::VEX_Vmovups_xmmm128_xmm, memory, low(at)),
+            (_, Way::In) => {
+                let narrow = Code::VEX_Vinsertf128_ymm_ymm_xmmm128_imm8;
+                let code =
+                    if wide { Code::EVEX_Vinsertf32x4_zmm_k1z_zmm_xmmm128_imm8 } else { narrow };
+                Instruction::with4(code, whole, whole, memory, byte)
+            }
+            (_, Way::Out) => {
+                let narrow = Code::VEX_Vextractf128_xmmm128_ymm_imm8;
+                let code =
+                    if wide { Code::EVEX_Vextractf32x4_xmmm128_k1z_zmm_imm8 } else { narrow };
+                Instruction::with3(code, memory, whole, byte)
+            }
+        };
+        self.code.put(&instruction.expect("operands of a move"));
+    }
+
+    /// Turns blocks, a row in each of the first registers, on their side.
+    fn turn(&mut self) {
+        let wide = self.form == Form::Zmm;
+        let singles = if wide {
+            [
+                Code::EVEX_Vunpcklps_zmm_k1z_zmm_zmmm512b32,
+                Code::EVEX_Vunpckhps_zmm_k1z_zmm_zmmm512b32,
+            ]
+        } else {
+            [Code::VEX_Vunpcklps_ymm_ymm_ymmm256, Code::VEX_Vunpckhps_ymm_ymm_ymmm256]
+        };
+        let doubles = if wide {
+            [
+                Code::EVEX_Vunpcklpd_zmm_k1z_zmm_zmmm512b64,
+                Code::EVEX_Vunpckhpd_zmm_k1z_zmm_zmmm512b64,
+            ]
+        } else {
+            [Code::VEX_Vunpcklpd_ymm_ymm_ymmm256, Code::VEX_Vunpckhpd_ymm_ymm_ymmm256]
+        };
+        let precision = self.program.precision;
+        let mut pair = |codes: [Code; 2], into: [usize; 2], a: usize, b: usize| {
+            for (code, into) in codes.into_iter().zip(into) {
+                let [into, a, b] = [into, a, b].map(|at| self.vector(at));
+                self.three(code, into, a, Source::Register(b));
+            }
+        };
+        match precision {
+            Precision::F32 => {
+                pair(singles, [4, 5], 0, 1);
+                pair(singles, [6, 7], 2, 3);
+                pair(doubles, [0, 1], 4, 6);
+                pair(doubles, [2, 3], 5, 7);
+            }
+            Precision::F64 => {
+                pair(doubles, [2, 3], 0, 1);
+                for row in 0..2 {
+                    self.move_register(self.vector(row), self.vector(row + 2));
+                }
+            }
+        }
+    }
+
+    /// Moves the rows that count element by element.
+    fn move_elements(&mut self, way: Way, done: Label) {
+        let (again, column) = (self.code.label(), self.code.label());
+        let (size, lanes) = (self.element_size(), self.lane_count());
+        let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
+        let (load, store) = self.element_moves();
+        if self.tail {
+            self.code.load(Code::Mov_r64_rm64, LAST, at(STACK, self.remaining));
+        } else {
+            self.load_number(LAST, u32::try_from(lanes).expect("a few lanes"));
+        }
+        self.load_number(THIRD, u32::try_from(lanes).expect("a few lanes"));
+        self.code.two(Code::Cmp_r64_rm64, LAST, THIRD);
+        self.code.two(Code::Cmova_r64_rm64, LAST, THIRD);
+        self.code.two(Code::Test_rm64_r64, LENGTH, LENGTH);
+        self.code.jump(Code::Je_rel32_64, done);
+        self.code.bind(again);
+        self.code.two(Code::Xor_r64_rm64, COLUMN, COLUMN);
+        self.code.two(Code::Mov_r64_rm64, SCRATCH, LANE);
+        self.code.bind(column);
+        let outside = indexed(ROWS[0], COLUMN, size.unsigned_abs(), 0);
+        let (from, to) =
+            if way == Way::In { (outside, at(SCRATCH, 0)) } else { (at(SCRATCH, 0), outside) };
+        self.code.load(load, self.element_register(), from);
+        self.code.store(store, to, self.element_register());
+        self.code.number(Code::Add_rm64_imm32, SCRATCH, bytes);
+        self.code.number(Code::Add_rm64_imm32, COLUMN, 1);
+        self.code.two(Code::Cmp_r64_rm64, COLUMN, LENGTH);
+        self.code.jump(Code::Jb_rel32_64, column);
+        self.code.two(Code::Add_r64_rm64, ROWS[0], STRIDE);
+        self.code.number(Code::Add_rm64_imm32, LANE, size);
+        self.code.number(Code::Sub_rm64_imm32, LAST, 1);
+        self.code.jump(Code::Jne_rel32_64, again);
+    }
+}
+
+/// A vector register of 128 bits.
+fn low(at: usize) -> Register {
+    Register::XMM0 + u32::try_from(at).expect("a register")
+}
