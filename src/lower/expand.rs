@@ -96,13 +96,9 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                 of,
             ) => {
                 let of: Vec<NodeId> = of.as_slice().iter().map(|id| expanded[id]).collect();
-                let mut squares = Squares::new(graph, &mut ranges, precision);
-                let large = match function {
-                    Function::Power => squares.power(of[0], of[1]),
-                    Function::Boxcox1p => squares.boxcox1p(of[0], of[1]),
-                    _ => squares.logarithm(*function, of[0]),
-                };
-                large.unwrap_or_else(|| graph.map(*function, &of))
+                Squares::new(graph, &mut ranges, precision)
+                    .function(*function, &of)
+                    .unwrap_or_else(|| graph.map(*function, &of))
             }
             Node::Map(Function::Negate, of) => negation(graph, &mut expanded, of.as_slice()[0]),
             Node::Map(Function::Sqrt, of) => {
@@ -118,19 +114,19 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                 }
                 None => plain_sum(graph, &expanded, id, &node),
             },
-            Node::Map(Function::Exp, arguments) => match softmax(graph, arguments.as_slice()[0]) {
-                Some(Softmax { element, axis, argument, .. }) => {
+            Node::Map(Function::Exp, arguments) => {
+                if let Some(softmax) = softmax(graph, arguments.as_slice()[0]) {
+                    let Softmax { element, axis, argument, .. } = softmax;
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
                     let exponential = centered_exponential(graph, expanded[&element], parts.center);
                     expanded.scales.insert(parts.share);
                     graph.map(Function::Multiply, &[exponential, parts.share])
-                }
-                None => {
+                } else {
                     let argument = arguments.as_slice()[0];
                     product_of_sigmoids(graph, argument, |part| expanded[&part])
                         .unwrap_or_else(|| graph.map(Function::Exp, &[expanded[&argument]]))
                 }
-            },
+            }
             _ => {
                 let node = node.with_arguments(|argument| expanded[&argument]);
                 graph.intern(node)

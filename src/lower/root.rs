@@ -193,13 +193,11 @@ pub(super) fn scaled(graph: &mut Graph, id: NodeId, factor: NodeId) -> NodeId {
         }
         _ => {}
     }
-    match (graph.as_number(id), graph.as_number(factor)) {
-        (Some(number), Some(factor)) => graph.number(number * factor * factor),
-        _ => {
-            let once = graph.map(Function::Multiply, &[id, factor]);
-            graph.map(Function::Multiply, &[once, factor])
-        }
+    if let (Some(number), Some(factor)) = (graph.as_number(id), graph.as_number(factor)) {
+        return graph.number(number * factor * factor);
     }
+    let once = graph.map(Function::Multiply, &[id, factor]);
+    graph.map(Function::Multiply, &[once, factor])
 }
 
 fn is_constant(graph: &Graph, id: NodeId) -> bool {

@@ -189,8 +189,18 @@ impl<'a> Squares<'a> {
         self.graph.select(sum.is_large, double, id)
     }
 
+    /// A logarithm or power of a sum of squares; none, if the argument is no such sum or cannot be large.
+    pub(super) fn function(&mut self, function: Function, of: &[NodeId]) -> Option<NodeId> {
+        match function {
+            Function::Power => self.power(of[0], of[1]),
+            Function::Boxcox1p => self.boxcox1p(of[0], of[1]),
+            Function::Log | Function::Log1p | Function::Log2 => self.logarithm(function, of[0]),
+            _ => None,
+        }
+    }
+
     /// `log(s)`, `log1p(s)` or `log2(s)` of a sum of squares, with one logarithm.
-    pub(super) fn logarithm(&mut self, function: Function, argument: NodeId) -> Option<NodeId> {
+    fn logarithm(&mut self, function: Function, argument: NodeId) -> Option<NodeId> {
         let sum = self.sum(argument)?;
         let lowered = self.lowered(sum);
         let log = self.graph.map(function, &[lowered]);
@@ -198,7 +208,7 @@ impl<'a> Squares<'a> {
     }
 
     /// `s^b` of a sum of squares: the power `2 * b` of its root. Powers that are products or roots stay.
-    pub(super) fn power(&mut self, argument: NodeId, exponent: NodeId) -> Option<NodeId> {
+    fn power(&mut self, argument: NodeId, exponent: NodeId) -> Option<NodeId> {
         let is_plain = |number: f64| number.fract() == 0.0 || number == 0.5;
         if self.graph.as_number(exponent).is_some_and(is_plain) {
             return None;
@@ -209,7 +219,7 @@ impl<'a> Squares<'a> {
     }
 
     /// `boxcox1p(s, b)` of a sum of squares: 1 more or less is nothing to its root either where it is large.
-    pub(super) fn boxcox1p(&mut self, argument: NodeId, lambda: NodeId) -> Option<NodeId> {
+    fn boxcox1p(&mut self, argument: NodeId, lambda: NodeId) -> Option<NodeId> {
         let sum = self.sum(argument)?;
         let (lowered, lambda) = (self.lowered(sum), self.doubled(sum, lambda));
         let value = self.graph.map(Function::Boxcox1p, &[lowered, lambda]);

@@ -175,7 +175,7 @@ fn boxcox1p_keeps_its_digits_beside_subnormal_numbers() {
     }
     let code = write(kernel, Precision::F32);
     for (x, expected) in
-        [(6.104_856e-39, 2.052_261_394_078_234_9e-38), (4.203_899_6e-39, 9.347_657_005_487_804e-39)]
+        [(6.104_856e-39, 2.052_261_394_078_234_9e-38), (4.203_9e-39, 9.347_657_005_487_804e-39)]
     {
         for sign in [1.0, -1.0] {
             let got = run_f32(&code, &[[sign * x, sign * f32::MAX]])[0];
