@@ -152,7 +152,7 @@ impl<'a> Judge<'a> {
         let seeds: Vec<(InputId, usize)> = lanes.iter().map(|lane| (lane.input, lane.at)).collect();
         let written = self.written.derive(sample, &seeds, Manner::Plainly);
         let stable = self.stable.derive(sample, &seeds, Manner::Plainly);
-        let spread = [1, 2].into_iter().map(|seed| {
+        let spread = (1..=SHAKES).map(|seed| {
             let shaken = self.stable.derive(sample, &[], Manner::Shaken(ROUNDOFF, seed));
             apart(shaken.mean.value, stable.mean.value)
         });
