@@ -20,11 +20,13 @@ mod order;
 mod pairs;
 mod primitive;
 mod product;
+mod quotient;
 mod residual;
 mod reuse;
 mod root;
 mod rows;
 mod schedule;
+mod square;
 #[cfg(test)]
 mod tests;
 

@@ -126,8 +126,10 @@ pub(super) fn boxcox1p<'p>(x: Real<'p>, lambda: Real<'p>) -> Real<'p> {
     let back = f - a;
     let g = ((a - (f - back)) + (b - back)) + (scale - (b + 1.0));
     let log = log_pair(shifted.n, f, Some(g));
-    let whole = complete(x, -1.0, log.0);
-    let Pair(high, low) = exponent(lambda, Pair(whole, log.1));
+    // Below this x is its logarithm to more digits than both parts have, and nothing subnormal is halved.
+    let is_tiny = x.absolute().less(x.either(2f64.powi(-40), 2f64.powi(-80)));
+    let whole = complete(x, -1.0, is_tiny.select(x, log.0));
+    let Pair(high, low) = exponent(lambda, Pair(whole, is_tiny.select(x.constant(0.0), log.1)));
     // Where the power overflows the quotient need not: there it is that of a power e^far less.
     let far = x.constant(x.either(88.0, 709.0));
     let is_far = far.less(high);

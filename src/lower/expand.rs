@@ -10,8 +10,10 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Index;
 
 use super::logistic::{CrossEntropy, cross_entropy, product_of_sigmoids, with_one_logarithm};
+use super::quotient;
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
+use super::square::Squares;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
 use crate::loops::Precision;
@@ -79,11 +81,36 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     None => product(graph, &mut expanded, a, b),
                 }
             }
-            Node::Map(Function::Divide, of) => quotient(graph, &mut expanded, of.as_slice()),
+            Node::Map(Function::Divide, of) => {
+                let sides = [of.as_slice()[0], of.as_slice()[1]];
+                let mut squares = Squares::new(graph, &mut ranges, precision);
+                let balanced = match scaled(squares.graph, &expanded, expanded[&sides[0]]) {
+                    Some(_) => None,
+                    None => quotient::quotient(&mut squares, &expanded, sides),
+                };
+                balanced.unwrap_or_else(|| quotient(graph, &mut expanded, of.as_slice()))
+            }
+            Node::Map(
+                function @ (Function::Log
+                | Function::Log1p
+                | Function::Log2
+                | Function::Power
+                | Function::Boxcox1p),
+                of,
+            ) => {
+                let of: Vec<NodeId> = of.as_slice().iter().map(|id| expanded[id]).collect();
+                let mut squares = Squares::new(graph, &mut ranges, precision);
+                let large = match function {
+                    Function::Power => squares.power(of[0], of[1]),
+                    Function::Boxcox1p => squares.boxcox1p(of[0], of[1]),
+                    _ => squares.logarithm(*function, of[0]),
+                };
+                large.unwrap_or_else(|| graph.map(*function, &of))
+            }
             Node::Map(Function::Negate, of) => negation(graph, &mut expanded, of.as_slice()[0]),
             Node::Map(Function::Sqrt, of) => {
                 let argument = expanded[&of.as_slice()[0]];
-                root(graph, precision, argument)
+                root(graph, &mut ranges, precision, argument)
                     .unwrap_or_else(|| graph.map(Function::Sqrt, &[argument]))
             }
             Node::Map(Function::Add, of) => match cross_entropy(graph, of.as_slice()) {
@@ -144,7 +171,8 @@ fn logsumexp(graph: &Graph, id: NodeId) -> Option<(AxisId, NodeId)> {
     }
 }
 
-/// `a * b`; of a softmax the factor of its exponentials is multiplied.
+/// `a * b`; of a softmax the factor of its exponentials is multiplied, and a number that one factor is a multiple of goes to the
+/// other one where that is done once for all elements.
 fn product(graph: &mut Graph, expanded: &mut Expanded, a: NodeId, b: NodeId) -> NodeId {
     let (a, b) = (expanded[&a], expanded[&b]);
     for (factor, of) in [(a, b), (b, a)] {
@@ -156,7 +184,32 @@ fn product(graph: &mut Graph, expanded: &mut Expanded, a: NodeId, b: NodeId) -> 
             return graph.map(Function::Multiply, &[exponential, scale]);
         }
     }
+    for (factor, of) in [(a, b), (b, a)] {
+        if let Some((number, rest)) = multiple(graph, of)
+            && graph.as_number(factor).is_none()
+            && graph.axes(factor).is_empty()
+            && !graph.axes(rest).is_empty()
+        {
+            let factor = graph.map(Function::Multiply, &[factor, number]);
+            return graph.map(Function::Multiply, &[factor, rest]);
+        }
+    }
     graph.map(Function::Multiply, &[a, b])
+}
+
+/// The number and the rest of a product with a number of moderate size.
+fn multiple(graph: &Graph, id: NodeId) -> Option<(NodeId, NodeId)> {
+    let Node::Map(Function::Multiply, of) = graph.node(id) else { return None };
+    let [a, b] = [of.as_slice()[0], of.as_slice()[1]];
+    let is_moderate =
+        |id: NodeId| graph.as_number(id).is_some_and(|number| (1e-3..=1e3).contains(&number.abs()));
+    if is_moderate(a) {
+        Some((a, b))
+    } else if is_moderate(b) {
+        Some((b, a))
+    } else {
+        None
+    }
 }
 
 /// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow.

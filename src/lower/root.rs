@@ -6,6 +6,7 @@
 //!
 //! A root less a part of it, `sqrt(a + b^2) - b`, is `a / (sqrt(a + b^2) + b)` where `a` is not the larger by far.
 
+use super::square::variance;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{Graph, Node, NodeId};
 use crate::loops::Precision;
@@ -19,13 +20,18 @@ struct Scales {
 }
 
 /// The square root of an argument; none, if it is no sum of squares.
-pub(super) fn root(graph: &mut Graph, precision: Precision, argument: NodeId) -> Option<NodeId> {
+pub(super) fn root(
+    graph: &mut Graph,
+    ranges: &mut Ranges,
+    precision: Precision,
+    argument: NodeId,
+) -> Option<NodeId> {
     let is_sum = matches!(
         graph.node(argument),
         Node::Map(Function::Add | Function::Divide | Function::Multiply, _)
             | Node::Reduce(Reduction::Sum, ..)
     );
-    let size = is_sum.then(|| size(graph, argument)).flatten()?;
+    let size = is_sum.then(|| size(graph, ranges, argument)).flatten()?;
     let scales = match precision {
         Precision::F32 => Scales { small: 1e-16, large: 1e16, power: 100 },
         Precision::F64 => Scales { small: 1e-140, large: 1e140, power: 600 },
@@ -80,33 +86,57 @@ fn choice(graph: &mut Graph, size: NodeId, scales: &Scales, [small, large]: [f64
     graph.select(is_small, small, other)
 }
 
+/// A root before it was scaled back, and the factor of what is squared in it.
+pub(super) fn unscaled(graph: &mut Graph, id: NodeId) -> Option<(NodeId, NodeId)> {
+    let Node::Map(Function::Multiply, of) = *graph.node(id) else { return None };
+    let [root, back] = [of.as_slice()[0], of.as_slice()[1]];
+    let is_root = matches!(graph.node(root), Node::Map(Function::Sqrt, _));
+    let Node::Map(Function::Select, outer) = *graph.node(back) else { return None };
+    let [is_small, small, other] = *outer.as_slice() else { return None };
+    let Node::Map(Function::Select, inner) = *graph.node(other) else { return None };
+    let [is_large, large, one] = *inner.as_slice() else { return None };
+    let [small, large, one] =
+        [graph.as_number(small)?, graph.as_number(large)?, graph.as_number(one)?];
+    if !is_root || one != 1.0 {
+        return None;
+    }
+    let [small, large, one] = [small.recip(), large.recip(), one].map(|it| graph.number(it));
+    let other = graph.select(is_large, large, one);
+    Some((root, graph.select(is_small, small, other)))
+}
+
 /// About how large the root is: the largest of what is squared.
-fn size(graph: &mut Graph, id: NodeId) -> Option<NodeId> {
+fn size(graph: &mut Graph, ranges: &mut Ranges, id: NodeId) -> Option<NodeId> {
     match *graph.node(id) {
         Node::Number(bits) => {
             let number = f64::from_bits(bits);
             (number >= 0.0).then(|| graph.number(number.sqrt()))
         }
         Node::Reduce(Reduction::Sum, axis, body) => {
-            let inner = size(graph, body)?;
+            let inner = size(graph, ranges, body)?;
             Some(graph.reduce(Reduction::Max, axis, inner))
         }
         Node::Map(function, of) => {
             let of = of.as_slice();
             match function {
                 Function::Multiply if of[0] == of[1] => Some(graph.map(Function::Abs, &[of[0]])),
-                Function::Multiply if is_moderate(graph, of[0]) => size(graph, of[1]),
-                Function::Divide if is_moderate(graph, of[1]) => size(graph, of[0]),
+                Function::Multiply if is_moderate(graph, of[0]) => size(graph, ranges, of[1]),
+                Function::Divide if is_moderate(graph, of[1]) => size(graph, ranges, of[0]),
                 Function::Add => {
-                    let (a, b) = (size(graph, of[0])?, size(graph, of[1])?);
+                    let (a, b) = (size(graph, ranges, of[0])?, size(graph, ranges, of[1])?);
                     Some(graph.map(Function::Max, &[a, b]))
                 }
                 Function::Select => {
-                    let (yes, no) = (size(graph, of[1])?, size(graph, of[2])?);
+                    let (yes, no) = (size(graph, ranges, of[1])?, size(graph, ranges, of[2])?);
                     Some(graph.select(of[0], yes, no))
                 }
                 _ => None,
             }
+        }
+        // A number that is the same for all examples.
+        Node::Read(..) if graph.axes(id).is_empty() => {
+            ranges.find_all(graph, id);
+            ranges.get(id).is_nonnegative().then(|| graph.map(Function::Sqrt, &[id]))
         }
         _ => None,
     }
@@ -122,41 +152,56 @@ fn is_moderate(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// The sum with everything that is squared multiplied by a factor.
-fn scaled(graph: &mut Graph, id: NodeId, factor: NodeId) -> NodeId {
+pub(super) fn scaled(graph: &mut Graph, id: NodeId, factor: NodeId) -> NodeId {
     match *graph.node(id) {
         Node::Reduce(Reduction::Sum, axis, body) => {
             let inner = scaled(graph, body, factor);
-            graph.reduce(Reduction::Sum, axis, inner)
+            return graph.reduce(Reduction::Sum, axis, inner);
         }
         Node::Map(function, of) => {
             let of = of.as_slice();
             match function {
                 Function::Multiply if of[0] == of[1] => {
                     let base = graph.map(Function::Multiply, &[of[0], factor]);
-                    graph.map(Function::Multiply, &[base, base])
+                    return graph.map(Function::Multiply, &[base, base]);
+                }
+                Function::Multiply if is_constant(graph, of[0]) => {
+                    let inner = scaled(graph, of[1], factor);
+                    return graph.map(Function::Multiply, &[of[0], inner]);
                 }
                 Function::Multiply => {
-                    let inner = scaled(graph, of[1], factor);
-                    graph.map(Function::Multiply, &[of[0], inner])
+                    if let Some(variance) = variance(graph, of[0], of[1]) {
+                        let base = graph.map(Function::Multiply, &[of[1], factor]);
+                        let quotient = graph.map(Function::Divide, &[base, variance]);
+                        return graph.map(Function::Multiply, &[quotient, base]);
+                    }
                 }
-                Function::Divide => {
+                Function::Divide if is_constant(graph, of[1]) => {
                     let inner = scaled(graph, of[0], factor);
-                    graph.map(Function::Divide, &[inner, of[1]])
+                    return graph.map(Function::Divide, &[inner, of[1]]);
                 }
                 Function::Add => {
                     let [a, b] = [0, 1].map(|at| scaled(graph, of[at], factor));
-                    graph.map(Function::Add, &[a, b])
+                    return graph.map(Function::Add, &[a, b]);
                 }
                 Function::Select => {
                     let [yes, no] = [1, 2].map(|at| scaled(graph, of[at], factor));
-                    graph.select(of[0], yes, no)
+                    return graph.select(of[0], yes, no);
                 }
-                _ => unreachable!("its size was found"),
+                _ => {}
             }
         }
+        _ => {}
+    }
+    match (graph.as_number(id), graph.as_number(factor)) {
+        (Some(number), Some(factor)) => graph.number(number * factor * factor),
         _ => {
             let once = graph.map(Function::Multiply, &[id, factor]);
             graph.map(Function::Multiply, &[once, factor])
         }
     }
+}
+
+fn is_constant(graph: &Graph, id: NodeId) -> bool {
+    matches!(graph.node(id), Node::Size(_) | Node::Number(_))
 }

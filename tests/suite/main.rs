@@ -12,6 +12,7 @@ mod examples;
 mod gradcheck;
 mod guards;
 mod house;
+mod huge;
 mod linked;
 mod middle;
 mod lowering;

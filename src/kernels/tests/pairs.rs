@@ -158,3 +158,29 @@ fn boxcox1p_is_finite_where_its_power_is_not() {
         assert!((got / expected - 1.0f32).abs() < 4e-7, "boxcox1p({x:e}, {lambda:e}) = {got:e}");
     }
 }
+
+#[test]
+fn boxcox1p_keeps_its_digits_beside_subnormal_numbers() {
+    let kernel = Two(super::super::boxcox1p);
+    let code = write(kernel, Precision::F64);
+    for (x, expected, left) in [
+        (4.161_197_215_002_9e-308, 9.858_333_380_421_199e-306, -0.15674),
+        (1.5e-308, 7.692_265_234_207_942e-308, 0.01647),
+    ] {
+        for sign in [1.0, -1.0] {
+            let got = run_f64(&code, &[[sign * x, sign * f64::MAX]])[0];
+            let off = off_double(got, sign * expected, sign * left, 0.0);
+            assert!(off <= 2.0, "boxcox1p({x:e}, {:e}) = {got:e}, {off} off", f64::MAX);
+        }
+    }
+    let code = write(kernel, Precision::F32);
+    for (x, expected) in
+        [(6.104_856e-39, 2.052_261_394_078_234_9e-38), (4.203_899_6e-39, 9.347_657_005_487_804e-39)]
+    {
+        for sign in [1.0, -1.0] {
+            let got = run_f32(&code, &[[sign * x, sign * f32::MAX]])[0];
+            let off = off_single(got, f64::from(sign) * expected, 0.0);
+            assert!(off <= 2.0, "boxcox1p({x:e}, {:e}) = {got:e}, {off} off", f32::MAX);
+        }
+    }
+}

@@ -4,9 +4,10 @@ use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::at;
 use super::codes::{Form, Op, code};
+use super::memory::COUNTER;
 use super::values::{Home, Source, mask, number};
 use super::{STACK, Writer};
-use crate::loops::{Accumulator, Join, Kind, Operation, PARTIALS, Precision, Value};
+use crate::loops::{Accumulator, BLOCK, Join, Kind, Operation, PARTIALS, Precision, Value};
 
 /// Where the partial results of an accumulator of a loop in lanes lie.
 #[derive(Clone, Debug)]
@@ -201,29 +202,53 @@ impl Writer<'_> {
         self.code.put(&blend.expect("four registers"));
     }
 
-    /// Lets the totals of sums take the partial results of a block, which begin anew.
+    /// Lets the totals of sums take the partial results of a block, which begin anew. After the first block they are
+    /// the partial results, and nothing has been lost.
     pub(super) fn end_block(&mut self, all: &[Partials]) {
+        if all.iter().all(|partials| partials.total.is_none()) {
+            return;
+        }
+        let (later, done) = (self.code.label(), self.code.label());
+        let first = i32::try_from(BLOCK).expect("a small number");
+        self.code.number(Code::Cmp_rm64_imm32, COUNTER, first);
+        self.code.jump(Code::Ja_rel32_64, later);
+        self.take_partials(all, |writer, [_, total, _], [a, _, _]| writer.store_vector(total, a));
+        self.code.jump(Code::Jmp_rel32_64, done);
+        self.code.bind(later);
+        self.take_partials(all, |writer, [_, total, lost], [a, b, c]| {
+            writer.load_vector(b, total);
+            writer.load_vector(c, lost);
+            writer.add_with_compensation(b, c, a);
+            writer.store_vector(total, b);
+            writer.store_vector(lost, c);
+        });
+        self.code.bind(done);
+    }
+
+    /// Takes the partial results of sums: `take` is given where a vector of them is, its total and what was lost, and
+    /// registers for these, the first of them with the partial results.
+    fn take_partials(
+        &mut self,
+        all: &[Partials],
+        take: impl Fn(&mut Self, [MemoryOperand; 3], [Register; 3]),
+    ) {
         for partials in all {
             let Some([total, lost]) = partials.total else { continue };
             for vector in 0..self.vectors_of_partials() {
-                let [partial, total, lost] =
-                    [partials.partial, total, lost].map(|slot| self.partial_at(slot, vector));
+                let slots = [partials.partial, total, lost];
+                let slots = slots.map(|slot| self.partial_at(slot, vector));
                 let pinned = partials.registers.get(vector).copied();
-                let [a, b, c] = [pinned, None, None].map(|register| {
+                let registers = [pinned, None, None].map(|register| {
                     let register = register.unwrap_or_else(|| self.take(false));
                     self.vector(register)
                 });
                 if pinned.is_none() {
-                    self.load_vector(a, partial);
+                    self.load_vector(registers[0], slots[0]);
                 }
-                self.load_vector(b, total);
-                self.load_vector(c, lost);
-                self.add_with_compensation(b, c, a);
-                self.store_vector(total, b);
-                self.store_vector(lost, c);
-                self.clear(a);
+                take(self, slots, registers);
+                self.clear(registers[0]);
                 if pinned.is_none() {
-                    self.store_vector(partial, a);
+                    self.store_vector(slots[0], registers[0]);
                 }
                 self.unlock();
             }
