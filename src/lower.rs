@@ -30,7 +30,7 @@ mod square;
 #[cfg(test)]
 mod tests;
 
-use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId};
+use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId, Role};
 use crate::loops::{ArrayId, Precision, Program};
 
 pub use explain::explain;
@@ -114,9 +114,18 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let mut lowered = emitter.finish();
     let moved = reuse::reuse_outputs(&mut lowered.program);
     lowered.move_arrays(&moved);
-    rows::rows_as_lanes(&mut lowered.program);
+    if !has_learned_rows(graph) {
+        rows::rows_as_lanes(&mut lowered.program);
+    }
     lowered.arrays.resize(lowered.program.arrays.len(), ArraySource::Temporary);
     lowered
+}
+
+/// Whether a learned array has axes: its gradient is summed over the rows, which then are no lanes; and the bits of one result
+/// are not to depend on which others are asked for.
+fn has_learned_rows(graph: &Graph) -> bool {
+    let learned = graph.input_ids().map(|id| graph.input(id));
+    learned.into_iter().any(|input| input.role == Role::Learned && !input.axes.is_empty())
 }
 
 impl Lowered {

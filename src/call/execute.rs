@@ -102,6 +102,7 @@ impl Pass {
                 take_record::<T>(layout, layout.record_address(), &mut sum, &mut memory.sums);
             }
         }
+        layout.finish_copies();
         sum.total()
     }
 }
@@ -237,6 +238,7 @@ impl Wave<'_> {
                     self.layout.copy_staged(chunk, own);
                 }
             }
+            self.layout.finish_copies();
             self.done.fetch_add(count, Ordering::Release);
         }
     }

@@ -186,6 +186,13 @@ impl Layout {
         }
     }
 
+    /// Lets other threads see the results that have been copied.
+    pub(super) fn finish_copies(&self) {
+        if !self.staged.is_empty() {
+            stream::finish();
+        }
+    }
+
     fn clear(&mut self) {
         let Self { addresses, strides, lengths, last_lengths, left, temporaries, staged, .. } =
             self;

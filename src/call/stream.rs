@@ -22,7 +22,7 @@ fn least() -> usize {
     })
 }
 
-/// Copies bytes so that they are in no cache afterwards.
+/// Copies bytes so that they are in no cache afterwards. Other threads see them after [`finish`].
 ///
 /// # Safety
 /// As many bytes must be good to read and to write, and not overlap.
@@ -37,6 +37,12 @@ pub(super) unsafe fn copy(from: *const u8, to: *mut u8, bytes: usize) {
     unsafe {
         std::ptr::copy_nonoverlapping(from, to, bytes);
     }
+}
+
+/// Lets what comes after, also in other threads, see all that was copied.
+pub(super) fn finish() {
+    #[cfg(target_arch = "x86_64")]
+    x86::finish();
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -70,6 +76,11 @@ mod x86 {
             .filter(|bytes| *bytes >= 1 << 20)
     }
 
+    pub(super) fn finish() {
+        // SAFETY: a fence touches no memory.
+        unsafe { _mm_sfence() };
+    }
+
     /// # Safety
     /// As for `copy` above.
     #[expect(clippy::cast_ptr_alignment, reason = "loads need none, stores come after the head")]
@@ -94,8 +105,6 @@ mod x86 {
                 _mm_stream_si128(to.add(3), fourth);
             }
             std::ptr::copy_nonoverlapping(from.add(tail), to.add(tail), bytes - tail);
-            // What comes after, also in other threads, sees what was written.
-            _mm_sfence();
         }
     }
 }

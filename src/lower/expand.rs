@@ -44,7 +44,8 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
         let new = match &node {
             Node::Reduce(Reduction::LogSumExp, axis, argument) => {
                 let parts = logsumexp_parts(graph, *axis, expanded[argument]);
-                graph.map(Function::Add, &[parts.center, parts.log_total])
+                let sum = graph.map(Function::Add, &[parts.center, parts.log_total]);
+                less_offset(graph, sum, &parts)
             }
             Node::Reduce(Reduction::Max | Reduction::Min, axis, argument) => {
                 extremum(graph, &node, *axis, expanded[argument])
@@ -53,14 +54,16 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                 let [a, b] = [arguments.as_slice()[0], arguments.as_slice()[1]];
                 if let Some((axis, argument)) = logsumexp(graph, b) {
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
-                    let centered = graph.map(Function::Subtract, &[expanded[&a], parts.center]);
+                    let element = with_offset(graph, expanded[&a], &parts);
+                    let centered = graph.map(Function::Subtract, &[element, parts.center]);
                     let is_part = softmax(graph, id).is_some();
                     let log_total = if is_part { parts.log_share } else { parts.log_total };
                     graph.map(Function::Subtract, &[centered, log_total])
                 } else if let Some((axis, argument)) = logsumexp(graph, a) {
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
                     let centered = graph.map(Function::Subtract, &[parts.center, expanded[&b]]);
-                    graph.map(Function::Add, &[centered, parts.log_total])
+                    let sum = graph.map(Function::Add, &[centered, parts.log_total]);
+                    less_offset(graph, sum, &parts)
                 } else {
                     ranges.find_all(graph, b);
                     match rest_under_root(graph, &ranges, &[a, b]) {
@@ -118,7 +121,7 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                 if let Some(softmax) = softmax(graph, arguments.as_slice()[0]) {
                     let Softmax { element, axis, argument, .. } = softmax;
                     let parts = logsumexp_parts(graph, axis, expanded[&argument]);
-                    let exponential = centered_exponential(graph, expanded[&element], parts.center);
+                    let exponential = centered_exponential(graph, expanded[&element], &parts);
                     expanded.scales.insert(parts.share);
                     graph.map(Function::Multiply, &[exponential, parts.share])
                 } else {
@@ -302,6 +305,8 @@ fn plain_sum(graph: &mut Graph, expanded: &Expanded, id: NodeId, node: &Node) ->
 }
 
 pub(super) struct LogSumExpParts {
+    /// What all elements were without; the logarithm of another total.
+    offset: Option<NodeId>,
     /// The largest element, or 0 where that is −∞.
     pub(super) center: NodeId,
     /// The sum of the exponentials but one of the largest elements.
@@ -319,10 +324,13 @@ pub(super) struct LogSumExpParts {
 pub(super) fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId) -> LogSumExpParts {
     let (zero, one, infinity) = (graph.number(0.0), graph.number(1.0), graph.number(f64::INFINITY));
     let least = graph.number(f64::NEG_INFINITY);
+    let offset = offset_of(graph, argument, axis);
+    let argument = offset.map_or(argument, |offset| without(graph, argument, offset));
     let largest = graph.intern(Node::Reduce(Reduction::Max, axis, argument));
     let is_least = graph.map(Function::Equal, &[largest, least]);
     let center = graph.select(is_least, zero, largest);
-    let exponential = centered_exponential(graph, argument, center);
+    let centered = graph.map(Function::Subtract, &[argument, center]);
+    let exponential = graph.map(Function::Exp, &[centered]);
     let is_top = graph.map(Function::Equal, &[exponential, one]);
     let lower = graph.select(is_top, zero, exponential);
     let lower = graph.intern(Node::Reduce(Reduction::Sum, axis, lower));
@@ -340,13 +348,65 @@ pub(super) fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId)
     let log_share = graph.select(is_massless, zero, log_total);
     let share = graph.map(Function::Divide, &[one, total]);
     let share = graph.select(is_massless, zero, share);
-    LogSumExpParts { center, rest, total, log_total, log_share, share }
+    LogSumExpParts { offset, center, rest, total, log_total, log_share, share }
 }
 
 /// `exp(z - c)`, which is 1 for the largest elements.
-pub(super) fn centered_exponential(graph: &mut Graph, element: NodeId, center: NodeId) -> NodeId {
-    let centered = graph.map(Function::Subtract, &[element, center]);
+pub(super) fn centered_exponential(
+    graph: &mut Graph,
+    element: NodeId,
+    parts: &LogSumExpParts,
+) -> NodeId {
+    let element = with_offset(graph, element, parts);
+    let centered = graph.map(Function::Subtract, &[element, parts.center]);
     graph.map(Function::Exp, &[centered])
+}
+
+/// The logarithm of another total that all elements are less alike, such as that of a log-softmax: taken off at the end
+/// instead, it need not be known before the largest element is.
+fn offset_of(graph: &Graph, mut element: NodeId, axis: AxisId) -> Option<NodeId> {
+    let is_log = |id: NodeId| matches!(graph.node(id), Node::Map(Function::Log1p, _));
+    let is_log_total = |id: NodeId| match graph.node(id) {
+        Node::Map(Function::Select, of) => {
+            graph.as_number(of.as_slice()[1]) == Some(0.0) && is_log(of.as_slice()[2])
+        }
+        _ => is_log(id),
+    };
+    while let Node::Map(function @ (Function::Add | Function::Subtract), of) = graph.node(element) {
+        let other = of.as_slice()[1];
+        if *function == Function::Subtract
+            && !graph.axes(other).contains(axis)
+            && is_log_total(other)
+        {
+            return Some(other);
+        }
+        element = of.as_slice()[0];
+    }
+    None
+}
+
+/// An element without what was taken off.
+fn without(graph: &mut Graph, element: NodeId, offset: NodeId) -> NodeId {
+    let mut around = Vec::new();
+    let mut inner = element;
+    while let Node::Map(function @ (Function::Add | Function::Subtract), of) = *graph.node(inner) {
+        let [a, b] = [of.as_slice()[0], of.as_slice()[1]];
+        inner = a;
+        if function == Function::Subtract && b == offset {
+            let outwards = around.into_iter().rev();
+            return outwards.fold(inner, |inner, (function, b)| graph.map(function, &[inner, b]));
+        }
+        around.push((function, b));
+    }
+    graph.map(Function::Add, &[element, offset])
+}
+
+fn with_offset(graph: &mut Graph, element: NodeId, parts: &LogSumExpParts) -> NodeId {
+    parts.offset.map_or(element, |offset| without(graph, element, offset))
+}
+
+fn less_offset(graph: &mut Graph, sum: NodeId, parts: &LogSumExpParts) -> NodeId {
+    parts.offset.map_or(sum, |offset| graph.map(Function::Subtract, &[sum, offset]))
 }
 
 /// A maximum or minimum that is NaN where an element is.

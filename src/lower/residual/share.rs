@@ -90,9 +90,9 @@ pub(super) struct Top {
 pub(super) fn top(graph: &mut Graph, expanded: &Expanded, share: &Share) -> Top {
     match share.kind {
         Kind::Element { element, axis, argument } => {
-            let LogSumExpParts { center, rest, total, .. } =
-                logsumexp_parts(graph, axis, expanded[&argument]);
-            let exponential = centered_exponential(graph, expanded[&element], center);
+            let parts = logsumexp_parts(graph, axis, expanded[&argument]);
+            let exponential = centered_exponential(graph, expanded[&element], &parts);
+            let LogSumExpParts { rest, total, .. } = parts;
             // The exponential of the largest is 1, which is most of all if the others are less in sum.
             let (one, nan) = (graph.number(1.0), graph.number(f64::NAN));
             let is_most = graph.map(Function::Less, &[rest, one]);
