@@ -9,7 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Index;
 
-use super::logistic::{CrossEntropy, cross_entropy, product_of_sigmoids, with_one_logarithm};
+use super::logistic::{cross_entropy, product_of_sigmoids};
 use super::quotient;
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
@@ -109,14 +109,8 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                 root(graph, &mut ranges, precision, argument)
                     .unwrap_or_else(|| graph.map(Function::Sqrt, &[argument]))
             }
-            Node::Map(Function::Add, of) => match cross_entropy(graph, of.as_slice()) {
-                Some(CrossEntropy { logit, weights }) => {
-                    let weights = weights.map(|weight| weight.map(|weight| expanded[&weight]));
-                    let logit = expanded[&logit];
-                    with_one_logarithm(graph, &CrossEntropy { logit, weights })
-                }
-                None => plain_sum(graph, &expanded, id, &node),
-            },
+            Node::Map(Function::Add, of) => cross_entropy(graph, of.as_slice(), |id| expanded[&id])
+                .unwrap_or_else(|| plain_sum(graph, &expanded, id, &node)),
             Node::Map(Function::Exp, arguments) => {
                 if let Some(softmax) = softmax(graph, arguments.as_slice()[0]) {
                     let Softmax { element, axis, argument, .. } = softmax;

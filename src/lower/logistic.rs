@@ -9,15 +9,26 @@ use crate::builtins::Function;
 use crate::graph::{Graph, Node, NodeId};
 
 /// `a * softplus(-z) + b * softplus(z)` as the graph has it.
-pub(super) struct CrossEntropy {
+struct CrossEntropy {
     /// z.
-    pub(super) logit: NodeId,
+    logit: NodeId,
     /// What `softplus(-z)` and `softplus(z)` are multiplied by, if by anything.
-    pub(super) weights: [Option<NodeId>; 2],
+    weights: [Option<NodeId>; 2],
+}
+
+/// A sum that is the cross-entropy of a logit, with one logarithm; `expanded` says what its parts have become.
+pub(super) fn cross_entropy(
+    graph: &mut Graph,
+    addends: &[NodeId],
+    expanded: impl Fn(NodeId) -> NodeId,
+) -> Option<NodeId> {
+    let CrossEntropy { logit, weights } = read(graph, addends)?;
+    let weights = weights.map(|weight| weight.map(&expanded));
+    Some(with_one_logarithm(graph, &CrossEntropy { logit: expanded(logit), weights }))
 }
 
 /// Reads a sum as the cross-entropy of a logit.
-pub(super) fn cross_entropy(graph: &Graph, addends: &[NodeId]) -> Option<CrossEntropy> {
+fn read(graph: &Graph, addends: &[NodeId]) -> Option<CrossEntropy> {
     let [one, other] = [softplus(graph, addends[0])?, softplus(graph, addends[1])?];
     let is_negated = |of: NodeId, argument: NodeId| matches!(graph.node(of), Node::Map(Function::Negate, inner) if inner.as_slice()[0] == argument);
     if is_negated(one.argument, other.argument) {
@@ -50,7 +61,7 @@ fn softplus(graph: &Graph, id: NodeId) -> Option<Softplus> {
 }
 
 /// Writes it with one logarithm.
-pub(super) fn with_one_logarithm(graph: &mut Graph, parts: &CrossEntropy) -> NodeId {
+fn with_one_logarithm(graph: &mut Graph, parts: &CrossEntropy) -> NodeId {
     let (zero, one) = (graph.number(0.0), graph.number(1.0));
     let size = graph.map(Function::Abs, &[parts.logit]);
     let fall = graph.map(Function::Negate, &[size]);

@@ -99,7 +99,6 @@ fn column(row: [Code; 6], precision: Precision, form: Form) -> Code {
 
 /// f32 in 128, 256 and 512 bits, then f64.
 #[rustfmt::skip]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn row(op: Op) -> [Code; 6] {
     use Code as C;
     match op {
