@@ -176,7 +176,7 @@ impl<T: Number> Machine<'_, T> {
             for (partials, accumulator) in all.iter_mut().zip(&inner.accumulators) {
                 let element = self.values[accumulator.element.0 as usize];
                 partials[usize::try_from(at).expect("a length") % count].join(element);
-                if (at + 1 - start) % block == 0 || at + 1 == extent {
+                if (at + 1 - start).is_multiple_of(block) || at + 1 == extent {
                     partials.iter_mut().for_each(Partial::end_block);
                 }
             }
@@ -200,12 +200,13 @@ impl<T: Number> Machine<'_, T> {
                 self.counters.insert(deep, at);
                 let [left, right] = [&product.left, &product.right].map(|it| self.element(it));
                 let Scalar::Real(so_far) = sum.value else { unreachable!("sums are reals") };
-                let next = match self.program.fused {
-                    true => left.mul_add(right, so_far),
-                    false => left * right + so_far,
+                let next = if self.program.fused {
+                    left.mul_add(right, so_far)
+                } else {
+                    left * right + so_far
                 };
                 sum.value = Scalar::Real(next);
-                if (at + 1) % u64::from(DEPTH) == 0 || at + 1 == depth {
+                if (at + 1).is_multiple_of(u64::from(DEPTH)) || at + 1 == depth {
                     sum.end_block();
                 }
             }

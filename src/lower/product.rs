@@ -14,7 +14,7 @@ use crate::loops::{self, Element, Index, MatrixProduct, SHORT, Statement, Subscr
 /// The sums that are products of matrices.
 #[derive(Default)]
 pub(super) struct Products {
-    products: HashMap<NodeId, Product>,
+    sums: HashMap<NodeId, Product>,
     /// The factors that are to lie in memory, those on the right with their column, which goes last.
     factors: HashSet<NodeId>,
     columns: HashMap<NodeId, AxisId>,
@@ -40,12 +40,12 @@ impl Product {
 impl Products {
     /// The product that a node is, if it is one.
     pub(super) fn get(&self, node: NodeId) -> Option<&Product> {
-        self.products.get(&node)
+        self.sums.get(&node)
     }
 
     /// Whether a node must lie in memory as a whole.
     pub(super) fn is_factor(&self, node: NodeId) -> bool {
-        self.factors.contains(&node) || self.products.contains_key(&node)
+        self.factors.contains(&node) || self.sums.contains_key(&node)
     }
 
     /// The factors of a product that lie in memory for its sake.
@@ -125,7 +125,7 @@ fn find_product(
     let right = factor(graph, products, right, Some(column))?;
     let term = graph.map(Function::Multiply, &[left, right]);
     let sum = graph.intern(Node::Reduce(Reduction::Sum, depth, term));
-    products.products.insert(sum, Product { row, column, depth, left, right });
+    products.sums.insert(sum, Product { row, column, depth, left, right });
     Some(sum)
 }
 

@@ -411,7 +411,7 @@ pub(super) fn negated_in_fma(program: &Program) -> Vec<bool> {
     while let Some(body) = bodies.pop() {
         for statement in body {
             match statement {
-                Statement::Let(_, Operation::FusedMultiplyAdd(..)) => {}
+                Statement::Let(_, Operation::FusedMultiplyAdd(..)) | Statement::Product(_) => {}
                 Statement::Let(_, operation) => {
                     operation.operands().iter().for_each(|value| only[value.0 as usize] = false);
                 }
@@ -420,7 +420,6 @@ pub(super) fn negated_in_fma(program: &Program) -> Vec<bool> {
                     inner.accumulators.iter().for_each(|of| only[of.element.0 as usize] = false);
                     bodies.push(&inner.body);
                 }
-                Statement::Product(_) => {}
             }
         }
     }

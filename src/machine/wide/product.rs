@@ -223,7 +223,9 @@ impl Writer<'_> {
         self.code.jump(Code::Je_rel32_64, done);
         self.write_blocks(product, size, &sums);
         self.code.bind(done);
-        sums.into_iter().for_each(|sum| self.unpin(sum));
+        for sum in sums {
+            self.unpin(sum);
+        }
         self.end_tile(product, size);
         self.code.number_in_memory(Code::Add_rm64_imm32, at(STACK, product.row), rows);
         self.code.jump(Code::Jmp_rel32_64, again);
