@@ -206,7 +206,7 @@ impl<T: Number> Machine<'_, T> {
                     left * right + so_far
                 };
                 sum.value = Scalar::Real(next);
-                if (at + 1) % u64::from(DEPTH) == 0 || at + 1 == depth {
+                if (at + 1).is_multiple_of(u64::from(DEPTH)) || at + 1 == depth {
                     sum.end_block();
                 }
             }

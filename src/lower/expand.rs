@@ -50,30 +50,7 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
             Node::Reduce(Reduction::Max | Reduction::Min, axis, argument) => {
                 extremum(graph, &node, *axis, expanded[argument])
             }
-            Node::Map(Function::Subtract, arguments) => {
-                let [a, b] = [arguments.as_slice()[0], arguments.as_slice()[1]];
-                if let Some((axis, argument)) = logsumexp(graph, b) {
-                    let parts = logsumexp_parts(graph, axis, expanded[&argument]);
-                    let element = with_offset(graph, expanded[&a], &parts);
-                    let centered = graph.map(Function::Subtract, &[element, parts.center]);
-                    let is_part = softmax(graph, id).is_some();
-                    let log_total = if is_part { parts.log_share } else { parts.log_total };
-                    graph.map(Function::Subtract, &[centered, log_total])
-                } else if let Some((axis, argument)) = logsumexp(graph, a) {
-                    let parts = logsumexp_parts(graph, axis, expanded[&argument]);
-                    let centered = graph.map(Function::Subtract, &[parts.center, expanded[&b]]);
-                    let sum = graph.map(Function::Add, &[centered, parts.log_total]);
-                    less_offset(graph, sum, &parts)
-                } else {
-                    ranges.find_all(graph, b);
-                    match rest_under_root(graph, &ranges, &[a, b]) {
-                        Some(rest) => {
-                            root_less_part(graph, [a, b, rest].map(|part| expanded[&part]))
-                        }
-                        None => plain_sum(graph, &expanded, id, &node),
-                    }
-                }
-            }
+            Node::Map(Function::Subtract, _) => difference(graph, &mut ranges, &expanded, id),
             Node::Map(Function::Multiply, arguments) => {
                 let [a, b] = [0, 1].map(|at| arguments.as_slice()[at]);
                 match zero_factor(graph, &mut ranges, a, b) {
@@ -111,19 +88,7 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
             }
             Node::Map(Function::Add, of) => cross_entropy(graph, of.as_slice(), |id| expanded[&id])
                 .unwrap_or_else(|| plain_sum(graph, &expanded, id, &node)),
-            Node::Map(Function::Exp, arguments) => {
-                if let Some(softmax) = softmax(graph, arguments.as_slice()[0]) {
-                    let Softmax { element, axis, argument, .. } = softmax;
-                    let parts = logsumexp_parts(graph, axis, expanded[&argument]);
-                    let exponential = centered_exponential(graph, expanded[&element], &parts);
-                    expanded.scales.insert(parts.share);
-                    graph.map(Function::Multiply, &[exponential, parts.share])
-                } else {
-                    let argument = arguments.as_slice()[0];
-                    product_of_sigmoids(graph, argument, |part| expanded[&part])
-                        .unwrap_or_else(|| graph.map(Function::Exp, &[expanded[&argument]]))
-                }
-            }
+            Node::Map(Function::Exp, of) => exponential(graph, &mut expanded, of.as_slice()[0]),
             _ => {
                 let node = node.with_arguments(|argument| expanded[&argument]);
                 graph.intern(node)
@@ -132,6 +97,43 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
         expanded.nodes.insert(id, new);
     }
     roots.iter().map(|root| expanded[root]).collect()
+}
+
+/// `a - b`, where either may be a logsumexp, or `a` the root of a sum of squares.
+fn difference(graph: &mut Graph, ranges: &mut Ranges, expanded: &Expanded, id: NodeId) -> NodeId {
+    let node = graph.node(id).clone();
+    let [a, b] = [0, 1].map(|at| node.arguments()[at]);
+    if let Some((axis, argument)) = logsumexp(graph, b) {
+        let parts = logsumexp_parts(graph, axis, expanded[&argument]);
+        let element = with_offset(graph, expanded[&a], &parts);
+        let centered = graph.map(Function::Subtract, &[element, parts.center]);
+        let is_part = softmax(graph, id).is_some();
+        let log_total = if is_part { parts.log_share } else { parts.log_total };
+        return graph.map(Function::Subtract, &[centered, log_total]);
+    }
+    if let Some((axis, argument)) = logsumexp(graph, a) {
+        let parts = logsumexp_parts(graph, axis, expanded[&argument]);
+        let centered = graph.map(Function::Subtract, &[parts.center, expanded[&b]]);
+        let sum = graph.map(Function::Add, &[centered, parts.log_total]);
+        return less_offset(graph, sum, &parts);
+    }
+    ranges.find_all(graph, b);
+    match rest_under_root(graph, ranges, &[a, b]) {
+        Some(rest) => root_less_part(graph, [a, b, rest].map(|part| expanded[&part])),
+        None => plain_sum(graph, expanded, id, &node),
+    }
+}
+
+/// An exponential, which may be an element of a softmax.
+fn exponential(graph: &mut Graph, expanded: &mut Expanded, argument: NodeId) -> NodeId {
+    let Some(Softmax { element, axis, argument, .. }) = softmax(graph, argument) else {
+        return product_of_sigmoids(graph, argument, |part| expanded[&part])
+            .unwrap_or_else(|| graph.map(Function::Exp, &[expanded[&argument]]));
+    };
+    let parts = logsumexp_parts(graph, axis, expanded[&argument]);
+    let exponential = centered_exponential(graph, expanded[&element], &parts);
+    expanded.scales.insert(parts.share);
+    graph.map(Function::Multiply, &[exponential, parts.share])
 }
 
 /// The factor that may be 0, and the exponential that may overflow though it is a number as maths has it.
