@@ -273,7 +273,7 @@ pub(super) fn log_normal_cdf(x: Real<'_>) -> Real<'_> {
     // Past these the logarithm does not count beside x²/2, and every digit of the upper tail is 0.
     let (most, none) = x.either((1_048_576.0, 15.0), (1_073_741_824.0, 39.0));
     let s = size.at_most(below.select(x.constant(most), none));
-    let slow = normal_tail(s);
+    let slow = s.either(NORMAL_TAIL_F32, NORMAL_TAIL_F64).fine_at(s);
     let [fall, fall_low] = square(s).map(|part| part * 0.5);
     let [tail, tail_low] = exp_fall_times(fall, fall_low, slow).pair();
     let number = [below.select(slow[0], -tail), below.select(slow[1], -tail_low)];

@@ -21,11 +21,25 @@ pub(super) struct Mapped {
 impl Mapped {
     /// The function at a.
     pub(super) fn at<'p>(&self, a: Real<'p>) -> Pair<'p> {
-        let t = (a - self.k) / (a + self.k);
+        self.near((a - self.k) / (a + self.k), None, a)
+    }
+
+    /// The function at a, with what rounding t left, exactly where a ≤ k.
+    pub(super) fn fine_at<'p>(&self, a: Real<'p>) -> Pair<'p> {
+        let (above, below) = (a - self.k, a + self.k);
+        let t = above / below;
+        let lost = [a - (above + self.k), a - (below - self.k)];
+        let left = (-t).fma(lost[1], (-t).fma(below, above) + lost[0]);
+        self.near(t, Some(left / below), a)
+    }
+
+    /// The function at a, given t and what rounding it left.
+    fn near<'p>(&self, t: Real<'p>, left: Option<Real<'p>>, a: Real<'p>) -> Pair<'p> {
         let (first, others) = self.coefficients.split_first().expect("a polynomial has a term");
         let bend = t.polynomial(others);
         let sum = t.fma(bend, *first);
         let sum_low = t.fma(bend, a.constant(*first) - sum) + self.rest;
+        let sum_low = left.map_or(sum_low, |left| left.fma(self.slope(t), sum_low));
         let divisor = a + self.m;
         let divisor_low = a - (divisor - self.m);
         let reciprocal = a.constant(1.0) / divisor;
@@ -33,7 +47,17 @@ impl Mapped {
         let left = (-quotient).fma(divisor, sum) + (-quotient).fma(divisor_low, sum_low);
         [quotient, left * reciprocal]
     }
+
+    /// The slope of the polynomial, to a few digits.
+    fn slope<'p>(&self, t: Real<'p>) -> Real<'p> {
+        let terms = self.coefficients.iter().zip(0u8..).skip(1).take(SLOPE_TERMS);
+        let slopes: Vec<f64> = terms.map(|(term, power)| term * f64::from(power)).collect();
+        t.polynomial(&slopes)
+    }
 }
+
+/// How many terms the slope takes.
+const SLOPE_TERMS: usize = 9;
 
 /// a², and what rounding it left, also where `FusedMultiplyAdd` rounds twice.
 pub(super) fn square(a: Real<'_>) -> Pair<'_> {
