@@ -4,7 +4,7 @@
 //! minimax (Remez exchange), computed with 45 digits and rounded one coefficient after the other, the rest fitted again.
 
 use super::exponential::{exp_fall_sum, exp_fall_times};
-use super::logarithm::{assemble_fine_pair, split};
+use super::logarithm::{assemble_fine_pair, split_below_1};
 use super::mapped::{Mapped, Pair, square};
 use super::pen::{Mask, Real};
 use crate::loops::Precision;
@@ -288,9 +288,9 @@ pub(super) fn log_normal_cdf(x: Real<'_>) -> Real<'_> {
     size.less(0.3).select(log_half_plus(x), far)
 }
 
-/// The logarithm of a number, or of 1 more than it (at least −½) where it is not `whole`.
+/// The logarithm of a number, or of 1 more than it (from −½ to 0) where it is not `whole`.
 fn log_of(whole: Mask, [number, low]: Pair<'_>) -> Pair<'_> {
-    let parts = split(whole.select(number, number + 1.0));
+    let parts = split_below_1(whole.select(number, number + 1.0));
     let scale = parts.scale(number);
     let f = number.fma(scale, whole.select(number.constant(-1.0), scale - 1.0));
     let [log, left] = assemble_fine_pair(parts.n, f);

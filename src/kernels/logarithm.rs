@@ -100,6 +100,11 @@ pub(super) fn split(x: Real<'_>) -> Split<'_> {
     split_above(x, 0x3f40_0001, 0x3fe8_0000_0000_0001)
 }
 
+/// x = 2ⁿ·m with ¾ ≤ m < 3/2, for 1 + x that are at most 1: where they are rounded to ¾, log 2 does not cancel.
+pub(super) fn split_below_1(x: Real<'_>) -> Split<'_> {
+    split_above(x, 0x3f40_0000, 0x3fe8_0000_0000_0000)
+}
+
 /// x = 2ⁿ·m with √½ ≤ m < √2.
 pub(super) fn split_about_1(x: Real<'_>) -> Split<'_> {
     split_above(x, ROOT_HALF_F32, ROOT_HALF_F64)

@@ -215,7 +215,7 @@ pub const FUNCTIONS: &[Function] = &[
         pieces: &[piece(ALL, true)],
         range: [-60.0, 40.0],
         hard: eighths,
-        ..function("log_normal_cdf", exact::log_normal_cdf, [Some(1.2), Some(1.0)])
+        ..function("log_normal_cdf", exact::log_normal_cdf, [Some(1.0), Some(1.0)])
     },
     Function {
         plain: Some(libm::lgamma),
