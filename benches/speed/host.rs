@@ -2,16 +2,15 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-pub(crate) fn print() {
-    println!("- Machine: {}, {}", processor(), std::env::consts::OS);
-    println!("- Features that matter here: {}", features());
-    println!("- Date: {}", today());
+/// A list in Markdown; what the load of the machine means is for the page to say.
+pub(crate) fn lines(about_load: &str) -> String {
+    let mut lines = format!("- Machine: {}, {}\n", processor(), std::env::consts::OS);
+    lines += &format!("- Features that matter here: {}\n", features());
+    lines += &format!("- Date: {}\n", today());
     if let Some(load) = load() {
-        println!(
-            "- Load when it began: {load} processes that want to run; on a busy machine the fastest times say most"
-        );
+        lines += &format!("- Load: {load} processes that want to run; {about_load}\n");
     }
-    println!("- lossc {}, {} threads of which one is used\n", env!("CARGO_PKG_VERSION"), threads());
+    lines
 }
 
 fn processor() -> String {
@@ -26,10 +25,6 @@ fn processor() -> String {
 fn load() -> Option<String> {
     let text = std::fs::read_to_string("/proc/loadavg").ok()?;
     text.split_whitespace().next().map(str::to_owned)
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, Into::into)
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -37,7 +37,9 @@ fn main() {
     println!(
         "Printed by `cargo bench --bench speed > benches/RESULTS.md; cargo bench --bench memory >> benches/RESULTS.md`.\n"
     );
-    host::print();
+    print!("{}", host::lines("on a busy machine the fastest times say most"));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    println!("- lossc {}, {threads} threads of which one is used\n", env!("CARGO_PKG_VERSION"));
     print_compile_times();
     print_comparison();
     print_run_times();

@@ -12,6 +12,7 @@ mod data;
 #[cfg(target_arch = "x86_64")]
 mod harness;
 #[cfg(target_arch = "x86_64")]
+#[path = "../../speed/host.rs"]
 mod host;
 #[cfg(target_arch = "x86_64")]
 mod kernels;

@@ -17,7 +17,7 @@ const COLUMNS: [(&str, &str); 4] = [
 pub(crate) fn page(lines: &[Line], options: &Options) -> String {
     let mut page = String::from("# lossc beside its rivals\n\n");
     page += "Printed by `cargo run --release --manifest-path benches/rivals/Cargo.toml -- --write`.\n\n";
-    page += &host::lines();
+    page += &host::lines("this is one of them; on a busy machine ratios say more than times");
     let clock = match options.clock {
         Clock::Wall => "all of it",
         Clock::Thread => "while the thread runs (`--cpu-time`)",
