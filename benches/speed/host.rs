@@ -4,13 +4,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A list in Markdown; what the load of the machine means is for the page to say.
 pub(crate) fn lines(about_load: &str) -> String {
-    let mut lines = format!("- Machine: {}, {}\n", processor(), std::env::consts::OS);
-    lines += &format!("- Features that matter here: {}\n", features());
-    lines += &format!("- Date: {}\n", today());
-    if let Some(load) = load() {
-        lines += &format!("- Load: {load} processes that want to run; {about_load}\n");
-    }
-    lines
+    let mut lines = vec![
+        format!("- Machine: {}, {}", processor(), std::env::consts::OS),
+        format!("- Features that matter here: {}", features()),
+        format!("- Date: {}", today()),
+    ];
+    lines.extend(
+        load().map(|load| format!("- Load: {load} processes that want to run; {about_load}")),
+    );
+    lines.join("\n") + "\n"
 }
 
 fn processor() -> String {

@@ -162,7 +162,7 @@ fn samples(options: &Options, gradient: &mut [f32], contenders: &mut [Contender]
         for _ in 0..runs {
             black_box((contender.run)(&mut output));
         }
-        options.clock.now() - start
+        options.clock.now().saturating_sub(start)
     };
     let mut runs = Vec::new();
     for contender in &mut *contenders {
