@@ -370,9 +370,9 @@ unsafe fn multiples<L: Lanes, H: Head, const STREAMS: bool>(
     while at + L::WIDTH <= classes {
         let slope = multiple::<L, H>(L::load(powers.add(at)), factor, rest);
         if STREAMS {
-            slope.stream(to.add(at))
+            slope.stream(to.add(at));
         } else {
-            slope.store(to.add(at))
+            slope.store(to.add(at));
         }
         at += L::WIDTH;
     }
