@@ -41,7 +41,7 @@ pub(crate) fn logistic(z: f32, y: f32) -> (f32, f32) {
 
 /// Focal loss of a logit at `gamma = 2` and `alpha = 1/4`.
 pub(crate) fn focal(z: f32, y: f32) -> (f32, f32) {
-    let (wrong, sign, weight) = if y == 1.0 { (-z, -1.0, 0.25) } else { (z, 1.0, 0.75) };
+    let (wrong, sign, weight) = if y > 0.5 { (-z, -1.0, 0.25) } else { (z, 1.0, 0.75) };
     let fall = expf(-z.abs());
     let inverse = 1.0 / (1.0 + fall);
     let (q, p) = if wrong < 0.0 { (fall * inverse, inverse) } else { (inverse, fall * inverse) };
