@@ -100,9 +100,10 @@ pub(super) fn split(x: Real<'_>) -> Split<'_> {
     split_above(x, 0x3f40_0001, 0x3fe8_0000_0000_0001)
 }
 
-/// x = 2ⁿ·m with ¾ ≤ m < 3/2, for 1 + x that are at most 1: where they are rounded to ¾, log 2 does not cancel.
+/// x = 2ⁿ·m with ¾ ≤ m < 3/2 in f32, √½ ≤ m < √2 in f64, as wide as the series of a logarithm goes: for x from ½ to 1, where
+/// log 2 then cancels little with log m, and where x is rounded to ¾, not at all.
 pub(super) fn split_below_1(x: Real<'_>) -> Split<'_> {
-    split_above(x, 0x3f40_0000, 0x3fe8_0000_0000_0000)
+    split_above(x, 0x3f40_0000, ROOT_HALF_F64)
 }
 
 /// x = 2ⁿ·m with √½ ≤ m < √2.
