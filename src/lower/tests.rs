@@ -138,3 +138,27 @@ fn functions_of_a_number_and_its_negation_share_their_magnitude() {
     let program = lower(&mut graph, &[output], Precision::F32, true).program.to_string();
     assert_eq!(program.matches("= absolute").count(), 1, "{program}");
 }
+
+/// The text of the program for the value of a loss.
+fn text(source: &Source) -> String {
+    let model = check(source).expect("the loss is right").models.remove(0);
+    let mut graph = model.graph.clone();
+    let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
+    lower(&mut graph, &[output], Precision::F32, true).program.to_string()
+}
+
+#[test]
+fn what_has_a_form_of_its_own_is_written_so() {
+    for (name, mark) in [
+        // The cosines are products of matrices.
+        ("info_nce", "product "),
+        // A pair whose items change places has the same exponential.
+        ("ranknet", " in lanes behind "),
+    ] {
+        let program = text(&Source::Library(name.to_owned()));
+        assert!(program.contains(mark), "{name} has no `{mark}`:\n{program}");
+    }
+    // The hinges of a pair have nothing dear in common, whichever way round.
+    let program = text(&Source::Library("auc_squared_hinge".to_owned()));
+    assert!(!program.contains(" behind "), "{program}");
+}

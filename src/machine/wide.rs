@@ -88,6 +88,7 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
         pinned: BTreeMap::new(),
         broadcasts: BTreeMap::new(),
         counters: HashMap::new(),
+        scaled: None,
         tiles: BTreeMap::new(),
     };
     writer.read_tables();
@@ -139,6 +140,8 @@ struct Writer<'a> {
     broadcasts: BTreeMap<Value, i32>,
     /// Where counters stand, of loops that are not innermost.
     counters: HashMap<LoopId, i32>,
+    /// The loop whose counter stands in a register too, times the bytes of a vector.
+    scaled: Option<LoopId>,
     /// Rows of arrays as lanes, in the loop around.
     tiles: BTreeMap<ArrayId, Tile>,
 }

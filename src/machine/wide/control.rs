@@ -3,8 +3,9 @@
 use iced_x86::{Code, Instruction, Register};
 
 use super::assembler::{Label, at};
-use super::memory::{COUNTER, SCRATCH};
-use super::uses::Uses;
+use super::memory::{COUNTER, SCALED, SCRATCH};
+use super::totals::SPARE;
+use super::uses::{Uses, constants_used};
 use super::values::Home;
 use super::{Body, STACK, Writer};
 use crate::loops::{Extent, Loop, LoopId, Operation, Precision, Statement, Value};
@@ -67,11 +68,19 @@ impl Writer<'_> {
         let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
         let counter = self.frame.word();
         self.counters.insert(inner.id, counter);
+        let in_lanes = innermost && self.lanes.is_some();
+        self.scaled = in_lanes.then_some(inner.id);
         self.write_bases(&mut body, &inner.body, innermost);
         let (again, after) = (self.code.label(), self.code.label());
         self.skip_unless_it_runs(inner, after);
         if innermost {
             self.pin_totals(&mut totals, body.uses.pressure());
+        }
+        if in_lanes {
+            let constants = constants_used(&self.constants, &inner.body);
+            let needed = body.uses.pressure() + totals.len() + SPARE;
+            self.pin_most_used(&constants, &body.uses.outside(), needed);
+            self.clear_general(SCALED);
         }
         self.clear_general(COUNTER);
         if !innermost {
@@ -83,12 +92,20 @@ impl Writer<'_> {
             self.code.load(Code::Mov_r64_rm64, COUNTER, at(STACK, counter));
         }
         self.code.number(Code::Add_rm64_imm32, COUNTER, 1);
+        if in_lanes {
+            let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
+            self.code.number(Code::Add_rm64_imm32, SCALED, bytes);
+        }
         if !innermost {
             self.code.store(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
         }
         self.compare_with_extent(inner.extent);
         self.code.jump(Code::Jb_rel32_64, again);
         self.unpin_totals(&mut totals);
+        if in_lanes {
+            self.unpin_most_used();
+        }
+        self.scaled = None;
         self.code.bind(after);
         self.release_bases(&body);
         self.frame.release_word(counter);

@@ -31,6 +31,9 @@ pub(super) const BASES: [Register; 9] = [
     Register::R13,
 ];
 
+/// The counter of an innermost loop inside of a loop in lanes, times the bytes of a vector: no base then.
+pub(super) const SCALED: Register = Register::R13;
+
 /// How many bytes lie between neighbours along an axis.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Stride {
@@ -179,7 +182,7 @@ impl Writer<'_> {
             }
             self.compute_base(&key);
             let base = match BASES.get(body.bases.len()) {
-                Some(register) if innermost => {
+                Some(register) if innermost && (self.scaled.is_none() || *register != SCALED) => {
                     self.code.two(Code::Mov_r64_rm64, *register, SCRATCH);
                     Base::Register(*register)
                 }
@@ -304,6 +307,16 @@ impl Writer<'_> {
             && innermost
         {
             return indexed(base, COUNTER, size.unsigned_abs(), access.offset + lanes * size);
+        }
+        // A row of partial results has a few vectors.
+        let row = i32::try_from(PARTIALS).expect("a small number") * size;
+        if let [own] = &access.own[..]
+            && own.literal() == Some(row)
+            && self.scaled.is_some()
+            && self.scaled == self.body().counter
+        {
+            let vectors = u32::try_from(self.vectors_of_partials()).expect("a few vectors");
+            return indexed(base, SCALED, vectors, access.offset);
         }
         for own in &access.own {
             self.read_counter();

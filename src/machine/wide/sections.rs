@@ -255,11 +255,20 @@ impl Writer<'_> {
         }
         let taken = if sections.in_registers { partials * self.vectors_of_partials() } else { 0 };
         let needed = uses.pressure() * sections.copies + taken + 4;
+        self.pin_most_used(&sections.constants, &outside, needed);
+    }
+
+    /// Keeps what is used most in the registers that are not needed.
+    pub(super) fn pin_most_used(
+        &mut self,
+        constants: &[(Value, usize)],
+        outside: &[(Value, usize)],
+        needed: usize,
+    ) {
         let room = self.register_count().saturating_sub(needed);
-        let mut wanted: Vec<(usize, Value)> = sections
-            .constants
+        let mut wanted: Vec<(usize, Value)> = constants
             .iter()
-            .chain(&outside)
+            .chain(outside)
             .filter(|(value, _)| !self.is_mask(*value))
             .map(|(value, count)| (*count, *value))
             .collect();
@@ -271,11 +280,16 @@ impl Writer<'_> {
         }
     }
 
-    fn unpin_what_stays(&mut self) {
+    /// Gives those registers back.
+    pub(super) fn unpin_most_used(&mut self) {
         let registers: Vec<usize> = std::mem::take(&mut self.pinned).into_values().collect();
         for register in registers {
             self.unpin(register);
         }
+    }
+
+    fn unpin_what_stays(&mut self) {
+        self.unpin_most_used();
         let slots: Vec<i32> = std::mem::take(&mut self.broadcasts).into_values().collect();
         for slot in slots {
             self.frame.release_vector(slot);

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use iced_x86::{Code, MemoryOperand};
 
 use super::assembler::{at, indexed};
-use super::memory::SECOND;
+use super::memory::{SCALED, SECOND};
 use super::{Body, STACK, Writer};
 use crate::loops::{
     Array, ArrayId, ArrayRole, Extent, Loop, LoopId, Operation, SHORT, Statement, Subscript, Value,
@@ -114,6 +114,9 @@ impl Writer<'_> {
                 let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
                 let literal = i32::try_from(*literal).expect("a short axis");
                 return Some(at(STACK, buffer + literal * bytes));
+            }
+            Subscript::Counter(id) if self.scaled == Some(*id) => {
+                return Some(indexed(STACK, SCALED, 1, buffer));
             }
             Subscript::Counter(id) => self.read_any_counter(*id),
             Subscript::Partial(_) => return None,

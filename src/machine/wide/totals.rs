@@ -7,7 +7,7 @@ use super::{STACK, Writer};
 use crate::loops::{Accumulator, Join, Operation, Value};
 
 /// How many registers operations want beside those of values.
-const SPARE: usize = 6;
+pub(super) const SPARE: usize = 6;
 
 /// What an accumulator of a plain loop has come to, in memory.
 #[derive(Clone, Copy, Debug)]
