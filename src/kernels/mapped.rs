@@ -21,30 +21,38 @@ pub(super) struct Mapped {
 impl Mapped {
     /// The function at a.
     pub(super) fn at<'p>(&self, a: Real<'p>) -> Pair<'p> {
-        self.near((a - self.k) / (a + self.k), None, a)
+        let t = (a - self.k) / (a + self.k);
+        let [first, others @ ..] = self.coefficients else { unreachable!("there are terms") };
+        let bend = t.polynomial(others);
+        let sum = t.fma(bend, *first);
+        self.divided(a, [sum, t.fma(bend, a.constant(*first) - sum)])
     }
 
-    /// The function at a, with what rounding t left, exactly where a ≤ k.
+    /// The function at a, with what rounding left of t, exactly where a ≤ k, and of the term before the last.
     pub(super) fn fine_at<'p>(&self, a: Real<'p>) -> Pair<'p> {
         let (above, below) = (a - self.k, a + self.k);
         let t = above / below;
         let lost = [a - (above + self.k), a - (below - self.k)];
-        let left = (-t).fma(lost[1], (-t).fma(below, above) + lost[0]);
-        self.near(t, Some(left / below), a)
+        let left = ((-t).fma(lost[1], (-t).fma(below, above) + lost[0])) / below;
+        let [first, second, others @ ..] = self.coefficients else {
+            unreachable!("there are terms")
+        };
+        let rest = t.polynomial(others);
+        let bend = t.fma(rest, *second);
+        let bend_low = t.fma(rest, a.constant(*second) - bend);
+        let sum = t.fma(bend, *first);
+        let low = t.fma(bend, a.constant(*first) - sum);
+        self.divided(a, [sum, left.fma(self.slope(t), t.fma(bend_low, low))])
     }
 
-    /// The function at a, given t and what rounding it left.
-    fn near<'p>(&self, t: Real<'p>, left: Option<Real<'p>>, a: Real<'p>) -> Pair<'p> {
-        let (first, others) = self.coefficients.split_first().expect("a polynomial has a term");
-        let bend = t.polynomial(others);
-        let sum = t.fma(bend, *first);
-        let sum_low = t.fma(bend, a.constant(*first) - sum) + self.rest;
-        let sum_low = left.map_or(sum_low, |left| left.fma(self.slope(t), sum_low));
+    /// A sum, and the rest of the first term, divided by a + m.
+    fn divided<'p>(&self, a: Real<'p>, [sum, low]: Pair<'p>) -> Pair<'p> {
+        let low = low + self.rest;
         let divisor = a + self.m;
         let divisor_low = a - (divisor - self.m);
         let reciprocal = a.constant(1.0) / divisor;
         let quotient = sum * reciprocal;
-        let left = (-quotient).fma(divisor, sum) + (-quotient).fma(divisor_low, sum_low);
+        let left = (-quotient).fma(divisor, sum) + (-quotient).fma(divisor_low, low);
         [quotient, left * reciprocal]
     }
 
