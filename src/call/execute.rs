@@ -15,7 +15,7 @@ use super::sum::Sum;
 use super::variant::{Code, Variant};
 
 /// How many operations make a thread worth its waking.
-const WORTH_A_THREAD: f64 = 2e6;
+const WORTH_A_THREAD: f64 = 2e7;
 
 /// How many bytes of records there are at most before they are taken, if there are enough for the threads.
 const RECORDS: usize = 1 << 20;

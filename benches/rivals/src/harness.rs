@@ -134,6 +134,14 @@ pub(crate) fn measure(
     Line { loss, size, outcomes: outcomes.collect() }
 }
 
+/// How far a mean may be off whose terms are added in f32 one after the other.
+const PLAIN_SUM: f64 = 0.05;
+
+/// Whether a contender is a framework, the means of which are no better than that; their gradients are.
+fn sums_plainly(name: &str) -> bool {
+    ["candle", "burn"].iter().any(|framework| name.starts_with(framework))
+}
+
 fn check(loss: &str, gradient: &mut [f32], contenders: &mut [Contender]) {
     let mut expected: Option<(f64, Vec<f32>)> = None;
     for contender in contenders {
@@ -142,7 +150,8 @@ fn check(loss: &str, gradient: &mut [f32], contenders: &mut [Contender]) {
         let (wanted, slopes) = expected.get_or_insert_with(|| (value, gradient.to_vec()));
         let who = format!("{} of {loss}", contender.name);
         let apart = (value - *wanted).abs();
-        assert!(apart <= TOLERANCE * wanted.abs(), "{who}: {value} instead of {wanted}");
+        let tolerance = if sums_plainly(contender.name) { PLAIN_SUM } else { TOLERANCE };
+        assert!(apart <= tolerance * wanted.abs(), "{who}: {value} instead of {wanted}");
         let largest = slopes.iter().fold(0.0_f32, |largest, slope| largest.max(slope.abs()));
         for (at, (got, wanted)) in gradient.iter().zip(slopes.iter()).enumerate() {
             let apart = f64::from((got - wanted).abs());
