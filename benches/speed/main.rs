@@ -50,7 +50,7 @@ fn print_compile_times() {
     println!(
         "Milliseconds from text to callable, values and default gradients, f32, in a process that has compiled before; \
          medians and fastest of {COMPILATIONS}. The parts are of the fastest. Front: parsed and checked. Middle: stabilized, differentiated, lowered \
-         to loops. Machine: Cranelift, until the code can be called.\n"
+         to loops. Machine: machine code, until it can be called.\n"
     );
     println!("| loss | median | fastest | front | middle | machine |");
     println!("|---|---|---|---|---|---|");
