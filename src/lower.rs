@@ -6,8 +6,8 @@
 //! earlier one is recomputed if cheap, else stored, by the costs that `explain` shows. The innermost loops run in lanes.
 //!
 //! Around that stand passes of their own: `cases` sets the element at a label apart, `expand` writes what machines have no
-//! word for, `pairs` leaves out what
-//! is known by symmetry, and `product` finds products of matrices; `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
+//! word for, `pairs` leaves out what is known by symmetry, and `product` finds products of matrices; `reuse` moves
+//! temporaries into outputs, and `rows` makes lanes of short rows.
 
 mod cases;
 mod cost;
@@ -124,8 +124,8 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
 /// Whether a learned array has axes: its gradient is summed over the rows, which then are no lanes; and the bits of one result
 /// are not to depend on which others are asked for.
 fn has_learned_rows(graph: &Graph) -> bool {
-    let learned = graph.input_ids().map(|id| graph.input(id));
-    learned.into_iter().any(|input| input.role == Role::Learned && !input.axes.is_empty())
+    let mut inputs = graph.input_ids().map(|id| graph.input(id));
+    inputs.any(|input| input.role == Role::Learned && !input.axes.is_empty())
 }
 
 impl Lowered {

@@ -188,29 +188,18 @@ fn within(x: Real<'_>) -> (Real<'_>, Real<'_>) {
 }
 
 /// exp(x + low), low small: nearer than [`exp`], but not in order from each number to the next.
-pub(super) fn exp_pair<'p>(x: Real<'p>, low: Real<'p>) -> Real<'p> {
-    exp_by(within(x), Some(low), |r, change| {
-        let sum = r + 1.0;
-        let lost = (r.constant(1.0) - sum) + r;
-        sum + (lost + change)
-    })
-}
-
-/// exp(x + low), with 1 + r + change from r and change, of which r is exact.
 ///
-/// The change from 1 rises with r for all its roundings, which r·(1 + r·q) need not for r < 0. Both ends are reached in two
-/// multiplications, so that subnormal results are rounded once.
-fn exp_by<'p>(
-    (x, half): (Real<'p>, Real<'p>),
-    low: Option<Real<'p>>,
-    one_plus: impl FnOnce(Real<'p>, Real<'p>) -> Real<'p>,
-) -> Real<'p> {
+/// Both ends are reached in two multiplications, so that subnormal results are rounded once.
+pub(super) fn exp_pair<'p>(x: Real<'p>, low: Real<'p>) -> Real<'p> {
+    let (x, half) = within(x);
     let reduce = reduction(x);
     let sum = x.fma(LOG2_E, reduce.magic);
-    let r = reduce.rest(sum - reduce.magic, x, low);
+    let r = reduce.rest(sum - reduce.magic, x, Some(low));
     let q = r.whole.polynomial(x.either(&EXP_F32[..], &EXP_F64[..]));
-    let p = one_plus(r.exact, (r.whole * r.whole).fma(q, r.small));
-    p * reduce.power(sum, half) * half
+    let change = (r.whole * r.whole).fma(q, r.small);
+    let one_more = r.exact + 1.0;
+    let lost = (x.constant(1.0) - one_more) + r.exact;
+    (one_more + (lost + change)) * reduce.power(sum, half) * half
 }
 
 /// exp x for 0 ≤ x ≤ 50.
