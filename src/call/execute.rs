@@ -90,15 +90,14 @@ impl Pass {
             // SAFETY: as the caller vouches.
             return unsafe { run_side_by_side::<T>(&variant.code, layout, memory, crew, threads) };
         }
+        let streams = layout.streams();
         for chunk in 0..layout.chunks {
             let Seat { table, own } = memory.first_seat();
             let own = own.of_bytes(layout.own_bytes());
             layout.point(chunk, table);
-            layout.stage_in(own, table);
             // SAFETY: as above, and the strides take each array to the elements of the chunk.
             unsafe {
-                variant.code.run(table, layout.lengths_in(chunk));
-                layout.copy_staged(chunk, own);
+                layout.run(&variant.code, streams, chunk, table, own);
                 take_record::<T>(layout, layout.record_address(), &mut sum, &mut memory.sums);
             }
         }
@@ -115,12 +114,36 @@ impl Layout {
         table.extend(moved.map(|(address, stride)| address.wrapping_add(stride * chunk)));
     }
 
+    /// Runs code on a chunk, given the addresses there and a seat's memory.
+    ///
+    /// # Safety
+    /// The table must be that of the chunk, and good as [`Pass::execute`] has it.
+    unsafe fn run(
+        &self,
+        code: &Code,
+        streams: bool,
+        chunk: usize,
+        table: &mut [*mut u8],
+        own: *mut u8,
+    ) {
+        let lengths = self.lengths_in(chunk);
+        // SAFETY: as the caller vouches, for code of the same program; `streams` has tested how results are aligned.
+        unsafe {
+            if streams && let Some(streaming) = code.streaming() {
+                return streaming.call(table, lengths);
+            }
+            self.stage_in(own, table);
+            code.run(table, lengths);
+            self.copy_staged(chunk, own);
+        }
+    }
+
     fn lengths_in(&self, chunk: usize) -> &[u64] {
         if chunk + 1 < self.chunks { &self.lengths } else { &self.last_lengths }
     }
 
     /// Where the record is that `settle` placed.
-    fn record_address(&self) -> *mut u8 {
+    pub(super) fn record_address(&self) -> *mut u8 {
         self.addresses[self.left[0].array]
     }
 }
@@ -218,6 +241,7 @@ impl Wave<'_> {
         let Some(Ok(mut seat)) = self.seats.get(seat).map(Mutex::try_lock) else { return };
         let Seat { table, own } = &mut *seat;
         let own = own.of_bytes(self.layout.own_bytes());
+        let streams = self.layout.streams();
         loop {
             let first = self.next.fetch_add(self.turn, Ordering::Relaxed);
             if first >= self.end {
@@ -228,15 +252,11 @@ impl Wave<'_> {
             for chunk in chunks {
                 self.layout.point(chunk, table);
                 self.layout.settle_elsewhere(own, table);
-                self.layout.stage_in(own, table);
                 for left in &self.layout.left {
                     table[left.array] = self.record(chunk).wrapping_add(left.offset);
                 }
                 // SAFETY: as `Pass::execute` asks; this chunk is this thread's, and so is the seat.
-                unsafe {
-                    self.code.run(table, self.layout.lengths_in(chunk));
-                    self.layout.copy_staged(chunk, own);
-                }
+                unsafe { self.layout.run(self.code, streams, chunk, table, own) };
             }
             self.layout.finish_copies();
             self.done.fetch_add(count, Ordering::Release);

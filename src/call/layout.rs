@@ -42,7 +42,7 @@ impl Cut {
 }
 
 /// Where the arrays of a variant lie for the examples of a call.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Layout {
     /// Where each array is in the first chunk, and how many bytes further in the next.
     pub(super) addresses: Vec<*mut u8>,
@@ -59,8 +59,9 @@ pub(super) struct Layout {
     /// The temporaries and where they are in a seat's memory, of so many bytes.
     temporaries: Vec<(usize, usize)>,
     own: usize,
-    /// Results that go past the caches.
+    /// Results that go past the caches, and whether there is code that writes them there.
     staged: Vec<Staged>,
+    can_stream: bool,
     scale: Option<usize>,
     center: Option<usize>,
     /// How many operations all chunks take.
@@ -162,6 +163,16 @@ impl Layout {
             staged.push(Staged { array, offset: *own, last: stride / cut.chunk * rows });
             *own += whole_lines(*stride);
         }
+        self.can_stream = variant.code.streaming().is_some();
+    }
+
+    /// Whether code that writes results past the caches is to run: all of them are aligned for its stores.
+    pub(super) fn streams(&self) -> bool {
+        let is_aligned = |staged: &Staged| {
+            let first = self.addresses[staged.array].addr();
+            (first | self.strides[staged.array]).is_multiple_of(stream::ALIGNMENT)
+        };
+        self.can_stream && self.staged.iter().all(is_aligned)
     }
 
     /// Lets results of a chunk that go past the caches be computed in a seat's memory.
@@ -205,6 +216,7 @@ impl Layout {
         staged.clear();
         (self.record, self.own, self.shared_elements) = (0, 0, 0);
         (self.scale, self.center) = (None, None);
+        self.can_stream = false;
     }
 
     fn leave<T>(&mut self, array: usize, elements: usize, input: Option<InputId>) {

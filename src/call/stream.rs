@@ -1,7 +1,11 @@
 //! Results past the caches: where those of a call are larger than the last-level cache, each chunk of them is
-//! computed in memory that stays in it and then written by stores that do not read what they overwrite.
+//! computed in memory that stays in it and then written by stores that do not read what they overwrite; or code that
+//! has such stores itself is run, where there is some and results are aligned for it.
 
 use std::sync::OnceLock;
+
+/// What code that writes results past the caches needs them to be aligned to.
+pub(super) const ALIGNMENT: usize = 16;
 
 /// Whether results of so many bytes are written past the caches.
 pub(super) fn is_worth_it(bytes: usize) -> bool {

@@ -32,6 +32,43 @@ pub struct Kernel {
 /// # Panics
 /// In debug builds, where the program breaks a rule of the loop language.
 pub fn compile(program: &Program, options: Options) -> Result<Kernel, MachineError> {
+    test(program, options)?;
+    let written = if options.lanes { wide::write(program, options.isa) } else { None };
+    let written = match written {
+        Some(bytes) => Written::Bytes(bytes),
+        None => Written::Function(Box::new(clif::write(program, options, &**host()?))),
+    };
+    finish(program, written)
+}
+
+/// Whether [`compile_streaming`] has code for a program.
+#[must_use]
+pub fn can_stream(program: &Program, options: Options) -> bool {
+    options.lanes && wide::can_stream(program, options.isa)
+}
+
+/// Compiles a program to code that writes its outputs past the caches: those that have an axis must be aligned to 16
+/// bytes then, and other threads see them after a fence for stores. `None` for programs that have no such code.
+///
+/// # Errors
+/// Where this machine cannot run it.
+///
+/// # Panics
+/// In debug builds, where the program breaks a rule of the loop language.
+pub fn compile_streaming(
+    program: &Program,
+    options: Options,
+) -> Result<Option<Kernel>, MachineError> {
+    test(program, options)?;
+    if !can_stream(program, options) {
+        return Ok(None);
+    }
+    let written = wide::write_streaming(program, options.isa).map(Written::Bytes);
+    written.map(|written| finish(program, written)).transpose()
+}
+
+/// Tests whether this machine runs a program.
+fn test(program: &Program, options: Options) -> Result<(), MachineError> {
     debug_assert_eq!(validate(program), Ok(()), "a valid program\n{program}");
     if program.fused && !super::host_fuses() {
         return Err(MachineError::Host("it has no fused multiply-add".into()));
@@ -39,12 +76,12 @@ pub fn compile(program: &Program, options: Options) -> Result<Kernel, MachineErr
     if !options.isa.is_on_host() {
         return Err(MachineError::Host(format!("it has no {}", options.isa)));
     }
+    Ok(())
+}
+
+/// Makes code executable.
+fn finish(program: &Program, written: Written) -> Result<Kernel, MachineError> {
     let isa = host()?;
-    let written = if options.lanes { wide::write(program, options.isa) } else { None };
-    let written = match written {
-        Some(bytes) => Written::Bytes(bytes),
-        None => Written::Function(Box::new(clif::write(program, options, &**isa))),
-    };
     // One reservation holds all code: its parts are never too far from each other to be linked.
     let arena = ArenaMemoryProvider::new_with_size(RESERVED + written.most_bytes())
         .map_err(|error| MachineError::Host(format!("no memory for code: {error}")))?;
@@ -110,6 +147,7 @@ impl Kernel {
     ///
     /// # Panics
     /// Where the number of arrays or extents is not the program's.
+    #[inline]
     pub unsafe fn call(&self, arrays: &[*mut u8], extents: &[u64]) {
         assert_eq!(arrays.len(), self.arrays, "one pointer for each array");
         assert_eq!(extents.len(), self.extents, "one length for each extent");

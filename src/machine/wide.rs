@@ -18,6 +18,7 @@ mod operations;
 mod product;
 mod sections;
 mod signs;
+mod streams;
 mod tiles;
 mod totals;
 mod transfer;
@@ -59,6 +60,21 @@ const PAGE: i32 = 4096;
 
 /// Writes the machine code of a program; `None` for an instruction set without wide vectors.
 pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
+    write_with(program, isa, false)
+}
+
+/// Whether [`write_streaming`] has code for a program.
+pub(super) fn can_stream(program: &Program, isa: Isa) -> bool {
+    form(isa).is_some() && streams::can_stream(program)
+}
+
+/// Writes machine code whose results go past the caches, which needs them aligned to 16 bytes; `None` where there is
+/// none. Other threads see them after a fence.
+pub(super) fn write_streaming(program: &Program, isa: Isa) -> Option<Vec<u8>> {
+    if can_stream(program, isa) { write_with(program, isa, true) } else { None }
+}
+
+fn write_with(program: &Program, isa: Isa, streams: bool) -> Option<Vec<u8>> {
     let wide = form(isa)?;
     let Folded { program, signs } = signs::fold(program);
     let mut frame = Frame::default();
@@ -79,6 +95,7 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
         lanes: None,
         tail: false,
         tail_lanes: 0,
+        streams,
         bodies: vec![],
         values: HashMap::new(),
         left: vec![],
@@ -125,6 +142,8 @@ struct Writer<'a> {
     tail: bool,
     /// The register with the lanes that are not, where there are no mask registers.
     tail_lanes: usize,
+    /// Whether results go past the caches.
+    streams: bool,
     /// The bodies around the code being written, outermost first.
     bodies: Vec<Body>,
     values: HashMap<Key, Location>,
