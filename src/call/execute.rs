@@ -4,6 +4,7 @@
 //! Every chunk leaves a record of its own, and the records are taken in the order of the chunks, so that
 //! the bits do not depend on how many threads there are.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -20,8 +21,9 @@ const WORTH_A_THREAD: f64 = 2e7;
 /// How many bytes of records there are at most before they are taken, if there are enough for the threads.
 const RECORDS: usize = 1 << 20;
 
-/// How many times a thread comes for chunks, about.
-const TURNS: usize = 8;
+/// Of the chunks that are left, a thread takes its share divided by this at a time: many at first, one by one in the end, so
+/// that all are done at the same time (C. D. Polychronopoulos, D. J. Kuck, Guided self-scheduling, 1987).
+const SHARES: usize = 2;
 
 /// The threads that a call may use.
 #[derive(Clone, Copy)]
@@ -198,7 +200,7 @@ unsafe fn run_side_by_side<T: Element>(
             records,
             start,
             end,
-            turn: (end - start).div_ceil(threads * TURNS),
+            threads,
             next: AtomicUsize::new(start),
             done: AtomicUsize::new(0),
         };
@@ -223,8 +225,7 @@ struct Wave<'w> {
     records: *mut u8,
     start: usize,
     end: usize,
-    /// How many chunks are taken at once.
-    turn: usize,
+    threads: usize,
     /// The first chunk that nobody has taken.
     next: AtomicUsize,
     /// How many chunks have been run.
@@ -243,11 +244,10 @@ impl Wave<'_> {
         let own = own.of_bytes(self.layout.own_bytes());
         let streams = self.layout.streams();
         loop {
-            let first = self.next.fetch_add(self.turn, Ordering::Relaxed);
-            if first >= self.end {
+            let chunks = self.take();
+            if chunks.is_empty() {
                 return;
             }
-            let chunks = first..self.end.min(first + self.turn);
             let count = chunks.len();
             for chunk in chunks {
                 self.layout.point(chunk, table);
@@ -261,6 +261,15 @@ impl Wave<'_> {
             self.layout.finish_copies();
             self.done.fetch_add(count, Ordering::Release);
         }
+    }
+
+    /// Takes some of the chunks that are left.
+    fn take(&self) -> Range<usize> {
+        let after = |first: usize| first + (self.end - first).div_ceil(SHARES * self.threads);
+        let taken = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |first| {
+            (first < self.end).then(|| after(first))
+        });
+        taken.map_or(self.end..self.end, |first| first..after(first))
     }
 
     fn record(&self, chunk: usize) -> *mut u8 {

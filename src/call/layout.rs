@@ -59,9 +59,10 @@ pub(super) struct Layout {
     /// The temporaries and where they are in a seat's memory, of so many bytes.
     temporaries: Vec<(usize, usize)>,
     own: usize,
-    /// Results that go past the caches, and whether there is code that writes them there.
+    /// Results that go past the caches: whether there is code that writes them there, and whether they are copied if not.
     staged: Vec<Staged>,
     can_stream: bool,
+    copies: bool,
     scale: Option<usize>,
     center: Option<usize>,
     /// How many operations all chunks take.
@@ -154,16 +155,17 @@ impl Layout {
             moved.filter(move |(at, _)| is_result(variant.arrays[*at].source))
         };
         let bytes: usize = results().map(|(_, stride)| stride * self.chunks).sum();
-        if !stream::is_worth_it(bytes) {
+        self.can_stream = stream::is_worth_code(bytes) && variant.code.streaming().is_some();
+        self.copies = stream::is_worth_copying(bytes);
+        if !self.can_stream && !self.copies {
             return;
         }
         let rows = cut.examples - (self.chunks - 1) * cut.chunk;
         let (staged, own) = (&mut self.staged, &mut self.own);
         for (array, stride) in results() {
             staged.push(Staged { array, offset: *own, last: stride / cut.chunk * rows });
-            *own += whole_lines(*stride);
+            *own += if self.copies { whole_lines(*stride) } else { 0 };
         }
-        self.can_stream = variant.code.streaming().is_some();
     }
 
     /// Whether code that writes results past the caches is to run: all of them are aligned for its stores.
@@ -177,9 +179,13 @@ impl Layout {
 
     /// Lets results of a chunk that go past the caches be computed in a seat's memory.
     pub(super) fn stage_in(&self, own: *mut u8, table: &mut [*mut u8]) {
-        for staged in &self.staged {
+        for staged in self.copied() {
             table[staged.array] = own.wrapping_add(staged.offset);
         }
+    }
+
+    fn copied(&self) -> &[Staged] {
+        if self.copies { &self.staged } else { &[] }
     }
 
     /// Copies them from there to where they belong.
@@ -187,7 +193,7 @@ impl Layout {
     /// # Safety
     /// The code must have run on the chunk, with the table that `stage_in` was given.
     pub(super) unsafe fn copy_staged(&self, chunk: usize, own: *const u8) {
-        for staged in &self.staged {
+        for staged in self.copied() {
             let (array, from) = (staged.array, own.wrapping_add(staged.offset));
             let to = self.addresses[array].wrapping_add(self.strides[array] * chunk);
             let is_last = chunk + 1 == self.chunks;
@@ -216,7 +222,7 @@ impl Layout {
         staged.clear();
         (self.record, self.own, self.shared_elements) = (0, 0, 0);
         (self.scale, self.center) = (None, None);
-        self.can_stream = false;
+        (self.can_stream, self.copies) = (false, false);
     }
 
     fn leave<T>(&mut self, array: usize, elements: usize, input: Option<InputId>) {

@@ -7,18 +7,25 @@ use std::sync::OnceLock;
 /// What code that writes results past the caches needs them to be aligned to.
 pub(super) const ALIGNMENT: usize = 16;
 
-/// Whether results of so many bytes are written past the caches.
-pub(super) fn is_worth_it(bytes: usize) -> bool {
-    bytes >= least()
+/// Whether results of so many bytes are copied past the caches: from half of the last-level cache on, which inputs fill
+/// as well.
+pub(super) fn is_worth_copying(bytes: usize) -> bool {
+    bytes >= cache() / 2
 }
 
-/// From how many bytes on: half of the last-level cache, which inputs fill as well.
-fn least() -> usize {
-    static LEAST: OnceLock<usize> = OnceLock::new();
-    *LEAST.get_or_init(|| {
+/// Whether code that writes results of so many bytes past the caches by itself is run: it need not copy, so from a share of
+/// the last-level cache on, which belongs to all processors.
+pub(super) fn is_worth_code(bytes: usize) -> bool {
+    bytes >= cache() / 16
+}
+
+/// How many bytes the last-level cache has.
+fn cache() -> usize {
+    static CACHE: OnceLock<usize> = OnceLock::new();
+    *CACHE.get_or_init(|| {
         #[cfg(target_arch = "x86_64")]
         {
-            x86::largest_cache().unwrap_or(x86::USUAL) / 2
+            x86::largest_cache().unwrap_or(x86::USUAL)
         }
         // There are no such stores.
         #[cfg(not(target_arch = "x86_64"))]

@@ -11,7 +11,7 @@ use super::values::number;
 use crate::loops::{ArrayId, ArrayRole, Loop, Operation, Program, Statement, Subscript};
 
 /// How many bytes a store takes, and is aligned to.
-pub(super) const STORE: usize = 16;
+const STORE: i64 = 16;
 
 /// How far ahead memory is asked for inputs, in bytes.
 const AHEAD: i64 = 1024;
@@ -62,7 +62,7 @@ impl Writer<'_> {
                 Code::EVEX_Vmovntps_m128_xmm
             };
             let mut place = to;
-            place.displacement += i64::from(at) * STORE as i64;
+            place.displacement += i64::from(at) * STORE;
             self.code.store(store, place, low(register));
         }
     }
