@@ -8,8 +8,8 @@ use crate::batch::Weighting;
 use crate::compile::Chosen;
 use crate::domain;
 use crate::graph::{AxisId, Domain, ExtentId, Graph, InputId, InputKind, NodeId};
-use crate::loops::{Array, ArrayRole, Operation, Precision, Program, Statement};
-use crate::lower::{ArraySource, Output, lower};
+use crate::loops::{Accuracy, Array, ArrayRole, Operation, Precision, Program, Statement};
+use crate::lower::{ArraySource, Output, Rounding, lower};
 use crate::machine::{Machine, MachineError, ObjectWriter};
 use crate::plan::{self, Length, Plan, Request, Source, stabilized};
 
@@ -244,7 +244,12 @@ impl Definer<'_> {
         let machine = self.object.machine().clone();
         let output = Output { name: name.to_owned(), node, axes: axes.to_vec() };
         let mut graph = self.graph.clone();
-        let lowered = lower(&mut graph, &[output], Precision::F64, machine.fuses());
+        let rounding = Rounding {
+            precision: Precision::F64,
+            is_fused: machine.fuses(),
+            accuracy: Accuracy::Exact,
+        };
+        let lowered = lower(&mut graph, &[output], rounding);
         let symbol = format!("{}_{name}", self.symbol);
         let array = |source: &ArraySource| match source {
             ArraySource::Input(id) => Ok(Some(*id)),
