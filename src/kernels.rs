@@ -30,10 +30,10 @@ use pen::{binary, unary};
 
 /// e to the power of x.
 pub fn exp(emit: &mut dyn Emit, x: Value) -> Value {
-    unary(emit, x, exponential::exp)
+    unary(emit, x, |x| if x.is_close() { close::exp(x) } else { exponential::exp(x) })
 }
 
-/// e to the power of x for x ≤ 0 or NaN, without meaning for x > 0; exact, it has the bits of [`exp`].
+/// e to the power of x for x ≤ 0 or NaN, the same bits as of [`exp`]; without meaning for x > 0.
 pub fn exp_nonpositive(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, |x| {
         if x.is_close() { close::exp_nonpositive(x) } else { exponential::exp_nonpositive(x) }

@@ -2,7 +2,7 @@
 //!
 //! They are within 4 units in the last place where results are not tiny, as libraries of vector functions offer beside their
 //! exact ones (Shibata and Petrogalli, SLEEF: a portable vectorized library of C standard mathematical functions, 2020: 3.5).
-//! What would be subnormal is 0. In double precision, where no steps would be saved, they are the exact ones.
+//! In double precision, where no steps would be saved, they are the exact ones.
 
 use std::f64::consts::{LN_2, LOG2_E};
 
@@ -11,8 +11,14 @@ use super::pen::Real;
 /// Rounds to a whole number when added, and leaves that with the exponent bias of 1 in the low bits.
 const MAGIC: f64 = 12_582_912.0 + 127.0;
 
-/// Below this the exponential is less than 2⁻¹²⁶.
-const LEAST: f64 = -88.0;
+/// How much larger powers of two are made first, so that those are normal of which the product is not.
+const LIFT: f64 = 64.0;
+
+/// Below this the exponential is 0.
+const LEAST: f64 = -104.0;
+
+/// Above this it is infinite.
+const MOST: f64 = 89.0;
 
 /// (exp r − 1 − r) / r² on |r| ≤ 0.347, degree 3, error of exp 2^−23.2.
 const EXP: [f64; 4] = [0.499_992_3, 0.166_671_16, 0.041_890_33, 0.008_312_501];
@@ -29,28 +35,43 @@ const LOG1P: [f64; 8] = [
     0.005_364_825,
 ];
 
-/// exp x for x ≤ 0 or NaN: the error grows from 2.1 units near 0 to 5 where the result is least.
+/// exp x: the error grows from 2.1 units near 0 to 5 where the result is least or largest.
+pub(super) fn exp(x: Real<'_>) -> Real<'_> {
+    let x = x.at_least(LEAST).at_most(MOST);
+    let (sum, change) = reduced(x, MAGIC + 127.0);
+    // Half of the power each time: either end is reached by numbers that are normal.
+    let half = x.less(0.0).select(x.constant((-LIFT).exp2()), LIFT.exp2());
+    let power = sum.bits().shift_left(23).minus(half.bits()).real();
+    change * power * half
+}
+
+/// exp x for x ≤ 0 or NaN, the same bits as of [`exp`].
 pub(super) fn exp_nonpositive(x: Real<'_>) -> Real<'_> {
     fall(x.at_least(LEAST))
 }
 
-/// exp(−x) for x ≥ 0 or NaN.
+/// exp(−x) for x ≥ 0 or NaN, the same bits as of [`exp`] of −x.
 fn exp_fall(x: Real<'_>) -> Real<'_> {
     fall(-x.at_most(-LEAST))
 }
 
-/// exp x for −88 ≤ x ≤ 0.
+/// exp x for −104 ≤ x ≤ 0.
 fn fall(x: Real<'_>) -> Real<'_> {
-    let sum = x.fma(LOG2_E, MAGIC);
-    let n = sum - MAGIC;
+    let (sum, change) = reduced(x, MAGIC + LIFT);
+    change * sum.bits().shift_left(23).real() * (-LIFT).exp2()
+}
+
+/// The whole number n next to x / ln 2, added to a magic number, and exp(x − n·ln 2).
+fn reduced(x: Real<'_>, magic: f64) -> (Real<'_>, Real<'_>) {
+    let sum = x.fma(LOG2_E, magic);
+    let n = sum - magic;
     // Where the product is not rounded, ln 2 in one piece is wrong by 2e-9 for each n.
     let r = if x.is_fused() {
         n.fma(-LN_2, x)
     } else {
         n.fma(-1.428_606_8e-6, n.fma(-0.693_145_751_953_125, x))
     };
-    let power = sum.bits().shift_left(23).real();
-    r.polynomial(&[[1.0, 1.0].as_slice(), &EXP].concat()) * power
+    (sum, r.polynomial(&[[1.0, 1.0].as_slice(), &EXP].concat()))
 }
 
 /// 1 / (1 + exp(−x)), within 4 units.

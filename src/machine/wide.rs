@@ -15,6 +15,7 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod powers;
 mod product;
 mod sections;
 mod signs;
@@ -25,7 +26,7 @@ mod turn;
 mod uses;
 mod values;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use iced_x86::{Code, Register};
 
@@ -60,13 +61,18 @@ const PAGE: i32 = 4096;
 /// Writes the machine code of a program; `None` for an instruction set without wide vectors.
 pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
     let wide = form(isa)?;
-    let Folded { program, signs } = signs::fold(program);
+    let Folded { mut program, signs } = signs::fold(program);
+    let powers = match wide {
+        Form::Zmm => powers::fold(&mut program),
+        Form::Xmm | Form::Ymm => HashSet::new(),
+    };
     let mut frame = Frame::default();
     let [arrays, remaining] = [(); 2].map(|()| frame.word());
     let extents: Vec<i32> = program.extents.iter().map(|_| frame.word()).collect();
     let mut writer = Writer {
         program: &program,
         signs,
+        powers,
         wide_form: wide,
         constants: Constants::of(&program),
         code: Assembler::new(),
@@ -104,6 +110,8 @@ struct Writer<'a> {
     program: &'a Program,
     /// The signs in fused multiply-adds.
     signs: HashMap<Value, Signs>,
+    /// The products with a power of two, of which the second factor is the exponent.
+    powers: HashSet<Value>,
     /// The vectors of loops in lanes.
     wide_form: Form,
     constants: Constants,

@@ -43,6 +43,9 @@ impl Writer<'_> {
             O::Load(array, subscripts) => self.write_load(value, *array, subscripts, copy),
             O::Add(a, b) => self.commutative(Op::Add, value, [*a, *b], copy),
             O::Subtract(a, b) => self.binary(Op::Subtract, value, [*a, *b], copy),
+            O::Multiply(a, b) if self.powers.contains(&value) => {
+                self.binary(Op::Scale, value, [*a, *b], copy);
+            }
             O::Multiply(a, b) => self.commutative(Op::Multiply, value, [*a, *b], copy),
             O::Divide(a, b) => self.binary(Op::Divide, value, [*a, *b], copy),
             O::FusedMultiplyAdd(a, b, c) => self.multiply_add(value, [*a, *b, *c], copy),
