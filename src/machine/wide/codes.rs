@@ -58,8 +58,6 @@ pub(super) enum Op {
     /// VEX has none for 64 bits: the one for 32 bits stands in its place.
     ShiftRight,
     ShiftRightUnsigned,
-    /// `a` times 2 to the power of a whole `b`; AVX-512 alone has it.
-    Scale,
     /// An element into all lanes.
     Broadcast,
     Load,
@@ -85,6 +83,16 @@ pub(super) fn code(op: Op, precision: Precision, form: Form) -> Code {
 /// The instruction for a fused multiply-add.
 pub(super) fn multiply_add(order: Order, signs: Signs, precision: Precision, form: Form) -> Code {
     column(multiply_add_row(order, signs), precision, form)
+}
+
+/// The instruction for `a` times 2 to the power of a whole `b`, which AVX-512 alone has.
+#[rustfmt::skip]
+pub(super) fn scale(precision: Precision, form: Form) -> Code {
+    use Code as C;
+    column([
+        C::EVEX_Vscalefps_xmm_k1z_xmm_xmmm128b32, C::EVEX_Vscalefps_ymm_k1z_ymm_ymmm256b32, C::EVEX_Vscalefps_zmm_k1z_zmm_zmmm512b32_er,
+        C::EVEX_Vscalefpd_xmm_k1z_xmm_xmmm128b64, C::EVEX_Vscalefpd_ymm_k1z_ymm_ymmm256b64, C::EVEX_Vscalefpd_zmm_k1z_zmm_zmmm512b64_er,
+    ], precision, form)
 }
 
 fn column(row: [Code; 6], precision: Precision, form: Form) -> Code {
@@ -187,10 +195,6 @@ fn row(op: Op) -> [Code; 6] {
         Op::ShiftRightUnsigned => [
             C::VEX_Vpsrld_xmm_xmm_imm8, C::VEX_Vpsrld_ymm_ymm_imm8, C::EVEX_Vpsrld_zmm_k1z_zmmm512b32_imm8,
             C::VEX_Vpsrlq_xmm_xmm_imm8, C::VEX_Vpsrlq_ymm_ymm_imm8, C::EVEX_Vpsrlq_zmm_k1z_zmmm512b64_imm8,
-        ],
-        Op::Scale => [
-            C::EVEX_Vscalefps_xmm_k1z_xmm_xmmm128b32, C::EVEX_Vscalefps_ymm_k1z_ymm_ymmm256b32, C::EVEX_Vscalefps_zmm_k1z_zmm_zmmm512b32_er,
-            C::EVEX_Vscalefpd_xmm_k1z_xmm_xmmm128b64, C::EVEX_Vscalefpd_ymm_k1z_ymm_ymmm256b64, C::EVEX_Vscalefpd_zmm_k1z_zmm_zmmm512b64_er,
         ],
         Op::Broadcast => [
             C::VEX_Vbroadcastss_xmm_m32, C::VEX_Vbroadcastss_ymm_m32, C::EVEX_Vbroadcastss_zmm_k1z_xmmm32,
