@@ -35,7 +35,7 @@ const LOG1P: [f64; 8] = [
     0.005_364_825,
 ];
 
-/// exp x: the error grows from 2.1 units near 0 to 5 where the result is least or largest.
+/// exp x: the error grows from 2.1 units near 0 to 5.5 where the result is least or largest.
 pub(super) fn exp(x: Real<'_>) -> Real<'_> {
     let x = x.at_least(LEAST).at_most(MOST);
     let (sum, change) = reduced(x, MAGIC + 127.0);

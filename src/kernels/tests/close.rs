@@ -14,11 +14,11 @@ struct Row {
 }
 
 const TABLE: &[Row] = &[
-    Row { name: "exp", kernel: One(crate::kernels::exp), bound: 3.0, range: |x| x.abs() < 30.0 },
+    Row { name: "exp", kernel: One(crate::kernels::exp), bound: 3.0, range: |x| x.abs() < 20.0 },
     Row {
         name: "exp of every number",
         kernel: One(crate::kernels::exp),
-        bound: 5.0,
+        bound: 5.5,
         range: |_| true,
     },
     Row {
