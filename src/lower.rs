@@ -31,7 +31,7 @@ mod square;
 mod tests;
 
 use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId, Role};
-use crate::loops::{ArrayId, Precision, Program};
+use crate::loops::{Accuracy, ArrayId, Precision, Program};
 
 pub use explain::explain;
 
@@ -92,15 +92,26 @@ pub enum ArraySource {
     Temporary,
 }
 
+/// How a program rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounding {
+    /// The precision of its numbers.
+    pub precision: Precision,
+    /// Whether the machine rounds a fused multiply-add once.
+    pub is_fused: bool,
+    /// How many digits functions keep.
+    pub accuracy: Accuracy,
+}
+
 /// Writes a program that computes the outputs.
-pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused: bool) -> Lowered {
+pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lowered {
     let mut outputs: Vec<Output> =
         outputs.iter().map(|output| without_renames(graph, output)).collect();
     for output in &mut outputs {
         output.node = cases::split(graph, output.node, &output.axes);
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
-    let expanded = expand::expand(graph, &roots, precision);
+    let expanded = expand::expand(graph, &roots, rounding.precision);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
     let axes = order::order_axes(graph, &outputs);
@@ -109,7 +120,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let (roots, products) = product::find_products(graph, &roots, &axes);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(roots).map(|(output, node)| Output { node, ..output }).collect();
-    let mut emitter = emit::Emitter::new(graph, &outputs, (&products, &pairs), precision, fused);
+    let mut emitter = emit::Emitter::new(graph, &outputs, (&products, &pairs), rounding);
     schedule::schedule(&mut emitter, &axes);
     let mut lowered = emitter.finish();
     let moved = reuse::reuse_outputs(&mut lowered.program);

@@ -9,13 +9,13 @@ use super::memory::Stored;
 use super::pairs::Pairs;
 use super::product::Products;
 use super::schedule::Task;
-use super::{ArraySource, Choice, Lowered, Output};
+use super::{ArraySource, Choice, Lowered, Output, Rounding};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
 use crate::kernels;
 use crate::loops::{
-    Accumulator, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation, Precision, Program,
-    Statement, Subscript, Value,
+    Accumulator, Accuracy, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation,
+    Precision, Program, Statement, Subscript, Value,
 };
 
 /// The program so far.
@@ -32,6 +32,7 @@ pub(super) struct Emitter<'a> {
     pub(super) stored: HashMap<NodeId, Stored>,
     pub(super) choices: Vec<Choice>,
     bodies: Vec<Body>,
+    accuracy: Accuracy,
     /// What each negation negates.
     negations: HashMap<Value, Value>,
     loops: u32,
@@ -51,6 +52,14 @@ pub(super) struct Body {
 impl Emit for Emitter<'_> {
     fn precision(&self) -> Precision {
         self.program.precision
+    }
+
+    fn is_fused(&self) -> bool {
+        self.program.fused
+    }
+
+    fn accuracy(&self) -> Accuracy {
+        self.accuracy
     }
 
     fn emit(&mut self, operation: Operation) -> Value {
@@ -86,12 +95,11 @@ impl<'a> Emitter<'a> {
         graph: &'a Graph,
         outputs: &'a [Output],
         (products, pairs): (&'a Products, &'a Pairs),
-        precision: Precision,
-        fused: bool,
+        rounding: Rounding,
     ) -> Self {
         let program = Program {
-            precision,
-            fused,
+            precision: rounding.precision,
+            fused: rounding.is_fused,
             extents: Vec::new(),
             arrays: Vec::new(),
             kinds: Vec::new(),
@@ -110,6 +118,7 @@ impl<'a> Emitter<'a> {
             stored: HashMap::new(),
             choices: Vec::new(),
             bodies: vec![Body::default()],
+            accuracy: rounding.accuracy,
             negations: HashMap::new(),
             loops: 0,
         };

@@ -15,6 +15,7 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod powers;
 mod product;
 mod sections;
 mod signs;
@@ -26,7 +27,7 @@ mod turn;
 mod uses;
 mod values;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use iced_x86::{Code, Register};
 
@@ -76,13 +77,18 @@ pub(super) fn write_streaming(program: &Program, isa: Isa) -> Option<Vec<u8>> {
 
 fn write_with(program: &Program, isa: Isa, streams: bool) -> Option<Vec<u8>> {
     let wide = form(isa)?;
-    let Folded { program, signs } = signs::fold(program);
+    let Folded { mut program, signs } = signs::fold(program);
+    let powers = match wide {
+        Form::Zmm => powers::fold(&mut program),
+        Form::Xmm | Form::Ymm => HashSet::new(),
+    };
     let mut frame = Frame::default();
     let [arrays, remaining] = [(); 2].map(|()| frame.word());
     let extents: Vec<i32> = program.extents.iter().map(|_| frame.word()).collect();
     let mut writer = Writer {
         program: &program,
         signs,
+        powers,
         wide_form: wide,
         constants: Constants::of(&program),
         code: Assembler::new(),
@@ -121,6 +127,8 @@ struct Writer<'a> {
     program: &'a Program,
     /// The signs in fused multiply-adds.
     signs: HashMap<Value, Signs>,
+    /// The products with a power of two, of which the second factor is the exponent.
+    powers: HashSet<Value>,
     /// The vectors of loops in lanes.
     wide_form: Form,
     constants: Constants,

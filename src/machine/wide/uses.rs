@@ -137,7 +137,7 @@ impl Uses {
 }
 
 /// The values that a statement reads, those of loops inside included.
-fn read_by(statement: &Statement, read: &mut Vec<Value>) {
+pub(super) fn read_by(statement: &Statement, read: &mut Vec<Value>) {
     match statement {
         Statement::Let(_, operation) => read.extend(operation.operands()),
         Statement::Store { subscripts, value, .. } => {
