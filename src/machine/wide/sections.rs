@@ -50,11 +50,11 @@ impl Writer<'_> {
         }
         let block = self.code.label();
         self.code.bind(block);
-        if !blocks {
+        if blocks {
+            self.find_end_of_block(inner.extent, sections.end);
+        } else {
             self.load_extent(inner.extent);
             self.code.store(Code::Mov_rm64_r64, at(STACK, sections.end), SECOND);
-        } else {
-            self.find_end_of_block(inner.extent, sections.end);
         }
         body = self.write_main_section(inner, body, &sections, &partials);
         body = self.write_tail_section(inner, body, &sections, &mut partials);
