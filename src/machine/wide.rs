@@ -66,13 +66,25 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
 
 /// Whether [`write_streaming`] has code for a program.
 pub(super) fn can_stream(program: &Program, isa: Isa) -> bool {
-    form(isa).is_some() && streams::can_stream(program)
+    form(isa).is_some() && streams::staged(program).is_some()
 }
 
-/// Writes machine code whose results go past the caches, which needs them aligned to 16 bytes; `None` where there is
-/// none. Other threads see them after a fence.
-pub(super) fn write_streaming(program: &Program, isa: Isa) -> Option<Vec<u8>> {
-    if can_stream(program, isa) { write_with(program, isa, true) } else { None }
+/// Machine code whose results go past the caches.
+pub(super) struct Streaming {
+    pub(super) bytes: Vec<u8>,
+    /// What it runs: the program, with further arrays.
+    pub(super) program: Program,
+    /// The results that those further arrays stand for until they are whole.
+    pub(super) staged: Vec<ArrayId>,
+}
+
+/// Writes machine code whose results go past the caches, which needs them, and each row of them, aligned to 16 bytes; `None`
+/// where there is none. Other threads see them after a fence.
+pub(super) fn write_streaming(program: &Program, isa: Isa) -> Option<Streaming> {
+    let staged = streams::staged(program)?;
+    let program = streams::with_staged(program, &staged);
+    let bytes = write_with(&program, isa, true)?;
+    Some(Streaming { bytes, program, staged })
 }
 
 fn write_with(program: &Program, isa: Isa, streams: bool) -> Option<Vec<u8>> {
