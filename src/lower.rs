@@ -10,6 +10,7 @@
 //! temporaries into outputs, and `rows` makes lanes of short rows.
 
 mod cases;
+mod clamp;
 mod cost;
 mod emit;
 mod expand;

@@ -23,18 +23,17 @@ const AHEAD: i64 = 1024;
 /// lanes write theirs as ever.
 pub(super) fn staged(program: &Program) -> Option<Vec<ArrayId>> {
     let mut staged = vec![];
-    let mut loops = 0;
+    let mut some = false;
     for statement in &program.body {
-        match statement {
-            Statement::Let(..) | Statement::Store { .. } => continue,
-            Statement::Loop(inner) if inner.lanes && inner.holds_loops() => continue,
-            Statement::Loop(inner) if inner.lanes => goes_once(program, inner),
-            Statement::Loop(inner) => find_rows(program, inner, &mut staged),
-            Statement::Product(_) => None,
-        }?;
-        loops += 1;
+        some |= match statement {
+            Statement::Let(..) | Statement::Store { .. } => false,
+            Statement::Loop(inner) if inner.lanes && inner.holds_loops() => false,
+            Statement::Loop(inner) if inner.lanes => goes_once(program, inner).then_some(true)?,
+            Statement::Loop(inner) => has_rows(program, inner, &mut staged)?,
+            Statement::Product(_) => return None,
+        };
     }
-    (loops > 0).then_some(staged)
+    some.then_some(staged)
 }
 
 fn is_result(program: &Program, array: ArrayId) -> bool {
@@ -42,7 +41,7 @@ fn is_result(program: &Program, array: ArrayId) -> bool {
 }
 
 /// Whether a loop over examples writes elements of results, and reads none.
-fn goes_once(program: &Program, inner: &Loop) -> Option<()> {
+fn goes_once(program: &Program, inner: &Loop) -> bool {
     let fits = |statement: &Statement| match statement {
         Statement::Let(_, Operation::Load(array, _)) => !is_result(program, *array),
         Statement::Let(..) => true,
@@ -52,7 +51,7 @@ fn goes_once(program: &Program, inner: &Loop) -> Option<()> {
         Statement::Loop(_) | Statement::Product(_) => false,
     };
     let is_simple = inner.guard.is_none() && inner.behind.is_none();
-    (is_simple && inner.body.iter().all(fits)).then_some(())
+    is_simple && inner.body.iter().all(fits)
 }
 
 /// An access to a result.
@@ -62,10 +61,12 @@ struct Access<'p> {
     stores_in: Option<&'p Loop>,
 }
 
-/// Finds the results of which a loop over examples writes rows in lanes, and those that are read before they are whole.
-fn find_rows(program: &Program, around: &Loop, staged: &mut Vec<ArrayId>) -> Option<()> {
+/// Whether a loop over examples writes rows of results in lanes, and which of these are read before they are whole; `None` where
+/// it writes results in other ways.
+fn has_rows(program: &Program, around: &Loop, staged: &mut Vec<ArrayId>) -> Option<bool> {
     let mut results = BTreeMap::new();
     collect(program, around, &mut results)?;
+    let mut some = false;
     for (array, accesses) in results {
         let of_example = Subscript::Counter(around.id);
         match program.arrays[array.0 as usize].extents[..] {
@@ -79,6 +80,7 @@ fn find_rows(program: &Program, around: &Loop, staged: &mut Vec<ArrayId>) -> Opt
                 if !alike || last.subscripts[1] != Subscript::Counter(row.id) {
                     return None;
                 }
+                some = true;
                 if accesses.len() > 1 && !staged.contains(&array) {
                     staged.push(array);
                 }
@@ -86,7 +88,7 @@ fn find_rows(program: &Program, around: &Loop, staged: &mut Vec<ArrayId>) -> Opt
             _ => return None,
         }
     }
-    Some(())
+    Some(some)
 }
 
 /// Collects the accesses to results in a loop, in order; `None` where it has what cannot be redirected.
