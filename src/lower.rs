@@ -6,8 +6,9 @@
 //! earlier one is recomputed if cheap, else stored, by the costs that `explain` shows. The innermost loops run in lanes.
 //!
 //! Around that stand passes of their own: `cases` sets the element at a label apart, `expand` writes what machines have no
-//! word for, `pairs` leaves out what is known by symmetry, and `product` finds products of matrices; `reuse` moves
-//! temporaries into outputs, and `rows` makes lanes of short rows.
+//! word for, `running` finds sums up to each place of an axis, which `totals` writes in one pass, `pairs` leaves out what is
+//! known by symmetry, and `product` finds products of matrices; `reuse` moves temporaries into outputs, and `rows` makes
+//! lanes of short rows.
 
 mod cases;
 mod cost;
@@ -25,10 +26,13 @@ mod residual;
 mod reuse;
 mod root;
 mod rows;
+mod running;
 mod schedule;
 mod square;
 #[cfg(test)]
 mod tests;
+mod totals;
+mod whole;
 
 use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId, Role};
 use crate::loops::{ArrayId, Precision, Program};
@@ -68,6 +72,8 @@ pub struct Choice {
     pub cost: u32,
     /// Where it is stored, if it is.
     pub stored: Kept,
+    /// Whether it is a sum up to each place along an axis, or from there on, written in one pass.
+    pub is_running: bool,
 }
 
 /// How an array gets to a later loop.
@@ -101,6 +107,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
     let expanded = expand::expand(graph, &roots, precision);
+    let expanded = running::find_running_sums(graph, &expanded);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
     let axes = order::order_axes(graph, &outputs);
@@ -109,7 +116,10 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let (roots, products) = product::find_products(graph, &roots, &axes);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(roots).map(|(output, node)| Output { node, ..output }).collect();
-    let mut emitter = emit::Emitter::new(graph, &outputs, (&products, &pairs), precision, fused);
+    let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
+    let running = totals::RunningSums::of(graph, &roots);
+    let sums = (&products, &pairs, &running);
+    let mut emitter = emit::Emitter::new(graph, &outputs, sums, precision, fused);
     schedule::schedule(&mut emitter, &axes);
     let mut lowered = emitter.finish();
     let moved = reuse::reuse_outputs(&mut lowered.program);

@@ -9,13 +9,14 @@ use super::memory::Stored;
 use super::pairs::Pairs;
 use super::product::Products;
 use super::schedule::Task;
+use super::totals::RunningSums;
 use super::{ArraySource, Choice, Lowered, Output};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
 use crate::kernels;
 use crate::loops::{
-    Accumulator, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation, Precision, Program,
-    Statement, Subscript, Value,
+    Accumulator, ArrayId, ArrayRole, Emit, Extent, Join, Kind, Loop, LoopId, Operation, Precision,
+    Program, Statement, Subscript, Value,
 };
 
 /// The program so far.
@@ -24,6 +25,7 @@ pub(super) struct Emitter<'a> {
     pub(super) outputs: &'a [Output],
     pub(super) products: &'a Products,
     pub(super) pairs: &'a Pairs,
+    pub(super) running: &'a RunningSums,
     pub(super) program: Program,
     pub(super) sources: Vec<ArraySource>,
     pub(super) extents: Vec<graph::ExtentId>,
@@ -35,6 +37,8 @@ pub(super) struct Emitter<'a> {
     /// What each negation negates.
     negations: HashMap<Value, Value>,
     loops: u32,
+    /// The loop of running sums that was written last.
+    running_loop: Option<LoopId>,
 }
 
 /// A body that is being written.
@@ -85,7 +89,7 @@ impl<'a> Emitter<'a> {
     pub(super) fn new(
         graph: &'a Graph,
         outputs: &'a [Output],
-        (products, pairs): (&'a Products, &'a Pairs),
+        (products, pairs, running): (&'a Products, &'a Pairs, &'a RunningSums),
         precision: Precision,
         fused: bool,
     ) -> Self {
@@ -102,6 +106,7 @@ impl<'a> Emitter<'a> {
             outputs,
             products,
             pairs,
+            running,
             program,
             sources: Vec::new(),
             extents: Vec::new(),
@@ -112,6 +117,7 @@ impl<'a> Emitter<'a> {
             bodies: vec![Body::default()],
             negations: HashMap::new(),
             loops: 0,
+            running_loop: None,
         };
         for (index, output) in outputs.iter().enumerate() {
             let kind = emitter.element_kind(output.node);
@@ -138,7 +144,7 @@ impl<'a> Emitter<'a> {
     /// Does one piece of straight-line work.
     pub(super) fn item(&mut self, node: NodeId, task: Task) {
         match task {
-            Task::Compute if self.products.get(node).is_some() => self.write_product(node),
+            Task::Compute if self.own_axes(node).is_some() => self.write_whole(node),
             Task::Compute => {
                 let value = self.compute(node);
                 self.define(node, value);
@@ -192,6 +198,50 @@ impl<'a> Emitter<'a> {
         }
     }
 
+    /// Takes back the loop of running sums that was written last, if nothing has been read from memory since.
+    pub(super) fn take_running_loop(&mut self, extent: Extent) -> Option<Loop> {
+        let running = self.running_loop?;
+        let statements = &mut self.body().statements;
+        let is_free = |it: &Statement| match it {
+            Statement::Let(_, operation) => !matches!(operation, Operation::Load(..)),
+            Statement::Store { .. } | Statement::Loop(_) | Statement::Product(_) => false,
+        };
+        let at = statements.iter().rposition(|it| !is_free(it))?;
+        match &statements[at] {
+            Statement::Loop(last) if last.id == running && last.extent == extent => {}
+            _ => return None,
+        }
+        match statements.remove(at) {
+            Statement::Loop(last) => Some(last),
+            _ => unreachable!("it was one just now"),
+        }
+    }
+
+    /// Begins a loop of running sums, or goes on with one that was taken back.
+    pub(super) fn open_running_loop(&mut self, beside: Option<Loop>) -> LoopId {
+        let (id, statements) = match beside {
+            Some(Loop { id, body, .. }) => (id, body),
+            None => (self.loop_id(), Vec::new()),
+        };
+        self.bodies.push(Body { statements, ..Body::default() });
+        id
+    }
+
+    /// Ends it.
+    pub(super) fn close_running_loop(&mut self, id: LoopId, extent: Extent) {
+        let body = self.bodies.pop().expect("a loop is open").statements;
+        self.running_loop = Some(id);
+        self.body().statements.push(Statement::Loop(Loop {
+            id,
+            extent,
+            lanes: false,
+            guard: None,
+            behind: None,
+            body,
+            accumulators: Vec::new(),
+        }));
+    }
+
     /// Clears the array that a reduction accumulates into, over the axes that are left inside of its loop.
     pub(super) fn begin_array_accumulator(&mut self, reduction: NodeId, inner: &[AxisId]) {
         self.store(reduction, inner);
@@ -235,7 +285,9 @@ impl<'a> Emitter<'a> {
         }
         let so_far = self.load_stored(reduction);
         if let Some(lost) = self.stored[&reduction].lost {
-            let sum = self.add_with_compensation(reduction, lost, so_far, element);
+            let Stored { axes, is_bounded, .. } = self.stored[&reduction].clone();
+            let place = self.counters(&axes);
+            let sum = self.add_with_compensation(lost, place, so_far, element, is_bounded);
             self.store_element(reduction, sum);
             return;
         }
@@ -252,20 +304,20 @@ impl<'a> Emitter<'a> {
 
     /// Adds an element to an element of a stored sum that is too large by what was lost (Kahan 1965),
     /// as the totals of loops do it.
-    fn add_with_compensation(
+    pub(super) fn add_with_compensation(
         &mut self,
-        reduction: NodeId,
         lost: ArrayId,
+        subscripts: Vec<Subscript>,
         total: Value,
         element: Value,
+        is_bounded: bool,
     ) -> Value {
-        let subscripts = self.counters(&self.stored[&reduction].axes);
         let before = self.emit(Operation::Load(lost, subscripts.clone()));
         let element = self.emit(Operation::Subtract(element, before));
         let sum = self.emit(Operation::Add(total, element));
         let taken = self.emit(Operation::Subtract(sum, total));
         let after = self.emit(Operation::Subtract(taken, element));
-        let value = if self.stored[&reduction].is_bounded {
+        let value = if is_bounded {
             after
         } else {
             let rest = self.emit(Operation::Subtract(after, after));
