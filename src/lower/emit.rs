@@ -15,8 +15,8 @@ use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
 use crate::kernels;
 use crate::loops::{
-    Accumulator, ArrayId, ArrayRole, Emit, Extent, Join, Kind, Loop, LoopId, Operation, Precision,
-    Program, Statement, Subscript, Value,
+    Accumulator, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation, Precision, Program,
+    Statement, Subscript, Value,
 };
 
 /// The program so far.
@@ -33,12 +33,12 @@ pub(super) struct Emitter<'a> {
     written: Vec<ArrayId>,
     pub(super) stored: HashMap<NodeId, Stored>,
     pub(super) choices: Vec<Choice>,
-    bodies: Vec<Body>,
+    pub(super) bodies: Vec<Body>,
     /// What each negation negates.
     negations: HashMap<Value, Value>,
     loops: u32,
     /// The loop of running sums that was written last.
-    running_loop: Option<LoopId>,
+    pub(super) running_loop: Option<LoopId>,
 }
 
 /// A body that is being written.
@@ -50,6 +50,13 @@ pub(super) struct Body {
     values: HashMap<NodeId, Value>,
     operations: HashMap<Operation, Value>,
     accumulators: Vec<(NodeId, Accumulator)>,
+}
+
+impl Body {
+    /// A body that goes on behind statements.
+    pub(super) fn behind(statements: Vec<Statement>) -> Self {
+        Self { statements, ..Self::default() }
+    }
 }
 
 impl Emit for Emitter<'_> {
@@ -196,50 +203,6 @@ impl<'a> Emitter<'a> {
         for (node, result) in nodes.into_iter().zip(results) {
             self.define(node, result);
         }
-    }
-
-    /// Takes back the loop of running sums that was written last, if nothing has been read from memory since.
-    pub(super) fn take_running_loop(&mut self, extent: Extent) -> Option<Loop> {
-        let running = self.running_loop?;
-        let statements = &mut self.body().statements;
-        let is_free = |it: &Statement| match it {
-            Statement::Let(_, operation) => !matches!(operation, Operation::Load(..)),
-            Statement::Store { .. } | Statement::Loop(_) | Statement::Product(_) => false,
-        };
-        let at = statements.iter().rposition(|it| !is_free(it))?;
-        match &statements[at] {
-            Statement::Loop(last) if last.id == running && last.extent == extent => {}
-            _ => return None,
-        }
-        match statements.remove(at) {
-            Statement::Loop(last) => Some(last),
-            _ => unreachable!("it was one just now"),
-        }
-    }
-
-    /// Begins a loop of running sums, or goes on with one that was taken back.
-    pub(super) fn open_running_loop(&mut self, beside: Option<Loop>) -> LoopId {
-        let (id, statements) = match beside {
-            Some(Loop { id, body, .. }) => (id, body),
-            None => (self.loop_id(), Vec::new()),
-        };
-        self.bodies.push(Body { statements, ..Body::default() });
-        id
-    }
-
-    /// Ends it.
-    pub(super) fn close_running_loop(&mut self, id: LoopId, extent: Extent) {
-        let body = self.bodies.pop().expect("a loop is open").statements;
-        self.running_loop = Some(id);
-        self.body().statements.push(Statement::Loop(Loop {
-            id,
-            extent,
-            lanes: false,
-            guard: None,
-            behind: None,
-            body,
-            accumulators: Vec::new(),
-        }));
     }
 
     /// Clears the array that a reduction accumulates into, over the axes that are left inside of its loop.

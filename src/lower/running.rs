@@ -19,7 +19,7 @@ use crate::graph::{AxisId, AxisSet, Graph, Node, NodeId, Type};
 const CONDITIONS: usize = 2;
 
 /// How many conditions are tried for that.
-const TRIED: usize = 4;
+const TRIED: usize = 3;
 
 /// The roots with running sums in the forms that are written in one pass.
 pub(super) fn find_running_sums(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
@@ -32,7 +32,24 @@ pub(super) fn find_running_sums(graph: &mut Graph, roots: &[NodeId]) -> Vec<Node
     for id in &needed {
         let node = graph.node(*id).with_arguments(|argument| moved[&argument]);
         let new = graph.intern(node);
-        let new = running_sum(graph, &needed, &mut found, new).unwrap_or(new);
+        let new = match *graph.node(new) {
+            Node::Reduce(Reduction::Sum, axis, body) => {
+                running_sum(graph, &needed, &mut found, axis, body)
+            }
+            // Whether there is any is whether there are more than none.
+            Node::Reduce(of @ (Reduction::Any | Reduction::All), axis, body) => {
+                let [zero, one] = [0.0, 1.0].map(|number| graph.number(number));
+                let is_any = of == Reduction::Any;
+                let term = if is_any { [one, zero] } else { [zero, one] };
+                let body = graph.select(body, term[0], term[1]);
+                running_sum(graph, &needed, &mut found, axis, body).map(|count| {
+                    let function = if is_any { Function::Less } else { Function::Equal };
+                    graph.map(function, &[zero, count])
+                })
+            }
+            _ => None,
+        }
+        .unwrap_or(new);
         moved.insert(*id, new);
     }
     roots.iter().map(|root| moved[root]).collect()
@@ -53,22 +70,18 @@ fn compared(graph: &Graph, id: NodeId) -> Option<[AxisId; 2]> {
 /// The running sums so far: of what over which axis in which range, with the axis of their places.
 type Found = HashMap<(NodeId, AxisId, Range), (AxisId, NodeId)>;
 
-/// A sum by way of running sums; none if it is no such sum.
+/// The sum of terms over an axis by way of running sums; none if it is no such sum.
 fn running_sum(
     graph: &mut Graph,
     needed: &[NodeId],
     found: &mut Found,
-    id: NodeId,
+    axis: AxisId,
+    body: NodeId,
 ) -> Option<NodeId> {
-    let Node::Reduce(Reduction::Sum, axis, body) = *graph.node(id) else { return None };
     if !is_worth_running(graph, axis) {
         return None;
     }
-    let other = |[a, b]: [AxisId; 2]| match () {
-        () if a == axis => Some(b),
-        () if b == axis => Some(a),
-        () => None,
-    };
+    let other = |[a, b]: [AxisId; 2]| if a == axis { Some(b) } else { (b == axis).then_some(a) };
     let within = region(graph, body, AxisSet::of(axis));
     let compared_with = within.iter().filter_map(|id| compared(graph, *id)).filter_map(other);
     let mut places: Vec<AxisId> = compared_with.collect();
@@ -165,11 +178,8 @@ impl Sums<'_> {
         if before == at && at == behind {
             return self.part(at, None);
         }
-        let (upper, lower) = match () {
-            () if before == at => (Range::UpTo, Range::Behind),
-            () if at == behind => (Range::Before, Range::From),
-            () => (Range::Before, Range::Behind),
-        };
+        let upper = if before == at { Range::UpTo } else { Range::Before };
+        let lower = if at == behind { Range::From } else { Range::Behind };
         let mut parts = vec![self.part(before, Some(upper))?];
         if before != at && at != behind {
             let place = self.graph.intern(Node::Index(self.place));
@@ -352,10 +362,12 @@ fn comparison(
     (is_before, is_same): (bool, bool),
 ) -> Option<bool> {
     let [left, right] = compared(graph, id)?;
-    let is_less = match () {
-        () if [left, right] == [first, second] => is_before,
-        () if [left, right] == [second, first] => !is_before && !is_same,
-        () => return None,
+    let is_less = if [left, right] == [first, second] {
+        is_before
+    } else if [left, right] == [second, first] {
+        !is_before && !is_same
+    } else {
+        return None;
     };
     match graph.node(id) {
         Node::Map(Function::Less, _) => Some(is_less),

@@ -9,10 +9,12 @@ use std::collections::{HashMap, HashSet};
 
 use super::ArraySource;
 use super::cost::{cost_of, is_worth_running};
-use super::emit::Emitter;
+use super::emit::{Body, Emitter};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, AxisSet, Graph, InputKind, Node, NodeId};
-use crate::loops::{ArrayId, ArrayRole, Emit, Kind, Operation, Statement, Subscript, Value};
+use crate::loops::{
+    ArrayId, ArrayRole, Emit, Extent, Kind, Loop, LoopId, Operation, Statement, Subscript, Value,
+};
 
 /// What a function costs at least whose values lie in memory anyway where more than one loop needs them.
 const DEAR: u32 = 20;
@@ -193,6 +195,50 @@ impl Emitter<'_> {
         self.write(stored.array, to, result);
         self.write(total, vec![], after);
         self.close_running_loop(id, extent);
+    }
+
+    /// Takes back the loop of running sums that was written last, if nothing has been read from memory since.
+    fn take_running_loop(&mut self, extent: Extent) -> Option<Loop> {
+        let running = self.running_loop?;
+        let statements = &mut self.body().statements;
+        let is_free = |it: &Statement| match it {
+            Statement::Let(_, operation) => !matches!(operation, Operation::Load(..)),
+            Statement::Store { .. } | Statement::Loop(_) | Statement::Product(_) => false,
+        };
+        let at = statements.iter().rposition(|it| !is_free(it))?;
+        match &statements[at] {
+            Statement::Loop(last) if last.id == running && last.extent == extent => {}
+            _ => return None,
+        }
+        match statements.remove(at) {
+            Statement::Loop(last) => Some(last),
+            _ => unreachable!("it was one just now"),
+        }
+    }
+
+    /// Begins a loop of running sums, or goes on with one that was taken back.
+    fn open_running_loop(&mut self, beside: Option<Loop>) -> LoopId {
+        let (id, statements) = match beside {
+            Some(Loop { id, body, .. }) => (id, body),
+            None => (self.loop_id(), Vec::new()),
+        };
+        self.bodies.push(Body::behind(statements));
+        id
+    }
+
+    /// Ends it.
+    fn close_running_loop(&mut self, id: LoopId, extent: Extent) {
+        let body = self.bodies.pop().expect("a loop is open").statements;
+        self.running_loop = Some(id);
+        self.body().statements.push(Statement::Loop(Loop {
+            id,
+            extent,
+            lanes: false,
+            guard: None,
+            behind: None,
+            body,
+            accumulators: Vec::new(),
+        }));
     }
 
     fn write(&mut self, array: ArrayId, subscripts: Vec<Subscript>, value: Value) {
