@@ -5,10 +5,10 @@
 //! the node's stage, and one loop a stage holds all that have the axis. What a later loop needs of an
 //! earlier one is recomputed if cheap, else stored, by the costs that `explain` shows. The innermost loops run in lanes.
 //!
-//! Around that stand passes of their own: `cases` sets the element at a label apart, `expand` writes what machines have no
-//! word for, `running` finds sums up to each place of an axis, which `totals` writes in one pass, `pairs` leaves out what is
-//! known by symmetry, and `product` finds products of matrices; `reuse` moves temporaries into outputs, and `rows` makes
-//! lanes of short rows.
+//! Around that stand passes of their own: `cases` sets the element at a label apart, `renames` makes multiples of a softmax
+//! known as such, `expand` writes what machines have no word for, `running` finds sums up to each place of an axis, which
+//! `totals` writes in one pass, `pairs` leaves out what is known by symmetry, and `product` finds products of matrices;
+//! `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
 
 mod cases;
 mod cost;
@@ -22,6 +22,7 @@ mod pairs;
 mod primitive;
 mod product;
 mod quotient;
+mod renames;
 mod residual;
 mod reuse;
 mod root;
@@ -106,6 +107,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
         output.node = cases::split(graph, output.node, &output.axes);
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
+    let roots = renames::push_renames(graph, &roots);
     let expanded = expand::expand(graph, &roots, precision);
     let expanded = running::find_running_sums(graph, &expanded);
     let outputs: Vec<Output> =
