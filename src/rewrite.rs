@@ -11,12 +11,12 @@ mod rule;
 mod tests;
 mod zero_product;
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::builtins::Function;
 use crate::formula::Term;
 use crate::graph::{Arguments, Extent, Graph, Node, NodeId, Type};
+use crate::hash::HashMap;
 use ranges::Ranges;
 use rule::{Match, Rule, RuleSet};
 

@@ -1,7 +1,5 @@
 //! Writes the statements: bodies within bodies, values once a body, arrays for what crosses loops.
 
-use std::collections::HashMap;
-
 use super::cost::is_constant;
 use super::expand::is_below_largest;
 use super::logistic::fall;
@@ -12,6 +10,7 @@ use super::schedule::Task;
 use super::{ArraySource, Choice, Lowered, Output};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
+use crate::hash::HashMap;
 use crate::kernels;
 use crate::loops::{
     Accumulator, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation, Precision, Program,
@@ -105,12 +104,12 @@ impl<'a> Emitter<'a> {
             program,
             sources: Vec::new(),
             extents: Vec::new(),
-            inputs: HashMap::new(),
+            inputs: HashMap::default(),
             written: Vec::new(),
-            stored: HashMap::new(),
+            stored: HashMap::default(),
             choices: Vec::new(),
             bodies: vec![Body::default()],
-            negations: HashMap::new(),
+            negations: HashMap::default(),
             loops: 0,
         };
         for (index, output) in outputs.iter().enumerate() {
