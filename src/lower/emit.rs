@@ -1,7 +1,5 @@
 //! Writes the statements: bodies within bodies, values once a body, arrays for what crosses loops.
 
-use std::collections::HashMap;
-
 use super::cost::is_constant;
 use super::expand::is_below_largest;
 use super::logistic::fall;
@@ -13,6 +11,7 @@ use super::totals::RunningSums;
 use super::{ArraySource, Choice, Lowered, Output, Rounding};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
+use crate::hash::HashMap;
 use crate::kernels;
 use crate::loops::{
     Accumulator, Accuracy, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation,
@@ -125,13 +124,13 @@ impl<'a> Emitter<'a> {
             program,
             sources: Vec::new(),
             extents: Vec::new(),
-            inputs: HashMap::new(),
+            inputs: HashMap::default(),
             written: Vec::new(),
-            stored: HashMap::new(),
+            stored: HashMap::default(),
             choices: Vec::new(),
             bodies: vec![Body::default()],
             accuracy: rounding.accuracy,
-            negations: HashMap::new(),
+            negations: HashMap::default(),
             loops: 0,
             running_loop: None,
         };

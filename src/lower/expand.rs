@@ -6,7 +6,6 @@
 //! `softmax(z)` is `exp(z - c) / (1 + rest)`. A row of −∞ has no mass: its softmax is 0, its log-softmax −∞.
 //! What a softmax is multiplied by goes to its `1 / (1 + rest)` if that is done once for all elements.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Index;
 
 use super::clamp::clamp;
@@ -17,6 +16,7 @@ use super::root::{rest_under_root, root, root_less_part};
 use super::square::Squares;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
+use crate::hash::{HashMap, HashSet};
 use crate::loops::Precision;
 use crate::rewrite::ranges::{Ranges, place_in};
 

@@ -4,11 +4,10 @@
 //! among `a` or `b`; out goes the same sum with two matrices as the only factors, which lie in memory as a whole before the
 //! product begins. A matrix that is an input as it stands is read from there.
 
-use std::collections::{HashMap, HashSet};
-
 use super::emit::Emitter;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Extent, Graph, InputKind, Node, NodeId};
+use crate::hash::{HashMap, HashSet};
 use crate::loops::{self, Element, Index, MatrixProduct, SHORT, Statement, Subscript};
 
 /// The sums that are products of matrices.
@@ -82,7 +81,7 @@ fn rebuilt(
     roots: &[NodeId],
     mut replace: impl FnMut(&mut Graph, NodeId) -> Option<NodeId>,
 ) -> Vec<NodeId> {
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
     for id in graph.reachable(roots) {
         let node = graph.node(id).with_arguments(|argument| moved[&argument]);
         let new = graph.intern(node);
@@ -95,7 +94,7 @@ fn rebuilt(
 /// For sums that are the diagonals of products: those elements, so that both are the same bits.
 fn diagonals(graph: &mut Graph, roots: &[NodeId], order: &[AxisId]) -> HashMap<NodeId, NodeId> {
     let needed = graph.reachable(roots);
-    let mut diagonals = HashMap::new();
+    let mut diagonals = HashMap::default();
     for id in &needed {
         let Some(([row, column, _], _)) = sides(graph, *id, order) else { continue };
         if graph.axis(row).extent != graph.axis(column).extent {

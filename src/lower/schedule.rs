@@ -1,10 +1,11 @@
 //! Which loop holds which node.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::cost::{Cost, costs, is_constant};
 use super::emit::Emitter;
 use crate::graph::{AxisId, AxisSet, Node, NodeId};
+use crate::hash::HashMap;
 
 /// A piece of work. The order is that of the code: arguments before their users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -246,8 +247,8 @@ fn producer(
 /// The group of each item at an axis, by its stage: the reductions over the axis on its way from the inputs.
 fn homes(emitter: &Emitter<'_>, items: &BTreeSet<Item>, axis: AxisId) -> HashMap<Item, Home> {
     let graph = emitter.graph;
-    let mut stages: HashMap<NodeId, usize> = HashMap::new();
-    let mut homes = HashMap::new();
+    let mut stages: HashMap<NodeId, usize> = HashMap::default();
+    let mut homes = HashMap::default();
     for item in items {
         let stage = match item.task {
             Task::Compute => {

@@ -27,11 +27,13 @@ mod turn;
 mod uses;
 mod values;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 use iced_x86::{Code, Register};
 
 use super::Isa;
+use crate::hash::HashMap;
 use crate::loops::{ArrayId, Kind, LoopId, Program, Value};
 use assembler::{Assembler, POOL, at};
 use codes::Form;
@@ -115,20 +117,21 @@ fn write_with(program: &Program, isa: Isa, streams: bool) -> Option<Vec<u8>> {
         tail_lanes: 0,
         streams,
         bodies: vec![],
-        values: HashMap::new(),
+        uses: HashMap::default(),
+        values: HashMap::default(),
         left: vec![],
         wide: vec![false; program.kinds.len()],
         vectors: Registers::new(32),
         masks: Registers::new(8),
-        pinned: BTreeMap::new(),
+        pinned: HashMap::default(),
         broadcasts: BTreeMap::new(),
-        counters: HashMap::new(),
+        counters: HashMap::default(),
         scaled: None,
         tiles: BTreeMap::new(),
     };
     writer.read_tables();
     let uses = Uses::of(&writer.constants, &program.body, []);
-    writer.write_body(Body::new(uses, None, false), &program.body, |_| ());
+    writer.write_body(Body::new(Rc::new(uses), None, false), &program.body, |_| ());
     writer.leave();
     let start = enter(writer.frame.size());
     Some(writer.code.finish(start))
@@ -166,6 +169,8 @@ struct Writer<'a> {
     streams: bool,
     /// The bodies around the code being written, outermost first.
     bodies: Vec<Body>,
+    /// Where the bodies of loops use values.
+    uses: HashMap<LoopId, Rc<Uses>>,
     values: HashMap<Key, Location>,
     /// Memory that is free as soon as the operation is written.
     left: Vec<Home>,
@@ -174,7 +179,7 @@ struct Writer<'a> {
     vectors: Registers,
     masks: Registers,
     /// Values that stay in a register throughout a loop.
-    pinned: BTreeMap<Value, usize>,
+    pinned: HashMap<Value, usize>,
     /// Vectors in memory of values that are the same in all lanes.
     broadcasts: BTreeMap<Value, i32>,
     /// Where counters stand, of loops that are not innermost.
@@ -187,7 +192,7 @@ struct Writer<'a> {
 
 /// A body being written.
 struct Body {
-    uses: Uses,
+    uses: Rc<Uses>,
     /// The statement being written.
     place: usize,
     /// The loop whose body it is.
@@ -199,7 +204,7 @@ struct Body {
 }
 
 impl Body {
-    fn new(uses: Uses, counter: Option<LoopId>, counter_in_register: bool) -> Self {
+    fn new(uses: Rc<Uses>, counter: Option<LoopId>, counter_in_register: bool) -> Self {
         Self {
             uses,
             place: 0,

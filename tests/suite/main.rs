@@ -13,6 +13,7 @@ mod gradcheck;
 mod guards;
 mod house;
 mod huge;
+mod large;
 mod linked;
 mod middle;
 mod lowering;
