@@ -67,31 +67,46 @@ pub struct Checked {
 /// # Panics
 /// If the system has no room for a thread: deep nesting needs a stack of its own.
 pub fn check(source: &Source) -> Result<Checked, Failure> {
-    std::thread::scope(|scope| {
-        let builder = std::thread::Builder::new().stack_size(STACK);
-        let worker =
-            builder.spawn_scoped(scope, || check_here(source)).expect("a thread can be started");
-        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-    })
-}
-
-/// The bytes of stack for trees of the greatest depth, in builds that are not optimized too.
-const STACK: usize = 32 << 20;
-
-fn check_here(source: &Source) -> Result<Checked, Failure> {
-    let (files, mut diagnostics) = files::load(source);
-    let mut models = Vec::new();
-    let mut doc = String::new();
-    if let Some(root) = files.root() {
-        doc.clone_from(&files.ast(root).doc);
-        check_items(&files, root, &mut models, &mut diagnostics);
+    let (mut files, mut diagnostics) = files::load(source);
+    let (mut models, mut found) = check_files(&files);
+    if found.iter().any(|diagnostic| diagnostic.code == Code::NestingTooDeep) {
+        files.deepest = MAX_DEPTH;
+        (models, found) = on_deep_stack(|| check_files(&files));
     }
+    diagnostics.append(&mut found);
+    let doc = files.root().map(|root| files.ast(root).doc.clone()).unwrap_or_default();
     let (sources, paths) = files.into_parts();
     tidy(&mut diagnostics);
     if diagnostics.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
         return Err(Failure { diagnostics, sources });
     }
     Ok(Checked { doc, models, warnings: diagnostics, sources, paths })
+}
+
+/// How deep expressions may nest, through calls.
+const MAX_DEPTH: usize = 256;
+
+/// How deep they may nest on the stack of a thread like any other.
+const SHALLOW: usize = 24;
+
+/// The bytes of stack for trees of the greatest depth, in builds that are not optimized too.
+const DEEP_STACK: usize = 32 << 20;
+
+fn on_deep_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    std::thread::scope(|scope| {
+        let builder = std::thread::Builder::new().stack_size(DEEP_STACK);
+        let worker = builder.spawn_scoped(scope, run).expect("a thread can be started");
+        worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}
+
+/// The losses of the root, and the mistakes in its items.
+fn check_files(files: &Files) -> (Vec<Model>, Vec<Diagnostic>) {
+    let (mut models, mut diagnostics) = (Vec::new(), Vec::new());
+    if let Some(root) = files.root() {
+        check_items(files, root, &mut models, &mut diagnostics);
+    }
+    (models, diagnostics)
 }
 
 /// In the order of the text, each mistake once however often its place was inlined.

@@ -5,7 +5,6 @@
 //! the constructor of the checker does that down to the inputs: [`Node::Read`] is the only place where
 //! subscripts stand. Node ids are a topological order: arguments come before their users.
 
-mod hash;
 mod node;
 mod substitute;
 #[cfg(test)]
@@ -21,6 +20,7 @@ pub use node::{
 };
 
 use crate::builtins::{Function, Reduction};
+use crate::hash::BuildIdHasher;
 
 /// How many nodes a graph may have before the compiler refuses it.
 pub const NODE_LIMIT: usize = 1_000_000;
@@ -31,7 +31,7 @@ pub const AXIS_LIMIT: usize = 48;
 /// The arena of a loss: nodes, and the axes and inputs that they name.
 #[derive(Clone, Debug, Default)]
 pub struct Graph {
-    nodes: IndexSet<Node, hash::BuildNodeHasher>,
+    nodes: IndexSet<Node, BuildIdHasher>,
     facts: Vec<Facts>,
     axes: Vec<Axis>,
     extents: Vec<Extent>,

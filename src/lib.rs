@@ -37,6 +37,7 @@
 //! # }
 //! ```
 
+mod hash;
 pub mod diagnostic;
 pub mod builtins;
 pub mod syntax;

@@ -11,12 +11,12 @@ mod rule;
 mod tests;
 mod zero_product;
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use crate::builtins::Function;
 use crate::formula::Term;
 use crate::graph::{Arguments, Extent, Graph, Node, NodeId, Type};
+use crate::hash::HashMap;
 use ranges::Ranges;
 use rule::{Match, Rule, RuleSet};
 
@@ -37,6 +37,8 @@ pub struct Trace {
     pub fired: Vec<(&'static str, NodeId)>,
     /// What each node that was reachable has become, in topological order of the old ones.
     pub became: Vec<(NodeId, NodeId)>,
+    /// How many times a rule was compared with a node.
+    pub compared: usize,
 }
 
 /// [`stabilize`], and what it did.
@@ -95,7 +97,8 @@ fn rewrite(
     let done = vec![None; graph.len()];
     let steps = STEPS_A_NODE * (order.len() + 16);
     let (fired, origin) = (Vec::new(), NodeId::from_index(0));
-    let mut engine = Engine { graph, rules, folding, ranges, done, steps, fired, origin };
+    let mut engine =
+        Engine { graph, rules, folding, ranges, done, steps, fired, origin, compared: 0 };
     for &id in &order {
         engine.origin = id;
         let becomes = |argument: NodeId| new[argument.index()].expect("arguments come first");
@@ -113,7 +116,8 @@ fn rewrite(
         *root = new[root.index()].expect("roots are reachable");
     }
     let became = order.into_iter().filter_map(|id| new[id.index()].map(|new| (id, new)));
-    (Trace { fired: engine.fired, became: became.collect() }, engine.steps)
+    let Engine { fired, steps, compared, .. } = engine;
+    (Trace { fired, became: became.collect(), compared }, steps)
 }
 
 struct Engine<'a> {
@@ -129,6 +133,8 @@ struct Engine<'a> {
     fired: Vec<(&'static str, NodeId)>,
     /// The node of the graph as it was that is being settled.
     origin: NodeId,
+    /// How many times a rule was compared with a node.
+    compared: usize,
 }
 
 /// The right side of a rule that is being built.
@@ -205,9 +211,10 @@ impl Engine<'_> {
             return Found::Settled(id);
         }
         let (graph, ranges) = (&*self.graph, &self.ranges);
-        let found = self.rules.find(graph, id, |condition, variable, found| {
+        let holds = |condition, variable, found: &Match| {
             condition::holds(condition, graph, ranges, variable, found)
-        });
+        };
+        let found = self.rules.find(graph, id, holds, &mut self.compared);
         match found {
             Some((rule, found)) => {
                 self.steps -= 1;

@@ -125,14 +125,15 @@ impl Layout {
         code: &Code,
         streams: bool,
         chunk: usize,
-        table: &mut [*mut u8],
+        table: &mut Vec<*mut u8>,
         own: *mut u8,
     ) {
         let lengths = self.lengths_in(chunk);
         // SAFETY: as the caller vouches, for code of the same program; `streams` has tested how results are aligned.
         unsafe {
             if streams && let Some(streaming) = code.streaming() {
-                return streaming.call(table, lengths);
+                self.point_staged(&streaming.staged, own, table);
+                return streaming.kernel.call(table, lengths);
             }
             self.stage_in(own, table);
             code.run(table, lengths);

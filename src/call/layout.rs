@@ -78,6 +78,8 @@ pub(super) struct Staged {
     offset: usize,
     /// How many bytes it has in the last chunk.
     last: usize,
+    /// How many bytes a row has, if it has rows.
+    row: Option<usize>,
 }
 
 /// A sum over a chunk.
@@ -155,26 +157,42 @@ impl Layout {
             moved.filter(move |(at, _)| is_result(variant.arrays[*at].source))
         };
         let bytes: usize = results().map(|(_, stride)| stride * self.chunks).sum();
-        self.can_stream = stream::is_worth_code(bytes) && variant.code.streaming().is_some();
+        let streaming = if stream::is_worth_code(bytes) { variant.code.streaming() } else { None };
+        self.can_stream = streaming.is_some();
         self.copies = stream::is_worth_copying(bytes);
         if !self.can_stream && !self.copies {
             return;
         }
+        let is_kept = |array| streaming.is_some_and(|code| code.staged.contains(&array));
         let rows = cut.examples - (self.chunks - 1) * cut.chunk;
         let (staged, own) = (&mut self.staged, &mut self.own);
         for (array, stride) in results() {
-            staged.push(Staged { array, offset: *own, last: stride / cut.chunk * rows });
-            *own += if self.copies { whole_lines(*stride) } else { 0 };
+            let example = stride / cut.chunk;
+            let has_rows = variant.arrays[array].lengths.len() > 1;
+            let row = has_rows.then_some(example);
+            staged.push(Staged { array, offset: *own, last: example * rows, row });
+            *own += if self.copies || is_kept(array) { whole_lines(*stride) } else { 0 };
         }
     }
 
-    /// Whether code that writes results past the caches is to run: all of them are aligned for its stores.
+    /// Whether code that writes results past the caches is to run: all of them are aligned for its stores, and rows are whole
+    /// lines of the caches, many of them: a line of which two rows write a part each is slower than one that is read first.
     pub(super) fn streams(&self) -> bool {
         let is_aligned = |staged: &Staged| {
             let first = self.addresses[staged.array].addr();
             (first | self.strides[staged.array]).is_multiple_of(stream::ALIGNMENT)
+                && staged.row.is_none_or(stream::is_worth_row)
         };
         self.can_stream && self.staged.iter().all(is_aligned)
+    }
+
+    /// Puts where such code keeps results until they are whole, in a seat's memory, behind the addresses of a table.
+    pub(super) fn point_staged(&self, kept: &[usize], own: *mut u8, table: &mut Vec<*mut u8>) {
+        for array in kept {
+            let staged = self.staged.iter().find(|staged| staged.array == *array);
+            let offset = staged.expect("what is kept is a result that moves").offset;
+            table.push(own.wrapping_add(offset));
+        }
     }
 
     /// Lets results of a chunk that go past the caches be computed in a seat's memory.

@@ -19,6 +19,11 @@ pub(super) fn is_worth_code(bytes: usize) -> bool {
     bytes >= cache() / 16
 }
 
+/// Whether rows of so many bytes are written past the caches by code: whole lines, and not few of them.
+pub(super) fn is_worth_row(bytes: usize) -> bool {
+    bytes.is_multiple_of(64) && bytes >= 4096
+}
+
 /// How many bytes the last-level cache has.
 fn cache() -> usize {
     static CACHE: OnceLock<usize> = OnceLock::new();

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::machine::Kernel;
+use crate::machine::{self, Kernel};
 use crate::plan::{Array, Length, Work};
 
 /// Compiled code and the arrays and extents that it is called with.
@@ -30,11 +30,11 @@ enum Way {
 /// Code that is compiled when a call is large enough for it.
 struct Streaming {
     compile: Compile,
-    kernel: OnceLock<Option<Kernel>>,
+    code: OnceLock<Option<machine::Streaming>>,
 }
 
 /// Compiles code, if that can be.
-pub(crate) type Compile = Box<dyn Fn() -> Option<Kernel> + Send + Sync>;
+pub(crate) type Compile = Box<dyn Fn() -> Option<machine::Streaming> + Send + Sync>;
 
 /// Runs on addresses of arrays and on extents.
 type Run = dyn Fn(&[*mut u8], &[u64]) + Send + Sync;
@@ -52,14 +52,14 @@ impl Code {
     /// # Safety
     /// The arrays and extents that its variant lists must be those of its program.
     pub(crate) unsafe fn compiled(kernel: Kernel, streaming: Option<Compile>) -> Self {
-        let streaming = streaming.map(|compile| Streaming { compile, kernel: OnceLock::new() });
+        let streaming = streaming.map(|compile| Streaming { compile, code: OnceLock::new() });
         Self(Way::Compiled(kernel, streaming))
     }
 
     /// The code whose results go past the caches, compiled now if it has not been.
-    pub(super) fn streaming(&self) -> Option<&Kernel> {
-        let Way::Compiled(_, Some(Streaming { compile, kernel })) = &self.0 else { return None };
-        kernel.get_or_init(compile).as_ref()
+    pub(super) fn streaming(&self) -> Option<&machine::Streaming> {
+        let Way::Compiled(_, Some(Streaming { compile, code })) = &self.0 else { return None };
+        code.get_or_init(compile).as_ref()
     }
 
     /// # Safety

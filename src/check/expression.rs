@@ -7,9 +7,6 @@ use crate::diagnostic::{Code, Diagnostic, Span, suggest};
 use crate::graph::{Node, Type};
 use crate::syntax::ast::{BinaryOperator, Expr, ExprKind, Let, Link, Name, UnaryOperator};
 
-/// How deep expressions may nest, through calls.
-const DEPTH_LIMIT: usize = 256;
-
 /// A value and where it was written.
 #[derive(Clone, Debug)]
 pub(super) struct Placed {
@@ -23,13 +20,14 @@ impl Checker<'_> {
         if self.stopped {
             return Err(Reported);
         }
-        if self.depth == DEPTH_LIMIT {
+        let deepest = self.files.deepest;
+        if self.depth == deepest {
             self.stopped = true;
             return self.report(
                 Diagnostic::error(
                     Code::NestingTooDeep,
                     expr.span,
-                    format!("expressions nest more than {DEPTH_LIMIT} levels deep, calls included"),
+                    format!("expressions nest more than {deepest} levels deep, calls included"),
                 )
                 .help("name parts of it with `let`"),
             );

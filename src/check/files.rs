@@ -1,8 +1,8 @@
 //! The files of a program: the root, and what it uses, each read and parsed once.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Source;
 use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span, suggest};
@@ -39,6 +39,8 @@ pub(super) struct Files {
     list: Vec<File>,
     root: Option<FileIndex>,
     prelude: Option<FileIndex>,
+    /// How deep expressions may nest, through calls.
+    pub(super) deepest: usize,
 }
 
 /// An item and the file that defines it.
@@ -107,24 +109,37 @@ pub(super) fn item_name(item: &ast::Item) -> Option<&ast::Name> {
 
 /// Reads the root and what it uses, with the mistakes found on the way.
 pub(super) fn load(source: &Source) -> (Files, Vec<Diagnostic>) {
-    let files = Files { sources: Sources::default(), list: Vec::new(), root: None, prelude: None };
+    let files = Files {
+        sources: Sources::default(),
+        list: Vec::new(),
+        root: None,
+        prelude: None,
+        deepest: super::SHALLOW,
+    };
     let mut loader = Loader { files, diagnostics: Vec::new(), open: Vec::new(), tree: None };
     loader.load_prelude();
     loader.files.root = loader.load_root(source);
     (loader.files, loader.diagnostics)
 }
 
-/// The tree of the prelude, parsed once: it is the first file of every program.
-fn prelude(file: FileId, sources: &Sources) -> Arc<ast::File> {
-    static TREE: OnceLock<(FileId, Arc<ast::File>)> = OnceLock::new();
-    let (first, tree) = TREE.get_or_init(|| {
-        let (tree, errors) = syntax::parse::parse_items(file, sources);
-        assert!(errors.is_empty(), "the prelude is right");
-        (file, Arc::new(tree))
-    });
-    assert_eq!(*first, file, "the prelude is always the same file of a program");
-    Arc::clone(tree)
+/// The tree of a shipped file, parsed once for each of the first places among the files of a program.
+fn library_tree(name: &'static str, file: FileId, sources: &Sources) -> Arc<ast::File> {
+    static TREES: Mutex<BTreeMap<(&str, FileId), Arc<ast::File>>> = Mutex::new(BTreeMap::new());
+    let known = || TREES.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(tree) = known().get(&(name, file)) {
+        return Arc::clone(tree);
+    }
+    let (tree, errors) = syntax::parse::parse_items(file, sources);
+    assert!(errors.is_empty(), "shipped files are right");
+    let tree = Arc::new(tree);
+    if file.0 < KEPT_PLACES {
+        known().insert((name, file), Arc::clone(&tree));
+    }
+    tree
 }
+
+/// Trees know which file of a program they are, so that each place needs its own.
+const KEPT_PLACES: u32 = 8;
 
 struct Loader {
     files: Files,
@@ -180,7 +195,7 @@ impl Loader {
     fn load_prelude(&mut self) {
         let shipped = library::PRELUDE;
         let id = self.files.sources.add(shipped.path, shipped.text);
-        let ast = prelude(id, &self.files.sources);
+        let ast = library_tree(shipped.name, id, &self.files.sources);
         let names = self.collect_names(&ast);
         let (origin, uses) = (Origin::Library(shipped.name), Vec::new());
         self.files.prelude = Some(FileIndex(self.files.list.len()));
@@ -190,7 +205,13 @@ impl Loader {
     /// Parses a file and follows its uses.
     fn load_file(&mut self, origin: Origin, name: &str, text: String) -> FileIndex {
         let id = self.files.sources.add(name, text);
-        let (ast, errors) = syntax::parse::parse_items(id, &self.files.sources);
+        let (ast, errors) = match origin {
+            Origin::Library(name) => (library_tree(name, id, &self.files.sources), Vec::new()),
+            Origin::Text | Origin::Disk(_) => {
+                let (ast, errors) = syntax::parse::parse_items(id, &self.files.sources);
+                (Arc::new(ast), errors)
+            }
+        };
         self.open.push(origin.clone());
         let mut uses: Vec<FileIndex> = Vec::new();
         // What an item that is no text of the language would define is not known either.
@@ -211,7 +232,7 @@ impl Loader {
         }
         self.open.pop();
         let names = self.collect_names(&ast);
-        self.files.list.push(File { origin, ast: Arc::new(ast), uses, lacks_items, names });
+        self.files.list.push(File { origin, ast, uses, lacks_items, names });
         FileIndex(self.files.list.len() - 1)
     }
 

@@ -1,9 +1,8 @@
 //! Substitution of axes: how arrays are indexed.
 
-use std::collections::HashMap;
-
 use super::{AxisId, AxisSet, Graph, Node, NodeId};
 use crate::graph::Type;
+use crate::hash::{HashMap, HashSet};
 
 impl Graph {
     /// The array with axes replaced by index nodes, all at once. Axes bound inside are renamed where a
@@ -23,7 +22,7 @@ impl Graph {
         let brought = replacements
             .iter()
             .fold(AxisSet::EMPTY, |set, (_, index)| set.union(self.axes(*index)));
-        let mut done: HashMap<NodeId, NodeId> = HashMap::new();
+        let mut done: HashMap<NodeId, NodeId> = HashMap::default();
         for id in self.touched(root, replaced) {
             let new = match self.node(id).clone() {
                 Node::Index(axis) => replacements
@@ -76,7 +75,7 @@ impl Graph {
     /// The nodes under `root` that have one of the axes free, arguments before their users.
     fn touched(&self, root: NodeId, axes: AxisSet) -> Vec<NodeId> {
         let mut found = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::default();
         let mut stack = vec![root];
         while let Some(id) = stack.pop() {
             if self.axes(id).intersection(axes).is_empty() || !seen.insert(id) {

@@ -152,7 +152,7 @@ fn write_operation(f: &mut Formatter<'_>, program: &Program, operation: &Operati
         Operation::ShiftLeft(value, by)
         | Operation::ShiftRight(value, by)
         | Operation::ShiftRightUnsigned(value, by) => write!(f, " {value} {by}"),
-        other => other.operands().iter().try_for_each(|operand| write!(f, " {operand}")),
+        other => other.operands().try_for_each(|operand| write!(f, " {operand}")),
     }
 }
 

@@ -49,15 +49,14 @@ impl Operation {
     }
 
     /// The values that it reads, in order; those in the subscripts of a load included.
-    #[must_use]
-    pub fn operands(&self) -> Vec<Value> {
-        match self {
+    pub fn operands(&self) -> impl Iterator<Item = Value> {
+        let (values, subscripts): ([Option<Value>; 3], &[Subscript]) = match self {
             Self::Real(_)
             | Self::Integer(_)
             | Self::Mask(_)
             | Self::Counter(_)
-            | Self::Extent(_) => vec![],
-            Self::Load(_, subscripts) => subscript_values(subscripts).collect(),
+            | Self::Extent(_) => ([None; 3], &[]),
+            Self::Load(_, subscripts) => ([None; 3], subscripts),
             Self::Negate(a)
             | Self::Absolute(a)
             | Self::SquareRoot(a)
@@ -69,7 +68,7 @@ impl Operation {
             | Self::ToReal(a)
             | Self::ShiftLeft(a, _)
             | Self::ShiftRight(a, _)
-            | Self::ShiftRightUnsigned(a, _) => vec![*a],
+            | Self::ShiftRightUnsigned(a, _) => ([Some(*a), None, None], &[]),
             Self::Add(a, b)
             | Self::Subtract(a, b)
             | Self::Multiply(a, b)
@@ -87,9 +86,12 @@ impl Operation {
             | Self::IntegerSubtract(a, b)
             | Self::BitAnd(a, b)
             | Self::BitOr(a, b)
-            | Self::BitXor(a, b) => vec![*a, *b],
-            Self::FusedMultiplyAdd(a, b, c) | Self::Select(a, b, c) => vec![*a, *b, *c],
-        }
+            | Self::BitXor(a, b) => ([Some(*a), Some(*b), None], &[]),
+            Self::FusedMultiplyAdd(a, b, c) | Self::Select(a, b, c) => {
+                ([Some(*a), Some(*b), Some(*c)], &[])
+            }
+        };
+        values.into_iter().flatten().chain(subscript_values(subscripts))
     }
 
     /// The operation on other values and under the counters of other loops.

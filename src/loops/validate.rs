@@ -189,10 +189,7 @@ impl Checker<'_> {
     }
 
     fn check_operation(&self, operation: &Operation) -> Result<Kind, String> {
-        let operands = operation.operands();
-        for operand in &operands {
-            self.expect_in_scope(*operand)?;
-        }
+        operation.operands().try_for_each(|operand| self.expect_in_scope(operand))?;
         match operation {
             Operation::Load(array, subscripts) => {
                 self.check_subscripts(*array, subscripts)?;
@@ -212,7 +209,7 @@ impl Checker<'_> {
             _ => {}
         }
         let (asked, given) = operation.kinds().expect("only loads and selections have no kinds");
-        operands.iter().try_for_each(|operand| self.expect_kind(*operand, asked))?;
+        operation.operands().try_for_each(|operand| self.expect_kind(operand, asked))?;
         Ok(given)
     }
 

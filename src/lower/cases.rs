@@ -4,10 +4,9 @@
 //! goes `if k == label { there } else { elsewhere }`. What is there has the axis no more, so that it is computed once for
 //! all elements, and what is elsewhere knows that it is, so that it comes down to `softmax(z)`.
 
-use std::collections::HashMap;
-
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId, Type};
+use crate::hash::HashMap;
 
 /// The array with the element at a label apart, if a label picks one out along one of these axes.
 pub(super) fn split(graph: &mut Graph, root: NodeId, axes: &[AxisId]) -> NodeId {
@@ -74,7 +73,7 @@ fn binds(graph: &Graph, id: NodeId, axis: AxisId) -> bool {
 /// The root where a condition is known not to hold.
 fn where_false(graph: &mut Graph, root: NodeId, condition: NodeId) -> NodeId {
     let no = graph.intern(Node::Bool(false));
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::from([(condition, no)]);
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::from_iter([(condition, no)]);
     for id in graph.reachable(&[root]) {
         let is_bound = graph.axes(condition).iter().any(|axis| binds(graph, id, axis));
         let same = |argument: &NodeId| moved.get(argument).is_none_or(|new| new == argument);
@@ -96,7 +95,7 @@ fn is_log_softmax(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// A node whose arguments may have become constants.
-fn fold(graph: &mut Graph, node: Node) -> NodeId {
+pub(super) fn fold(graph: &mut Graph, node: Node) -> NodeId {
     let (function, of) = match &node {
         Node::Map(function, of) => (function, of),
         Node::Reduce(reduction, axis, argument) => {

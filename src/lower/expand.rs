@@ -6,9 +6,9 @@
 //! `softmax(z)` is `exp(z - c) / (1 + rest)`. A row of −∞ has no mass: its softmax is 0, its log-softmax −∞.
 //! What a softmax is multiplied by goes to its `1 / (1 + rest)` if that is done once for all elements.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Index;
 
+use super::clamp::clamp;
 use super::logistic::{cross_entropy, product_of_sigmoids};
 use super::quotient;
 use super::residual::residual;
@@ -16,6 +16,7 @@ use super::root::{rest_under_root, root, root_less_part};
 use super::square::Squares;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
+use crate::hash::{HashMap, HashSet};
 use crate::loops::Precision;
 use crate::rewrite::ranges::{Ranges, place_in};
 
@@ -79,6 +80,10 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                 Squares::new(graph, &mut ranges, precision)
                     .function(*function, &of)
                     .unwrap_or_else(|| graph.map(*function, &of))
+            }
+            Node::Map(Function::Select, of) => {
+                let of: Vec<NodeId> = of.as_slice().iter().map(|id| expanded[id]).collect();
+                clamp(graph, &of).unwrap_or_else(|| graph.select(of[0], of[1], of[2]))
             }
             Node::Map(Function::Negate, of) => negation(graph, &mut expanded, of.as_slice()[0]),
             Node::Map(Function::Sqrt, of) => {

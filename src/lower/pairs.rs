@@ -7,11 +7,10 @@
 //! `if i < j { f[i, j] + f[j, i] } else { 0 }`, and what stands on the diagonal apart. What all terms are multiplied with,
 //! divided by or 0 for is done once, to the sum, so that it may depend on other sums.
 
-use std::collections::{HashMap, HashSet};
-
 use super::cost::cost_of;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
+use crate::hash::{HashMap, HashSet};
 
 /// What a function costs at least that is worth to be shared.
 const DEAR: u32 = 20;
@@ -62,15 +61,16 @@ pub(super) fn halve_pairs(
 ) -> (Vec<NodeId>, Pairs) {
     let mut pairs = Pairs::default();
     let needed = graph.reachable(roots);
-    let mut sums: HashMap<NodeId, Sum> = HashMap::new();
+    let mut sums: HashMap<NodeId, Sum> = HashMap::default();
     for id in &needed {
         if let Some(sum) = sum_of(graph, &sums, *id, order) {
             sums.insert(*id, sum);
         }
     }
     let asked = asked_for(graph, &needed, roots, &sums);
-    let worthy: HashSet<[AxisId; 2]> = asked
+    let worthy: HashSet<[AxisId; 2]> = needed
         .iter()
+        .filter(|id| asked.contains(id))
         .map(|id| sums[id].clone())
         .filter(|sum| shares_what_is_dear(graph, sum))
         .map(|sum| sum.axes)
@@ -78,7 +78,7 @@ pub(super) fn halve_pairs(
     if worthy.is_empty() {
         return (roots.to_vec(), pairs);
     }
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
     for id in needed {
         let sum = sums.get(&id).filter(|sum| asked.contains(&id) && worthy.contains(&sum.axes));
         let new = match sum {
@@ -211,7 +211,7 @@ fn mirrored(graph: &mut Graph, term: NodeId, [first, second]: [AxisId; 2]) -> No
     let known: HashSet<NodeId> = graph.reachable(&[term]).into_iter().collect();
     let [at_first, at_second] = [first, second].map(|axis| graph.intern(Node::Index(axis)));
     let mirror = graph.substitute(term, &[(first, at_second), (second, at_first)]);
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
     for id in graph.reachable(&[mirror]) {
         let node = graph.node(id).with_arguments(|argument| moved[&argument]);
         let new = with_sign_outside(graph, &node, &known);
@@ -389,7 +389,7 @@ fn of_either(
     is_here: NodeId,
     axes: [AxisId; 2],
 ) -> Option<NodeId> {
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
     for id in graph.reachable(&[term]) {
         let has = |axis: &AxisId| graph.axes(id).contains(*axis);
         let new = match *graph.node(id) {
@@ -415,7 +415,7 @@ fn of_either(
 
 /// A term in which no number is less than itself.
 fn without_self_comparison(graph: &mut Graph, term: NodeId) -> NodeId {
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
     for id in graph.reachable(&[term]) {
         let node = graph.node(id).with_arguments(|argument| moved[&argument]);
         let id_of = |graph: &mut Graph, node: &Node| graph.intern(node.clone());

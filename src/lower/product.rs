@@ -4,11 +4,10 @@
 //! among `a` or `b`; out goes the same sum with two matrices as the only factors, which lie in memory as a whole before the
 //! product begins. A matrix that is an input as it stands is read from there.
 
-use std::collections::{HashMap, HashSet};
-
 use super::emit::Emitter;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Extent, Graph, InputKind, Node, NodeId};
+use crate::hash::{HashMap, HashSet};
 use crate::loops::{self, Element, Index, MatrixProduct, SHORT, Statement, Subscript};
 
 /// The sums that are products of matrices.
@@ -82,7 +81,7 @@ fn rebuilt(
     roots: &[NodeId],
     mut replace: impl FnMut(&mut Graph, NodeId) -> Option<NodeId>,
 ) -> Vec<NodeId> {
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
     for id in graph.reachable(roots) {
         let node = graph.node(id).with_arguments(|argument| moved[&argument]);
         let new = graph.intern(node);
@@ -95,7 +94,7 @@ fn rebuilt(
 /// For sums that are the diagonals of products: those elements, so that both are the same bits.
 fn diagonals(graph: &mut Graph, roots: &[NodeId], order: &[AxisId]) -> HashMap<NodeId, NodeId> {
     let needed = graph.reachable(roots);
-    let mut diagonals = HashMap::new();
+    let mut diagonals = HashMap::default();
     for id in &needed {
         let Some(([row, column, _], _)) = sides(graph, *id, order) else { continue };
         if graph.axis(row).extent != graph.axis(column).extent {
@@ -266,7 +265,7 @@ impl Emitter<'_> {
             Index { id, extent }
         });
         let [left, right, to] = [product.left, product.right, node].map(|node| {
-            let (array, axes) = self.matrix(node);
+            let (array, axes) = self.array_of(node);
             let place = |axis: &AxisId| match ids.iter().find(|(known, _)| known == axis) {
                 Some((_, id)) => Subscript::Counter(*id),
                 None => Subscript::Counter(self.counter(*axis)),
@@ -277,8 +276,8 @@ impl Emitter<'_> {
         self.body().statements.push(Statement::Product(product));
     }
 
-    /// The array that a matrix is, and its axes in order.
-    fn matrix(&mut self, node: NodeId) -> (loops::ArrayId, Vec<AxisId>) {
+    /// The array in memory that a factor is, and its axes in order.
+    pub(super) fn array_of(&mut self, node: NodeId) -> (loops::ArrayId, Vec<AxisId>) {
         if let Some(stored) = self.stored.get(&node) {
             return (stored.array, stored.axes.clone());
         }

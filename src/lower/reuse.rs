@@ -9,22 +9,13 @@ use crate::loops::{
 
 /// Lets temporaries live in outputs; gives where each array went, none for those that are gone.
 pub(super) fn reuse_outputs(program: &mut Program) -> Vec<Option<ArrayId>> {
-    let count = u32::try_from(program.arrays.len()).expect("fewer than 2^32 arrays");
-    let ids = || (0..count).map(ArrayId);
     let mut gone = vec![false; program.arrays.len()];
-    for temporary in ids() {
-        let array = &program.arrays[temporary.0 as usize];
-        if array.role != ArrayRole::Temporary || array.kind != Kind::Real {
-            continue;
-        }
-        let found = ids().find_map(|output| {
-            find_home(program, temporary, output).map(|subscripts| (output, subscripts))
-        });
-        if let Some((output, places)) = found {
-            let home = Home { temporary, output, places };
-            home.move_in(&mut program.body);
-            gone[temporary.0 as usize] = true;
-        }
+    let mut from = 0;
+    while let Some(home) = next_home(program, from) {
+        home.move_in(&mut program.body);
+        let temporary = home.temporary.0 as usize;
+        gone[temporary] = true;
+        from = temporary + 1;
     }
     let mut next = 0;
     let moved: Vec<Option<ArrayId>> = gone
@@ -68,14 +59,34 @@ struct Access<'p> {
     is_store: bool,
 }
 
+/// The first temporary from a place on that may live in an output, and where.
+fn next_home(program: &Program, from: usize) -> Option<Home> {
+    let reals_of = |role: ArrayRole| {
+        let ids = (0..).map(ArrayId).zip(&program.arrays);
+        ids.filter(move |(_, array)| array.role == role && array.kind == Kind::Real)
+    };
+    let temporaries =
+        || reals_of(ArrayRole::Temporary).skip_while(|(id, _)| (id.0 as usize) < from);
+    temporaries().next()?;
+    let accesses = accesses(program);
+    temporaries().find_map(|(temporary, _)| {
+        reals_of(ArrayRole::Output).find_map(|(output, _)| {
+            let places = find_home(program, &accesses, temporary, output)?;
+            Some(Home { temporary, output, places })
+        })
+    })
+}
+
 /// Whether a temporary may live in an output, and how its elements lie there.
-fn find_home(program: &Program, temporary: ArrayId, output: ArrayId) -> Option<Vec<Place>> {
+fn find_home(
+    program: &Program,
+    accesses: &[Vec<Access<'_>>],
+    temporary: ArrayId,
+    output: ArrayId,
+) -> Option<Vec<Place>> {
     let [own, of_output] = [temporary, output].map(|id| &program.arrays[id.0 as usize]);
-    if of_output.role != ArrayRole::Output || of_output.kind != Kind::Real {
-        return None;
-    }
-    let accesses = accesses(&program.body, temporary);
-    let [write] = &accesses_of(program, output)[..] else { return None };
+    let [accesses, writes] = [temporary, output].map(|id| &accesses[id.0 as usize]);
+    let [write] = &writes[..] else { return None };
     if !write.is_store || accesses.is_empty() {
         return None;
     }
@@ -86,7 +97,7 @@ fn find_home(program: &Program, temporary: ArrayId, output: ArrayId) -> Option<V
         shared.min(alike).min(same_way)
     });
     // Nothing of it happens after the output is written, and what happens in the same loop is of the same element.
-    for access in &accesses {
+    for access in accesses {
         let is_before = access.path[shared] < write.path[shared];
         let is_beside = access.path[shared] == write.path[shared]
             && access.loops == write.loops
@@ -125,57 +136,57 @@ fn find_home(program: &Program, temporary: ArrayId, output: ArrayId) -> Option<V
     (all_used && are_counters).then_some(places)
 }
 
-fn accesses_of(program: &Program, array: ArrayId) -> Vec<Access<'_>> {
-    accesses(&program.body, array)
-}
-
-/// All accesses to an array.
-fn accesses(body: &[Statement], array: ArrayId) -> Vec<Access<'_>> {
+/// The accesses to each array that is no input.
+fn accesses(program: &Program) -> Vec<Vec<Access<'_>>> {
     let mut found = Vec::new();
-    collect(body, array, &mut Vec::new(), &mut Vec::new(), &mut found);
-    found
+    found.resize_with(program.arrays.len(), Vec::new);
+    let mut walk = Walk { program, loops: Vec::new(), path: Vec::new(), found };
+    walk.collect(&program.body);
+    walk.found
 }
 
-fn collect<'p>(
-    body: &'p [Statement],
-    wanted: ArrayId,
-    loops: &mut Vec<LoopId>,
-    path: &mut Vec<usize>,
-    found: &mut Vec<Access<'p>>,
-) {
-    for (at, statement) in body.iter().enumerate() {
-        path.push(at);
-        let access = match statement {
-            Statement::Let(_, Operation::Load(array, subscripts)) if *array == wanted => {
-                Some((subscripts, false))
-            }
-            Statement::Store { array, subscripts, .. } if *array == wanted => {
-                Some((subscripts, true))
-            }
-            Statement::Let(..) | Statement::Store { .. } => None,
-            Statement::Loop(Loop { id, body, .. }) => {
-                loops.push(*id);
-                collect(body, wanted, loops, path, found);
-                loops.pop();
-                None
-            }
-            Statement::Product(product) => {
-                let around = loops.len();
-                loops.extend([product.row.id, product.column.id]);
-                let to = product.to.array;
-                for element in product.elements().into_iter().filter(|it| it.array == wanted) {
-                    let (is_store, subscripts) = (to == wanted, &element.subscripts[..]);
-                    let (loops, path) = (loops.clone(), path.clone());
-                    found.push(Access { loops, path, subscripts, is_store });
+/// Where in a program the accesses are looked for.
+struct Walk<'p> {
+    program: &'p Program,
+    loops: Vec<LoopId>,
+    path: Vec<usize>,
+    found: Vec<Vec<Access<'p>>>,
+}
+
+impl<'p> Walk<'p> {
+    fn collect(&mut self, body: &'p [Statement]) {
+        for (at, statement) in body.iter().enumerate() {
+            self.path.push(at);
+            match statement {
+                Statement::Let(_, Operation::Load(array, subscripts)) => {
+                    self.note(*array, subscripts, false);
                 }
-                loops.truncate(around);
-                None
+                Statement::Store { array, subscripts, .. } => self.note(*array, subscripts, true),
+                Statement::Let(..) => {}
+                Statement::Loop(Loop { id, body, .. }) => {
+                    self.loops.push(*id);
+                    self.collect(body);
+                    self.loops.pop();
+                }
+                Statement::Product(product) => {
+                    let around = self.loops.len();
+                    self.loops.extend([product.row.id, product.column.id]);
+                    for Element { array, subscripts } in product.elements() {
+                        self.note(*array, subscripts, *array == product.to.array);
+                    }
+                    self.loops.truncate(around);
+                }
             }
-        };
-        if let Some((subscripts, is_store)) = access {
-            found.push(Access { loops: loops.clone(), path: path.clone(), subscripts, is_store });
+            self.path.pop();
         }
-        path.pop();
+    }
+
+    fn note(&mut self, array: ArrayId, subscripts: &'p [Subscript], is_store: bool) {
+        let array = array.0 as usize;
+        if self.program.arrays[array].role != ArrayRole::Input {
+            let (loops, path) = (self.loops.clone(), self.path.clone());
+            self.found[array].push(Access { loops, path, subscripts, is_store });
+        }
     }
 }
 

@@ -6,8 +6,7 @@
 //! for each lane too. Where the call alone knows how long rows are, both loops
 //! stand there, and a guard chooses by the length; that is done for outermost loops, which is for examples of one axis.
 
-use std::collections::HashMap;
-
+use crate::hash::HashMap;
 use crate::loops::{
     Accumulator, Array, ArrayId, ArrayRole, Extent, Kind, Loop, LoopId, Operation, PARTIALS,
     Program, SHORT, Statement, Subscript, Value,
@@ -21,7 +20,7 @@ const MOST_STATEMENTS: usize = 1000;
 pub(super) fn rows_as_lanes(program: &mut Program) {
     let body = std::mem::take(&mut program.body);
     let loops = count_loops(&body);
-    let mut accesses = HashMap::new();
+    let mut accesses = HashMap::default();
     count_accesses(&body, &mut accesses);
     let mut writer = Writer { program, loops, accesses };
     let body = writer.body(body, true);
@@ -168,7 +167,7 @@ impl Writer<'_> {
     /// The temporaries along rows that are written anew for each row, and seen nowhere else.
     fn private(&self, outer: &Loop) -> Vec<ArrayId> {
         let mut first_is_store: Vec<(ArrayId, bool)> = Vec::new();
-        let mut counts: HashMap<ArrayId, usize> = HashMap::new();
+        let mut counts: HashMap<ArrayId, usize> = HashMap::default();
         for statement in &outer.body {
             let Statement::Loop(inner) = statement else { continue };
             for (array, subscripts, is_store) in inner.body.iter().filter_map(access) {

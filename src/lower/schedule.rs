@@ -1,10 +1,11 @@
 //! Which loop holds which node.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use super::cost::{Cost, costs, is_constant};
 use super::emit::Emitter;
 use crate::graph::{AxisId, AxisSet, Node, NodeId};
+use crate::hash::HashMap;
 
 /// A piece of work. The order is that of the code: arguments before their users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -230,7 +231,7 @@ fn producer(
     let home = *homes.get(&computed)?;
     if let Node::Reduce(_, reduced, argument) = emitter.graph.node(id)
         && *reduced == axis
-        && emitter.products.get(id).is_none()
+        && emitter.own_axes(id).is_none()
     {
         let Home::Before(stage) = home else {
             unreachable!("a reduction has not the axis that it reduces")
@@ -246,15 +247,14 @@ fn producer(
 /// The group of each item at an axis, by its stage: the reductions over the axis on its way from the inputs.
 fn homes(emitter: &Emitter<'_>, items: &BTreeSet<Item>, axis: AxisId) -> HashMap<Item, Home> {
     let graph = emitter.graph;
-    let mut stages: HashMap<NodeId, usize> = HashMap::new();
-    let mut homes = HashMap::new();
+    let mut stages: HashMap<NodeId, usize> = HashMap::default();
+    let mut homes = HashMap::default();
     for item in items {
         let stage = match item.task {
             Task::Compute => {
-                let arguments = match emitter.products.get(item.node) {
-                    Some(product) => emitter.products.stored(product),
-                    None => graph.arguments(item.node).to_vec(),
-                };
+                let arguments = emitter
+                    .own_factors(item.node)
+                    .unwrap_or_else(|| graph.arguments(item.node).to_vec());
                 let stage = arguments
                     .iter()
                     .filter_map(|argument| stages.get(argument))
@@ -280,8 +280,8 @@ fn consumes(emitter: &Emitter<'_>, item: &Item, axis: AxisId) -> bool {
         Task::Accumulate(reduction) => reduction,
         Task::Write(_) => return false,
     };
-    match (emitter.products.get(node), emitter.graph.node(node)) {
-        (Some(product), _) => product.indices().contains(&axis),
+    match (emitter.own_axes(node), emitter.graph.node(node)) {
+        (Some(axes), _) => axes.contains(axis),
         (None, Node::Reduce(_, along, _)) => *along == axis,
         (None, Node::Rename { from, .. }) => *from == axis,
         (None, _) => false,
@@ -290,10 +290,10 @@ fn consumes(emitter: &Emitter<'_>, item: &Item, axis: AxisId) -> bool {
 
 fn axes_of(emitter: &Emitter<'_>, item: &Item) -> AxisSet {
     match item.task {
-        Task::Compute => match emitter.products.get(item.node) {
-            Some(product) => emitter.graph.axes(item.node).minus(set_of(&product.indices())),
-            None => emitter.graph.axes(item.node),
-        },
+        Task::Compute => {
+            let own = emitter.own_axes(item.node).unwrap_or(AxisSet::EMPTY);
+            emitter.graph.axes(item.node).minus(own)
+        }
         Task::Accumulate(_) => emitter.graph.axes(item.node),
         Task::Write(output) => set_of(&emitter.outputs[output].axes),
     }
@@ -304,9 +304,7 @@ fn needs(emitter: &Emitter<'_>, item: &Item) -> Vec<NodeId> {
     let graph = emitter.graph;
     match item.task {
         Task::Accumulate(_) | Task::Write(_) => vec![item.node],
-        Task::Compute if let Some(product) = emitter.products.get(item.node) => {
-            emitter.products.stored(product)
-        }
+        Task::Compute if let Some(factors) = emitter.own_factors(item.node) => factors,
         Task::Compute => match graph.node(item.node) {
             Node::Read(_, subscripts) => {
                 let plain = |id: &&NodeId| !matches!(graph.node(**id), Node::Index(_));

@@ -166,3 +166,23 @@ fn what_has_a_form_of_its_own_is_written_so() {
     let program = text(&Source::Library("auc_squared_hinge".to_owned()));
     assert!(!program.contains(" behind "), "{program}");
 }
+
+#[test]
+fn what_is_cut_off_at_bounds_is_the_smaller_of_them_and_the_number() {
+    for (condition, sign) in [("abs(x) <= 2", "2 * sign(x)"), ("abs(x) < 1", "sign(x)")] {
+        let text = format!("loss cut(pred x) = 3 * (if {condition} {{ x }} else {{ {sign} }})");
+        let source = Source::Text { name: "cut.loss".to_owned(), text };
+        let model = check(&source).expect("the loss is right").models.remove(0);
+        let mut graph = model.graph.clone();
+        let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
+        let lowered = lower(&mut graph, &[output], exact(Precision::F64));
+        let program = lowered.program.to_string();
+        assert!(program.contains("= minimum") && !program.contains("= select"), "{program}");
+        for x in [0.0, -0.0, 0.5, -1.0, 1.0, 2.0, 2.5, -1e300, f64::INFINITY, f64::NAN] {
+            let environment = evaluate::Environment { extents: vec![], inputs: vec![vec![x]] };
+            let want = evaluate::evaluate(&model.graph, &[model.value], &environment)[0].data[0];
+            let got = run(&lowered, &graph, &environment)[0][0];
+            assert!(got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan(), "at {x}");
+        }
+    }
+}

@@ -1,7 +1,5 @@
 //! Writes a program as a Cranelift function: in comes a valid program, out goes its code, not yet compiled.
 
-use std::collections::HashMap;
-
 use cranelift::codegen::cursor::{Cursor, FuncCursor};
 use cranelift::codegen::ir::condcodes::IntCC;
 use cranelift::codegen::ir::{
@@ -13,6 +11,7 @@ use cranelift::codegen::isa::TargetIsa;
 use super::Options;
 use super::address::{Amount, Known, Pure};
 use super::target::has;
+use crate::hash::HashMap;
 use crate::loops::{Kind, Loop, LoopId, Operation, Precision, Program, Statement, Value};
 
 /// Writes the code of a program for a machine.
@@ -43,7 +42,7 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
         outside: 0,
         tail: None,
         values: vec![Binding::Unbound; program.kinds.len()],
-        counters: HashMap::new(),
+        counters: HashMap::default(),
         arrays: vec![],
         extents: vec![],
         slots: vec![],
@@ -52,7 +51,7 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
     writer.extents = writer.read_table(tables[1], program.extents.len());
     let body = writer.new_block();
     let enter = writer.ins().jump(body, &[]);
-    writer.scopes.push(Scope { branch: enter, entry: enter, known: HashMap::new() });
+    writer.scopes.push(Scope { branch: enter, entry: enter, known: HashMap::default() });
     writer.cursor.goto_bottom(body);
     writer.write_body(&program.body);
     writer.ins().return_(&[]);
@@ -256,7 +255,7 @@ impl<'a> Writer<'a> {
             types.iter().map(|of| self.cursor.func.dfg.append_block_param(block, *of)).collect()
         });
         self.cursor.goto_bottom(body);
-        self.scopes.push(Scope { branch, entry, known: HashMap::new() });
+        self.scopes.push(Scope { branch, entry, known: HashMap::default() });
         Some(Repeat { counter, carried, results, start, end, body, after })
     }
 

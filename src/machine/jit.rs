@@ -47,8 +47,18 @@ pub fn can_stream(program: &Program, options: Options) -> bool {
     options.lanes && wide::can_stream(program, options.isa)
 }
 
+/// Code that writes its outputs past the caches.
+#[derive(Debug)]
+pub struct Streaming {
+    /// The code. It has more arrays than its program: behind those, for each of `staged` one more of the same size.
+    pub kernel: Kernel,
+    /// The outputs that are kept in such an array until they are whole, by their places among the program's arrays.
+    pub staged: Vec<usize>,
+}
+
 /// Compiles a program to code that writes its outputs past the caches: those that have an axis must be aligned to 16
-/// bytes then, and other threads see them after a fence for stores. `None` for programs that have no such code.
+/// bytes then, and so must be every row of those with two; other threads see them after a fence for stores. `None` for programs
+/// that have no such code.
 ///
 /// # Errors
 /// Where this machine cannot run it.
@@ -58,13 +68,18 @@ pub fn can_stream(program: &Program, options: Options) -> bool {
 pub fn compile_streaming(
     program: &Program,
     options: Options,
-) -> Result<Option<Kernel>, MachineError> {
+) -> Result<Option<Streaming>, MachineError> {
     test(program, options)?;
     if !can_stream(program, options) {
         return Ok(None);
     }
-    let written = wide::write_streaming(program, options.isa).map(Written::Bytes);
-    written.map(|written| finish(program, written)).transpose()
+    let written = wide::write_streaming(program, options.isa);
+    let compile = |written: wide::Streaming| {
+        let kernel = finish(&written.program, Written::Bytes(written.bytes))?;
+        let staged = written.staged.iter().map(|array| array.0 as usize).collect();
+        Ok(Streaming { kernel, staged })
+    };
+    written.map(compile).transpose()
 }
 
 /// Tests whether this machine runs a program.

@@ -120,7 +120,7 @@ impl Writer<'_> {
                 let mask = self.operand(*mask, copy);
                 self.choose(mask, a, b)
             }
-            _ => match operation.operands()[..] {
+            _ => match operation.operands().collect::<Vec<_>>()[..] {
                 [a] => {
                     let a = self.operand(a, copy);
                     self.unary(value, operation, a)
@@ -413,7 +413,7 @@ pub(super) fn negated_in_fma(program: &Program) -> Vec<bool> {
             match statement {
                 Statement::Let(_, Operation::FusedMultiplyAdd(..)) | Statement::Product(_) => {}
                 Statement::Let(_, operation) => {
-                    operation.operands().iter().for_each(|value| only[value.0 as usize] = false);
+                    operation.operands().for_each(|value| only[value.0 as usize] = false);
                 }
                 Statement::Store { value, .. } => only[value.0 as usize] = false,
                 Statement::Loop(inner) => {

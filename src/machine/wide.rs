@@ -27,11 +27,13 @@ mod turn;
 mod uses;
 mod values;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+use std::rc::Rc;
 
 use iced_x86::{Code, Register};
 
 use super::Isa;
+use crate::hash::HashMap;
 use crate::loops::{ArrayId, Kind, LoopId, Program, Value};
 use assembler::{Assembler, POOL, at};
 use codes::Form;
@@ -66,13 +68,25 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
 
 /// Whether [`write_streaming`] has code for a program.
 pub(super) fn can_stream(program: &Program, isa: Isa) -> bool {
-    form(isa).is_some() && streams::can_stream(program)
+    form(isa).is_some() && streams::staged(program).is_some()
 }
 
-/// Writes machine code whose results go past the caches, which needs them aligned to 16 bytes; `None` where there is
-/// none. Other threads see them after a fence.
-pub(super) fn write_streaming(program: &Program, isa: Isa) -> Option<Vec<u8>> {
-    if can_stream(program, isa) { write_with(program, isa, true) } else { None }
+/// Machine code whose results go past the caches.
+pub(super) struct Streaming {
+    pub(super) bytes: Vec<u8>,
+    /// What it runs: the program, with further arrays.
+    pub(super) program: Program,
+    /// The results that those further arrays stand for until they are whole.
+    pub(super) staged: Vec<ArrayId>,
+}
+
+/// Writes machine code whose results go past the caches, which needs them, and each row of them, aligned to 16 bytes; `None`
+/// where there is none. Other threads see them after a fence.
+pub(super) fn write_streaming(program: &Program, isa: Isa) -> Option<Streaming> {
+    let staged = streams::staged(program)?;
+    let program = streams::with_staged(program, &staged);
+    let bytes = write_with(&program, isa, true)?;
+    Some(Streaming { bytes, program, staged })
 }
 
 fn write_with(program: &Program, isa: Isa, streams: bool) -> Option<Vec<u8>> {
@@ -103,20 +117,21 @@ fn write_with(program: &Program, isa: Isa, streams: bool) -> Option<Vec<u8>> {
         tail_lanes: 0,
         streams,
         bodies: vec![],
-        values: HashMap::new(),
+        uses: HashMap::default(),
+        values: HashMap::default(),
         left: vec![],
         wide: vec![false; program.kinds.len()],
         vectors: Registers::new(32),
         masks: Registers::new(8),
-        pinned: BTreeMap::new(),
+        pinned: HashMap::default(),
         broadcasts: BTreeMap::new(),
-        counters: HashMap::new(),
+        counters: HashMap::default(),
         scaled: None,
         tiles: BTreeMap::new(),
     };
     writer.read_tables();
     let uses = Uses::of(&writer.constants, &program.body, []);
-    writer.write_body(Body::new(uses, None, false), &program.body, |_| ());
+    writer.write_body(Body::new(Rc::new(uses), None, false), &program.body, |_| ());
     writer.leave();
     let start = enter(writer.frame.size());
     Some(writer.code.finish(start))
@@ -154,6 +169,8 @@ struct Writer<'a> {
     streams: bool,
     /// The bodies around the code being written, outermost first.
     bodies: Vec<Body>,
+    /// Where the bodies of loops use values.
+    uses: HashMap<LoopId, Rc<Uses>>,
     values: HashMap<Key, Location>,
     /// Memory that is free as soon as the operation is written.
     left: Vec<Home>,
@@ -162,7 +179,7 @@ struct Writer<'a> {
     vectors: Registers,
     masks: Registers,
     /// Values that stay in a register throughout a loop.
-    pinned: BTreeMap<Value, usize>,
+    pinned: HashMap<Value, usize>,
     /// Vectors in memory of values that are the same in all lanes.
     broadcasts: BTreeMap<Value, i32>,
     /// Where counters stand, of loops that are not innermost.
@@ -175,7 +192,7 @@ struct Writer<'a> {
 
 /// A body being written.
 struct Body {
-    uses: Uses,
+    uses: Rc<Uses>,
     /// The statement being written.
     place: usize,
     /// The loop whose body it is.
@@ -187,7 +204,7 @@ struct Body {
 }
 
 impl Body {
-    fn new(uses: Uses, counter: Option<LoopId>, counter_in_register: bool) -> Self {
+    fn new(uses: Rc<Uses>, counter: Option<LoopId>, counter_in_register: bool) -> Self {
         Self {
             uses,
             place: 0,

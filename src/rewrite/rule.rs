@@ -122,12 +122,13 @@ impl RuleSet {
         self
     }
 
-    /// The first rule whose left side and conditions fit a node.
+    /// The first rule whose left side and conditions fit a node; counts the rules that it was compared with.
     pub(crate) fn find(
         &self,
         graph: &Graph,
         id: NodeId,
         holds: impl Fn(Condition, NodeId, &Match) -> bool,
+        compared: &mut usize,
     ) -> Option<(&Rule, Match)> {
         let candidates = match graph.node(id) {
             Node::Map(function, _) => &self.by_function[*function as usize],
@@ -140,6 +141,7 @@ impl RuleSet {
             if !candidate.heads.iter().zip(&own).all(fits) {
                 return None;
             }
+            *compared += 1;
             let rule = &self.rules[candidate.rule];
             let left = &rule.orders[candidate.order];
             let mut found = Match { variables: [None; VARIABLES], axis: None };

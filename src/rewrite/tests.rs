@@ -307,3 +307,46 @@ fn plain_spellings_are_exact_far_out() {
         }
     }
 }
+
+/// A graph of so many parts, and its root: terms of a sum, or definitions each made of the one before.
+fn large(count: u32, in_a_row: bool) -> (World, NodeId) {
+    let mut world = World::new();
+    let (_, x) = world.scalar("x", Role::Pred);
+    let (_, y) = world.scalar("y", Role::Target);
+    let mut root = x;
+    for at in 0..count {
+        let inner = if in_a_row { root } else { x };
+        let [weight, factor] =
+            [at % 7 + 1, at].map(|number| world.graph.number(f64::from(number) + 0.5));
+        let product = world.graph.map(Function::Multiply, &[inner, factor]);
+        let shifted = world.graph.map(Function::Add, &[product, y]);
+        let sigmoid = world.graph.map(Function::Sigmoid, &[shifted]);
+        let term = world.graph.map(Function::Multiply, &[weight, sigmoid]);
+        root = world.graph.map(Function::Add, &[if in_a_row { y } else { root }, term]);
+    }
+    (world, root)
+}
+
+#[test]
+fn the_work_on_a_large_graph_grows_with_its_size() {
+    for in_a_row in [false, true] {
+        let work = [1000, 4000].map(|count| {
+            let (mut world, root) = large(count, in_a_row);
+            let mut roots = [root];
+            let all: Vec<usize> = [stabilize_rules(), simplify_rules()]
+                .into_iter()
+                .zip([Folding::Never, Folding::Always])
+                .map(|(rules, folding)| {
+                    rewrite(&mut world.graph, &mut roots, rules, folding).0.compared
+                })
+                .collect();
+            let parts = usize::try_from(count).unwrap();
+            assert!(world.graph.len() < 20 * parts, "{count}: {} nodes", world.graph.len());
+            all.iter().sum::<usize>()
+        });
+        let [small, large] = work;
+        assert!(small > 1000, "{small}");
+        assert!(large < 5 * small, "{small} and {large}");
+        assert!(large < 4000 * 5 * 20, "{large}");
+    }
+}

@@ -13,6 +13,7 @@ mod gradcheck;
 mod guards;
 mod house;
 mod huge;
+mod large;
 mod linked;
 mod middle;
 mod lowering;
@@ -22,6 +23,7 @@ mod parse;
 mod prepared;
 mod print;
 mod random;
+mod running;
 #[cfg(target_os = "linux")]
 mod shared;
 #[cfg(target_os = "linux")]

@@ -69,7 +69,7 @@ fn results_past_the_caches_have_the_same_bits_and_nothing_else_is_written() {
             for extent in extents.into_iter().chain([255, 256, 257, 1000, 4096]) {
                 for offset in 0..4 {
                     let expected = run(&program, &plain, extent, offset);
-                    let found = run(&program, &streaming, extent, offset);
+                    let found = run(&program, &streaming.kernel, extent, offset);
                     assert!(found == expected, "{precision:?}, {options:?}, {extent}, {offset}");
                 }
             }

@@ -1,9 +1,9 @@
 //! Instructions into bytes: in come instructions, labels and constants, out goes code that runs wherever it
 //! lies, its constants behind it.
 
-use std::collections::HashMap;
-
 use iced_x86::{Code, Encoder, Instruction, MemoryOperand, Register};
+
+use crate::hash::HashMap;
 
 /// Holds the address of the constants throughout.
 pub(super) const POOL: Register = Register::R15;
@@ -47,7 +47,7 @@ impl Assembler {
             labels: vec![],
             branches: vec![],
             pool: vec![],
-            constants: HashMap::new(),
+            constants: HashMap::default(),
         }
     }
 

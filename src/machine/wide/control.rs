@@ -1,5 +1,7 @@
 //! Loops: counters, sections of loops in lanes, and what surrounds the code.
 
+use std::rc::Rc;
+
 use iced_x86::{Code, Instruction, Register};
 
 use super::assembler::{Label, at};
@@ -38,8 +40,7 @@ impl Writer<'_> {
                     } else {
                         self.write_loop(inner);
                     }
-                    let mut read: Vec<Value> = self.body().uses.ending(place);
-                    read.sort_unstable();
+                    let read = self.body().uses.ending(place);
                     self.release(&read, 0);
                 }
                 Statement::Product(product) => {
@@ -56,9 +57,13 @@ impl Writer<'_> {
         self.bodies.pop().expect("it was just pushed")
     }
 
-    pub(super) fn uses(&self, inner: &Loop) -> Uses {
-        let elements = inner.accumulators.iter().map(|accumulator| accumulator.element);
-        Uses::of(&self.constants, &inner.body, elements)
+    /// Where the body of a loop uses values, found once.
+    pub(super) fn uses(&mut self, inner: &Loop) -> Rc<Uses> {
+        let found = self.uses.entry(inner.id).or_insert_with(|| {
+            let elements = inner.accumulators.iter().map(|accumulator| accumulator.element);
+            Rc::new(Uses::of(&self.constants, &inner.body, elements))
+        });
+        Rc::clone(found)
     }
 
     /// Writes a loop without lanes.

@@ -4,7 +4,8 @@
 //! exponent of a factor that is a power of two too large, and divide by that, is `p * n`, and the set of such products. The bits of
 //! the result are the same: both round once, where the product is subnormal.
 
-use std::collections::{HashMap, HashSet};
+use crate::hash::HashMap;
+use std::collections::HashSet;
 
 use super::uses::read_by;
 use crate::loops::{Operation, Precision, Program, Statement, Value};
@@ -25,7 +26,7 @@ pub(super) fn fold(program: &mut Program) -> HashSet<Value> {
     let mut finder = Finder {
         definitions: vec![None; program.kinds.len()],
         uses: vec![0; program.kinds.len()],
-        wholes: HashMap::new(),
+        wholes: HashMap::default(),
         products: HashSet::new(),
     };
     finder.count(&body);
@@ -54,12 +55,8 @@ struct Product {
 
 impl Finder {
     fn count(&mut self, body: &[Statement]) {
-        let mut read = vec![];
         for statement in body {
-            read_by(statement, &mut read);
-        }
-        for value in read {
-            self.uses[value.0 as usize] += 1;
+            read_by(statement, &mut |value| self.uses[value.0 as usize] += 1);
         }
     }
 

@@ -3,8 +3,7 @@
 //! In comes a program, out goes the same one without the negations that nothing but fused multiply-adds reads, and for
 //! each of these the signs of its product and of its addend.
 
-use std::collections::HashMap;
-
+use crate::hash::HashMap;
 use crate::loops::{Operation, Program, Statement, Value};
 use crate::machine::operation::negated_in_fma;
 
@@ -25,8 +24,8 @@ pub(super) struct Folded {
 /// Takes negations out of a program.
 pub(super) fn fold(program: &Program) -> Folded {
     let only = negated_in_fma(program);
-    let mut folded = Folded { program: program.clone(), signs: HashMap::new() };
-    let mut negated = HashMap::new();
+    let mut folded = Folded { program: program.clone(), signs: HashMap::default() };
+    let mut negated = HashMap::default();
     let mut body = std::mem::take(&mut folded.program.body);
     fold_body(&mut body, &only, &mut negated, &mut folded.signs);
     folded.program.body = body;

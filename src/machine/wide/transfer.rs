@@ -35,7 +35,7 @@ impl Writer<'_> {
         match (pattern, self.tail) {
             (None, _) => self.broadcast(into, memory),
             (_, false) => {
-                if self.streams {
+                if self.comes_from_memory(array) {
                     self.ask_for_inputs(memory);
                 }
                 self.load_vector(into, memory);
@@ -59,7 +59,7 @@ impl Writer<'_> {
                 let memory = self.place(&access, copy);
                 match (pattern, self.tail) {
                     (None, _) => self.store_element(memory, from),
-                    (_, false) if self.streams => self.stream_vector(memory, from),
+                    (_, false) if self.goes_past(array) => self.stream_vector(memory, from),
                     (_, false) => self.store_vector(memory, from),
                     (_, true) => self.store_tail(memory, from),
                 }

@@ -1,8 +1,7 @@
 //! When values are used: what a body reads, and where.
 
-use std::collections::{BTreeMap, HashSet};
-
-use crate::loops::{Loop, Operation, Precision, Program, Statement, Value, subscript_values};
+use crate::hash::HashMap;
+use crate::loops::{Operation, Precision, Program, Statement, Value, subscript_values};
 
 /// The constants of a program, by value.
 pub(super) struct Constants(Vec<Option<Operation>>);
@@ -49,9 +48,26 @@ fn bits(real: &Operation, precision: Precision) -> Option<Operation> {
 /// Where a body uses values: places in it, in order.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
-    places: BTreeMap<Value, Vec<usize>>,
-    /// Where the body itself defines values, results of its loops included.
-    definitions: BTreeMap<Value, usize>,
+    /// Where what is known of a value stands in `entries`.
+    known: HashMap<Value, usize>,
+    entries: Vec<Entry>,
+    /// The places of one entry behind those of another.
+    places: Vec<usize>,
+    /// The last places of the values that are used, in order.
+    ends: Vec<(usize, Value)>,
+    pressure: usize,
+}
+
+/// What is known of a value that a body uses or defines.
+#[derive(Debug)]
+struct Entry {
+    value: Value,
+    /// Where the body itself defines it, as a result of one of its loops too.
+    definition: Option<usize>,
+    /// Where its places begin, how many there are, and which is the last.
+    first: usize,
+    count: usize,
+    last: usize,
 }
 
 impl Uses {
@@ -62,133 +78,172 @@ impl Uses {
         end: impl IntoIterator<Item = Value>,
     ) -> Self {
         let mut uses = Self::default();
+        // Which entry is used where.
+        let mut notes: Vec<(usize, usize)> = vec![];
         for (place, statement) in body.iter().enumerate() {
-            let mut read = vec![];
-            read_by(statement, &mut read);
-            for value in read {
-                uses.note(constants, value, place);
-            }
-            for value in defined_by(statement) {
-                uses.definitions.insert(value, place);
-            }
+            read_by(statement, &mut |value| {
+                if constants.get(value).is_none() {
+                    notes.extend(uses.note(value, place));
+                }
+            });
+            defined_by(statement).for_each(|value| uses.entry(value).definition = Some(place));
         }
-        for value in end {
-            uses.note(constants, value, body.len());
+        for value in end.into_iter().filter(|value| constants.get(*value).is_none()) {
+            notes.extend(uses.note(value, body.len()));
         }
         // What a loop inside defines for itself is nobody's concern here.
-        let definitions = &uses.definitions;
-        let inside = definitions_inside(body);
-        uses.places.retain(|value, _| definitions.contains_key(value) || !inside.contains(value));
+        defined_inside(body, &mut |value| {
+            if let Some(entry) = uses.known.get(&value)
+                && uses.entries[*entry].definition.is_none()
+            {
+                uses.entries[*entry].count = 0;
+            }
+        });
+        uses.sort(&notes);
+        uses.pressure = uses.most_at_once(body.len());
         uses
     }
 
-    fn note(&mut self, constants: &Constants, value: Value, place: usize) {
-        if constants.get(value).is_some() {
-            return;
+    fn number(&mut self, value: Value) -> usize {
+        *self.known.entry(value).or_insert_with(|| {
+            self.entries.push(Entry { value, definition: None, first: 0, count: 0, last: 0 });
+            self.entries.len() - 1
+        })
+    }
+
+    fn entry(&mut self, value: Value) -> &mut Entry {
+        let number = self.number(value);
+        &mut self.entries[number]
+    }
+
+    /// Counts a use; gives the number of the entry and the place if that is new.
+    fn note(&mut self, value: Value, place: usize) -> Option<(usize, usize)> {
+        let number = self.number(value);
+        let entry = &mut self.entries[number];
+        let is_new = entry.count == 0 || entry.last != place;
+        entry.last = place;
+        entry.count += usize::from(is_new);
+        is_new.then_some((number, place))
+    }
+
+    /// Puts the places of each entry behind each other.
+    fn sort(&mut self, notes: &[(usize, usize)]) {
+        let mut end = 0;
+        for entry in self.entries.iter_mut().filter(|entry| entry.count > 0) {
+            end += entry.count;
+            entry.first = end;
+            self.ends.push((entry.last, entry.value));
         }
-        let places = self.places.entry(value).or_default();
-        if places.last() != Some(&place) {
-            places.push(place);
+        self.ends.sort_unstable();
+        self.places = vec![0; end];
+        for (number, place) in notes.iter().rev() {
+            let entry = &mut self.entries[*number];
+            if entry.count > 0 {
+                entry.first -= 1;
+                self.places[entry.first] = *place;
+            }
         }
+    }
+
+    fn known(&self, value: Value) -> Option<&Entry> {
+        self.known.get(&value).map(|number| &self.entries[*number])
     }
 
     /// The first use at a place or behind it.
     pub(super) fn next(&self, value: Value, place: usize) -> Option<usize> {
-        let places = self.places.get(&value)?;
+        let entry = self.known(value).filter(|entry| entry.count > 0 && place <= entry.last)?;
+        let places = &self.places[entry.first..][..entry.count];
         places.get(places.partition_point(|used| *used < place)).copied()
     }
 
     /// The values whose last use is at a place.
     pub(super) fn ending(&self, place: usize) -> Vec<Value> {
-        let ends = self.places.iter().filter(|(_, places)| places.last() == Some(&place));
-        ends.map(|(value, _)| *value).collect()
+        let first = self.ends.partition_point(|(last, _)| *last < place);
+        let ends = self.ends[first..].iter().take_while(|(last, _)| *last == place);
+        ends.map(|(_, value)| *value).collect()
     }
 
     /// Whether the body itself defines a value.
     pub(super) fn defines(&self, value: Value) -> bool {
-        self.definitions.contains_key(&value)
+        self.known(value).is_some_and(|entry| entry.definition.is_some())
     }
 
     /// How often the body uses each value that it does not define.
     pub(super) fn outside(&self) -> Vec<(Value, usize)> {
-        let outside = self.places.iter().filter(|(value, _)| !self.defines(**value));
-        let mut outside: Vec<_> = outside.map(|(value, places)| (*value, places.len())).collect();
+        let outside = self.entries.iter().filter(|it| it.definition.is_none() && it.count > 0);
+        let mut outside: Vec<_> = outside.map(|entry| (entry.value, entry.count)).collect();
         outside.sort_unstable();
         outside
     }
 
     /// How many values that the body defines are in use at the same time, at most.
     pub(super) fn pressure(&self) -> usize {
-        let mut changes: Vec<(usize, bool)> = vec![];
-        for (value, places) in &self.places {
-            if let Some(definition) = self.definitions.get(value) {
-                changes.push((*definition, true));
-                changes.push((*places.last().expect("a place of use"), false));
+        self.pressure
+    }
+
+    fn most_at_once(&self, end: usize) -> usize {
+        let (mut begin_at, mut end_at) = (vec![0; end + 1], vec![0; end + 1]);
+        for entry in self.entries.iter().filter(|entry| entry.count > 0) {
+            if let Some(definition) = entry.definition {
+                begin_at[definition] += 1;
+                end_at[entry.last] += 1;
             }
         }
-        changes.sort_unstable();
         let (mut now, mut most) = (0usize, 0);
-        for (_, begins) in changes {
-            now = if begins { now + 1 } else { now.saturating_sub(1) };
+        for (begin, end) in begin_at.into_iter().zip(end_at) {
+            now = now.saturating_sub(end) + begin;
             most = most.max(now);
         }
         most
     }
 }
 
-/// The values that a statement reads, those of loops inside included.
-pub(super) fn read_by(statement: &Statement, read: &mut Vec<Value>) {
+/// Gives the values that a statement reads, those of loops inside included.
+pub(super) fn read_by(statement: &Statement, give: &mut impl FnMut(Value)) {
     match statement {
-        Statement::Let(_, operation) => read.extend(operation.operands()),
+        Statement::Let(_, operation) => operation.operands().for_each(give),
         Statement::Store { subscripts, value, .. } => {
-            read.push(*value);
-            read.extend(subscript_values(subscripts));
+            give(*value);
+            subscript_values(subscripts).for_each(give);
         }
         Statement::Loop(inner) => {
-            inner.body.iter().for_each(|statement| read_by(statement, read));
-            read.extend(inner.accumulators.iter().map(|accumulator| accumulator.element));
-            read.extend(inner.guard);
+            inner.body.iter().for_each(|statement| read_by(statement, give));
+            inner.accumulators.iter().for_each(|accumulator| give(accumulator.element));
+            inner.guard.into_iter().for_each(give);
         }
         Statement::Product(_) => {}
     }
 }
 
-fn defined_by(statement: &Statement) -> Vec<Value> {
-    match statement {
-        Statement::Let(value, _) => vec![*value],
-        Statement::Store { .. } | Statement::Product(_) => vec![],
-        Statement::Loop(inner) => inner.accumulators.iter().map(|it| it.result).collect(),
-    }
+fn defined_by(statement: &Statement) -> impl Iterator<Item = Value> {
+    let (value, results) = match statement {
+        Statement::Let(value, _) => (Some(*value), [].as_slice()),
+        Statement::Store { .. } | Statement::Product(_) => (None, [].as_slice()),
+        Statement::Loop(inner) => (None, inner.accumulators.as_slice()),
+    };
+    value.into_iter().chain(results.iter().map(|accumulator| accumulator.result))
 }
 
-/// What the loops of a body define inside of themselves.
-fn definitions_inside(body: &[Statement]) -> HashSet<Value> {
-    fn collect(inner: &Loop, all: &mut HashSet<Value>) {
-        for statement in &inner.body {
-            all.extend(defined_by(statement));
-            if let Statement::Loop(deeper) = statement {
-                collect(deeper, all);
-            }
-        }
-    }
-    let mut all = HashSet::new();
+/// Gives what the loops of a body define inside of themselves.
+fn defined_inside(body: &[Statement], give: &mut impl FnMut(Value)) {
     for statement in body {
         if let Statement::Loop(inner) = statement {
-            collect(inner, &mut all);
+            inner.body.iter().flat_map(defined_by).for_each(&mut *give);
+            defined_inside(&inner.body, give);
         }
     }
-    all
 }
 
 /// How often a body without loops uses each constant.
 pub(super) fn constants_used(constants: &Constants, body: &[Statement]) -> Vec<(Value, usize)> {
-    let mut counts: BTreeMap<Value, usize> = BTreeMap::new();
-    let mut read = vec![];
+    let mut used: Vec<Value> = vec![];
     for statement in body {
-        read_by(statement, &mut read);
+        read_by(statement, &mut |value| {
+            if constants.get(value).is_some() {
+                used.push(value);
+            }
+        });
     }
-    for value in read.into_iter().filter(|value| constants.get(*value).is_some()) {
-        *counts.entry(value).or_default() += 1;
-    }
-    counts.into_iter().collect()
+    used.sort_unstable();
+    used.chunk_by(|a, b| a == b).map(|alike| (alike[0], alike.len())).collect()
 }

@@ -1,30 +1,46 @@
-//! A quick hash of nodes: they are a few small numbers, and nobody outside chooses them.
+//! Sets and maps of ids and of what is made of ids, with a quick hash: nobody outside chooses these numbers.
+//!
+//! Nothing may depend on the order in which they are iterated over.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
-/// Makes the hashers of the arena.
-pub(super) type BuildNodeHasher = BuildHasherDefault<NodeHasher>;
+/// A map from ids.
+pub(crate) type HashMap<K, V> = std::collections::HashMap<K, V, BuildIdHasher>;
+
+/// A set of ids.
+pub(crate) type HashSet<K> = std::collections::HashSet<K, BuildIdHasher>;
+
+/// Makes the hashers of ids.
+pub(crate) type BuildIdHasher = BuildHasherDefault<IdHasher>;
 
 /// Multiplies and rotates, a word at a time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct NodeHasher(u64);
+pub(crate) struct IdHasher(u64);
 
-impl NodeHasher {
+impl IdHasher {
     fn add(&mut self, word: u64) {
         // The odd number nearest to 2^64 divided by the golden ratio (Knuth 1973, section 6.4).
         self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 }
 
-impl Hasher for NodeHasher {
+impl Hasher for IdHasher {
     fn finish(&self) -> u64 {
         self.0 ^ (self.0 >> 32)
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
+        let (words, rest) = bytes.as_chunks::<8>();
+        for word in words {
+            self.add(u64::from_le_bytes(*word));
+        }
+        for byte in rest {
             self.add(u64::from(*byte));
         }
+    }
+
+    fn write_u8(&mut self, word: u8) {
+        self.add(u64::from(word));
     }
 
     fn write_u32(&mut self, word: u32) {
