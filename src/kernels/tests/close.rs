@@ -173,7 +173,7 @@ fn close_sums_of_exponentials_keep_the_digits_of_the_larger() {
     let close = run_f32(&write_with(kernel, Precision::F32, Accuracy::Close), &inputs);
     let exact = run_f64(&write(kernel, Precision::F64), &wide);
     for ((x, got), exact) in inputs.iter().zip(close).zip(exact) {
-        let size = f64::from(x[0].abs().max(x[1].abs())).max(1.0).min(1e30);
+        let size = f64::from(x[0].abs().max(x[1].abs())).clamp(1.0, 1e30);
         let off = off_single(got, exact, size);
         assert!(off <= 4.0, "at {x:?}: {got}, not {exact}: {off} units");
     }
