@@ -14,6 +14,7 @@ use super::pool::{Pool, Threads};
 use super::scratch::{Memory, Seat};
 use super::sum::Sum;
 use super::variant::{Code, Variant};
+use crate::machine::Aligned;
 
 /// How many operations make a thread worth its waking.
 const WORTH_A_THREAD: f64 = 2e7;
@@ -123,7 +124,7 @@ impl Layout {
     unsafe fn run(
         &self,
         code: &Code,
-        streams: bool,
+        streams: Option<Aligned>,
         chunk: usize,
         table: &mut Vec<*mut u8>,
         own: *mut u8,
@@ -131,9 +132,11 @@ impl Layout {
         let lengths = self.lengths_in(chunk);
         // SAFETY: as the caller vouches, for code of the same program; `streams` has tested how results are aligned.
         unsafe {
-            if streams && let Some(streaming) = code.streaming() {
-                self.point_staged(&streaming.staged, own, table);
-                return streaming.kernel.call(table, lengths);
+            if let (Some(aligned), Some(kept)) = (streams, code.staged())
+                && let Some(streaming) = code.streaming(aligned)
+            {
+                self.point_staged(kept, own, table);
+                return streaming.call(table, lengths);
             }
             self.stage_in(own, table);
             code.run(table, lengths);

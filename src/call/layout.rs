@@ -8,6 +8,7 @@ use super::stream;
 use super::variant::Variant;
 use crate::batch::{Extra, Part, is_batched};
 use crate::graph::{Graph, InputId};
+use crate::machine::Aligned;
 use crate::plan::{Length, Source};
 
 /// How many bytes the inputs of a chunk and as many results should take at most: they should stay in the
@@ -157,13 +158,13 @@ impl Layout {
             moved.filter(move |(at, _)| is_result(variant.arrays[*at].source))
         };
         let bytes: usize = results().map(|(_, stride)| stride * self.chunks).sum();
-        let streaming = if stream::is_worth_code(bytes) { variant.code.streaming() } else { None };
-        self.can_stream = streaming.is_some();
+        let kept = if stream::is_worth_code(bytes) { variant.code.staged() } else { None };
+        self.can_stream = kept.is_some();
         self.copies = stream::is_worth_copying(bytes);
         if !self.can_stream && !self.copies {
             return;
         }
-        let is_kept = |array| streaming.is_some_and(|code| code.staged.contains(&array));
+        let is_kept = |array| kept.is_some_and(|kept| kept.contains(&array));
         let rows = cut.examples - (self.chunks - 1) * cut.chunk;
         let (staged, own) = (&mut self.staged, &mut self.own);
         for (array, stride) in results() {
@@ -175,15 +176,22 @@ impl Layout {
         }
     }
 
-    /// Whether code that writes results past the caches is to run: all of them are aligned for its stores, and rows are whole
-    /// lines of the caches, many of them: a line of which two rows write a part each is slower than one that is read first.
-    pub(super) fn streams(&self) -> bool {
-        let is_aligned = |staged: &Staged| {
-            let first = self.addresses[staged.array].addr();
-            (first | self.strides[staged.array]).is_multiple_of(stream::ALIGNMENT)
-                && staged.row.is_none_or(stream::is_worth_row)
-        };
-        self.can_stream && self.staged.iter().all(is_aligned)
+    /// How results are aligned, if code that writes them past the caches is to run: all of them are aligned for its stores, and
+    /// rows are whole lines of the caches, many of them: a line of which two rows write a part each is slower than one that is
+    /// read first.
+    pub(super) fn streams(&self) -> Option<Aligned> {
+        let places =
+            self.staged.iter().map(|it| self.addresses[it.array].addr() | self.strides[it.array]);
+        let all = places.fold(0, |all, place| all | place);
+        let rows = self.staged.iter().filter_map(|staged| staged.row);
+        if !self.can_stream || !rows.into_iter().all(stream::is_worth_row) {
+            return None;
+        }
+        match all {
+            _ if all.is_multiple_of(64) => Some(Aligned::Line),
+            _ if all.is_multiple_of(16) => Some(Aligned::Quarter),
+            _ => None,
+        }
     }
 
     /// Puts where such code keeps results until they are whole, in a seat's memory, behind the addresses of a table.

@@ -4,9 +4,6 @@
 
 use std::sync::OnceLock;
 
-/// What code that writes results past the caches needs them to be aligned to.
-pub(super) const ALIGNMENT: usize = 16;
-
 /// Whether results of so many bytes are copied past the caches: from half of the last-level cache on, which inputs fill
 /// as well.
 pub(super) fn is_worth_copying(bytes: usize) -> bool {

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::machine::{self, Kernel};
+use crate::machine::{Aligned, Kernel};
 use crate::plan::{Array, Length, Work};
 
 /// Compiled code and the arrays and extents that it is called with.
@@ -29,12 +29,14 @@ enum Way {
 
 /// Code that is compiled when a call is large enough for it.
 struct Streaming {
+    staged: Vec<usize>,
     compile: Compile,
-    code: OnceLock<Option<machine::Streaming>>,
+    /// The code for results that are aligned to 16 bytes, and to lines.
+    code: [OnceLock<Option<Kernel>>; 2],
 }
 
 /// Compiles code, if that can be.
-pub(crate) type Compile = Box<dyn Fn() -> Option<machine::Streaming> + Send + Sync>;
+pub(crate) type Compile = Box<dyn Fn(Aligned) -> Option<Kernel> + Send + Sync>;
 
 /// Runs on addresses of arrays and on extents.
 type Run = dyn Fn(&[*mut u8], &[u64]) + Send + Sync;
@@ -47,19 +49,35 @@ impl Code {
         Self(Way::Other(Box::new(run)))
     }
 
-    /// Compiled code, and what compiles the same so that results go past the caches, if that can be.
+    /// Compiled code, and what compiles the same so that results go past the caches, with the results that have a further array
+    /// there, if that can be.
     ///
     /// # Safety
     /// The arrays and extents that its variant lists must be those of its program.
-    pub(crate) unsafe fn compiled(kernel: Kernel, streaming: Option<Compile>) -> Self {
-        let streaming = streaming.map(|compile| Streaming { compile, code: OnceLock::new() });
+    pub(crate) unsafe fn compiled(
+        kernel: Kernel,
+        streaming: Option<(Vec<usize>, Compile)>,
+    ) -> Self {
+        let streaming = streaming.map(|(staged, compile)| {
+            let code = [OnceLock::new(), OnceLock::new()];
+            Streaming { staged, compile, code }
+        });
         Self(Way::Compiled(kernel, streaming))
     }
 
+    /// The results that code past the caches keeps in further arrays until they are whole, if there is such code.
+    pub(super) fn staged(&self) -> Option<&[usize]> {
+        match &self.0 {
+            Way::Compiled(_, Some(streaming)) => Some(&streaming.staged),
+            Way::Compiled(_, None) | Way::Other(_) => None,
+        }
+    }
+
     /// The code whose results go past the caches, compiled now if it has not been.
-    pub(super) fn streaming(&self) -> Option<&machine::Streaming> {
-        let Way::Compiled(_, Some(Streaming { compile, code })) = &self.0 else { return None };
-        code.get_or_init(compile).as_ref()
+    pub(super) fn streaming(&self, aligned: Aligned) -> Option<&Kernel> {
+        let Way::Compiled(_, Some(streaming)) = &self.0 else { return None };
+        let place = usize::from(aligned == Aligned::Line);
+        streaming.code[place].get_or_init(|| (streaming.compile)(aligned)).as_ref()
     }
 
     /// # Safety

@@ -18,8 +18,11 @@ fn code(program: Program, target: Target, isa: Isa) -> Result<Code, String> {
     match target {
         Target::Native | Target::NativeScalar => {
             let kernel = machine::compile(&program, options).map_err(|error| error.to_string())?;
-            let streaming = machine::can_stream(&program, options).then(|| -> Compile {
-                Box::new(move || machine::compile_streaming(&program, options).ok().flatten())
+            let streaming = machine::staged(&program, options).map(|staged| {
+                let compile: Compile = Box::new(move |aligned| {
+                    machine::compile_streaming(&program, options, aligned).ok().flatten()
+                });
+                (staged, compile)
             });
             // SAFETY: a plan has the arrays and extents of its program.
             Ok(unsafe { Code::compiled(kernel, streaming) })

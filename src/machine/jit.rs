@@ -41,24 +41,26 @@ pub fn compile(program: &Program, options: Options) -> Result<Kernel, MachineErr
     finish(program, written)
 }
 
-/// Whether [`compile_streaming`] has code for a program.
+/// How outputs are aligned that go past the caches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aligned {
+    /// To 16 bytes, a quarter of a line.
+    Quarter,
+    /// To 64 bytes, a line of the caches.
+    Line,
+}
+
+/// The outputs that code past the caches keeps in arrays of their own until they are whole, by their places among the program's
+/// arrays; `None` for programs that [`compile_streaming`] has no code for.
 #[must_use]
-pub fn can_stream(program: &Program, options: Options) -> bool {
-    options.lanes && wide::can_stream(program, options.isa)
+pub fn staged(program: &Program, options: Options) -> Option<Vec<usize>> {
+    let staged = if options.lanes { wide::staged(program, options.isa) } else { None };
+    staged.map(|staged| staged.into_iter().map(|array| array.0 as usize).collect())
 }
 
-/// Code that writes its outputs past the caches.
-#[derive(Debug)]
-pub struct Streaming {
-    /// The code. It has more arrays than its program: behind those, for each of `staged` one more of the same size.
-    pub kernel: Kernel,
-    /// The outputs that are kept in such an array until they are whole, by their places among the program's arrays.
-    pub staged: Vec<usize>,
-}
-
-/// Compiles a program to code that writes its outputs past the caches: those that have an axis must be aligned to 16
-/// bytes then, and so must be every row of those with two; other threads see them after a fence for stores. `None` for programs
-/// that have no such code.
+/// Compiles a program to code that writes its outputs past the caches: those that have an axis, and every row of those with two,
+/// must be aligned as stated. It has more arrays than the program: behind those one of the same size for each of the
+/// [`staged`] outputs. Other threads see what is written after a fence for stores. `None` for programs that have no such code.
 ///
 /// # Errors
 /// Where this machine cannot run it.
@@ -68,18 +70,12 @@ pub struct Streaming {
 pub fn compile_streaming(
     program: &Program,
     options: Options,
-) -> Result<Option<Streaming>, MachineError> {
+    aligned: Aligned,
+) -> Result<Option<Kernel>, MachineError> {
     test(program, options)?;
-    if !can_stream(program, options) {
-        return Ok(None);
-    }
-    let written = wide::write_streaming(program, options.isa);
-    let compile = |written: wide::Streaming| {
-        let kernel = finish(&written.program, Written::Bytes(written.bytes))?;
-        let staged = written.staged.iter().map(|array| array.0 as usize).collect();
-        Ok(Streaming { kernel, staged })
-    };
-    written.map(compile).transpose()
+    let written =
+        if options.lanes { wide::write_streaming(program, options.isa, aligned) } else { None };
+    written.map(|(bytes, program)| finish(&program, Written::Bytes(bytes))).transpose()
 }
 
 /// Tests whether this machine runs a program.

@@ -32,7 +32,7 @@ use std::rc::Rc;
 
 use iced_x86::{Code, Register};
 
-use super::Isa;
+use super::{Aligned, Isa};
 use crate::hash::HashMap;
 use crate::loops::{ArrayId, Kind, LoopId, Program, Value};
 use assembler::{Assembler, POOL, at};
@@ -63,33 +63,28 @@ const PAGE: i32 = 4096;
 
 /// Writes the machine code of a program; `None` for an instruction set without wide vectors.
 pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
-    write_with(program, isa, false)
+    write_with(program, isa, None)
 }
 
-/// Whether [`write_streaming`] has code for a program.
-pub(super) fn can_stream(program: &Program, isa: Isa) -> bool {
-    form(isa).is_some() && streams::staged(program).is_some()
+/// The results that code past the caches keeps in further arrays until they are whole; `None` where [`write_streaming`] has no code.
+pub(super) fn staged(program: &Program, isa: Isa) -> Option<Vec<ArrayId>> {
+    form(isa).and_then(|_| streams::staged(program))
 }
 
-/// Machine code whose results go past the caches.
-pub(super) struct Streaming {
-    pub(super) bytes: Vec<u8>,
-    /// What it runs: the program, with further arrays.
-    pub(super) program: Program,
-    /// The results that those further arrays stand for until they are whole.
-    pub(super) staged: Vec<ArrayId>,
-}
-
-/// Writes machine code whose results go past the caches, which needs them, and each row of them, aligned to 16 bytes; `None`
-/// where there is none. Other threads see them after a fence.
-pub(super) fn write_streaming(program: &Program, isa: Isa) -> Option<Streaming> {
+/// Writes machine code whose results go past the caches, and gives the program that it runs: that with further arrays, one for
+/// each result in `staged`. Results, and each row of them, must be aligned as stated; `None` where there is no such code. Other
+/// threads see them after a fence.
+pub(super) fn write_streaming(
+    program: &Program,
+    isa: Isa,
+    aligned: Aligned,
+) -> Option<(Vec<u8>, Program)> {
     let staged = streams::staged(program)?;
     let program = streams::with_staged(program, &staged);
-    let bytes = write_with(&program, isa, true)?;
-    Some(Streaming { bytes, program, staged })
+    Some((write_with(&program, isa, Some(aligned))?, program))
 }
 
-fn write_with(program: &Program, isa: Isa, streams: bool) -> Option<Vec<u8>> {
+fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<Vec<u8>> {
     let wide = form(isa)?;
     let Folded { mut program, signs } = signs::fold(program);
     let powers = match wide {
@@ -165,8 +160,8 @@ struct Writer<'a> {
     tail: bool,
     /// The register with the lanes that are not, where there are no mask registers.
     tail_lanes: usize,
-    /// Whether results go past the caches.
-    streams: bool,
+    /// How results are aligned that go past the caches, if they do.
+    streams: Option<Aligned>,
     /// The bodies around the code being written, outermost first.
     bodies: Vec<Body>,
     /// Where the bodies of loops use values.

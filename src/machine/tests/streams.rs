@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::loops::{Accumulator, Join, Loop, Subscript};
-use crate::machine::{can_stream, compile_streaming};
+use crate::machine::{Aligned, compile_streaming, staged};
 
 /// `out = (a - b)^2`, `slope = a - b` and the sum of `out`, in lanes.
 fn program(precision: Precision, lanes: bool) -> Program {
@@ -63,14 +63,20 @@ fn results_past_the_caches_have_the_same_bits_and_nothing_else_is_written() {
     let extents = EXTENTS.map(|extent| usize::try_from(extent).unwrap());
     for precision in [Precision::F32, Precision::F64] {
         let program = program(precision, true);
-        for options in ways().filter(|options| can_stream(&program, *options)) {
+        for options in ways().filter(|options| staged(&program, *options).is_some()) {
             let plain = compile(&program, options).unwrap();
-            let streaming = compile_streaming(&program, options).unwrap().unwrap();
+            let streaming = [Aligned::Quarter, Aligned::Line]
+                .map(|aligned| compile_streaming(&program, options, aligned).unwrap().unwrap());
             for extent in extents.into_iter().chain([255, 256, 257, 1000, 4096]) {
                 for offset in 0..4 {
                     let expected = run(&program, &plain, extent, offset);
-                    let found = run(&program, &streaming.kernel, extent, offset);
-                    assert!(found == expected, "{precision:?}, {options:?}, {extent}, {offset}");
+                    for streaming in &streaming[..if offset == 0 { 2 } else { 1 }] {
+                        let found = run(&program, streaming, extent, offset);
+                        assert!(
+                            found == expected,
+                            "{precision:?}, {options:?}, {extent}, {offset}"
+                        );
+                    }
                 }
             }
         }
@@ -81,9 +87,9 @@ fn results_past_the_caches_have_the_same_bits_and_nothing_else_is_written() {
 fn what_is_not_written_in_lanes_has_no_code_past_the_caches() {
     for options in ways() {
         let wide = options.lanes && options.isa != Isa::Portable;
-        assert_eq!(can_stream(&program(Precision::F32, true), options), wide);
+        assert_eq!(staged(&program(Precision::F32, true), options).is_some(), wide);
         let plain = program(Precision::F32, false);
-        assert!(!can_stream(&plain, options));
-        assert!(compile_streaming(&plain, options).unwrap().is_none());
+        assert!(staged(&plain, options).is_none());
+        assert!(compile_streaming(&plain, options, Aligned::Quarter).unwrap().is_none());
     }
 }

@@ -1,7 +1,8 @@
 //! Results past the caches: stores that do not read what they overwrite, for loops over so much memory that it would
 //! be gone from the caches before anybody reads it.
 //!
-//! They go 16 bytes at a time, as far as the memory of programs is aligned; a CPU gathers them to lines.
+//! They go a vector at a time where results are aligned to lines, else 16 bytes at a time, as far as the memory of programs is
+//! aligned; a CPU gathers them to lines.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,6 +12,7 @@ use super::Writer;
 use super::codes::Form;
 use super::values::number;
 use crate::loops::{Array, ArrayId, ArrayRole, Loop, Operation, Program, Statement, Subscript};
+use crate::machine::Aligned;
 
 /// How many bytes a store takes, and is aligned to.
 const STORE: i64 = 16;
@@ -164,17 +166,24 @@ fn redirect(
 impl Writer<'_> {
     /// Whether a store of whole vectors goes past the caches.
     pub(super) fn goes_past(&self, array: ArrayId) -> bool {
-        self.streams && self.body().counter_in_register && is_result(self.program, array)
+        self.streams.is_some() && self.body().counter_in_register && is_result(self.program, array)
     }
 
     /// Whether a load is of what lies in memory.
     pub(super) fn comes_from_memory(&self, array: ArrayId) -> bool {
         let role = self.program.arrays[array.0 as usize].role;
-        self.streams && self.body().counter_in_register && role == ArrayRole::Input
+        self.streams.is_some() && self.body().counter_in_register && role == ArrayRole::Input
     }
 
     /// Writes a vector of a result past the caches.
     pub(super) fn stream_vector(&mut self, to: MemoryOperand, from: Register) {
+        if self.streams == Some(Aligned::Line) {
+            let store = match self.form {
+                Form::Zmm => Code::EVEX_Vmovntps_m512_zmm,
+                Form::Ymm | Form::Xmm => Code::VEX_Vmovntps_m256_ymm,
+            };
+            return self.code.store(store, to, from);
+        }
         let part = self.take(false);
         let low = |at: usize| Register::XMM0 + u32::try_from(at).expect("a register");
         let (extract, parts) = match self.form {
