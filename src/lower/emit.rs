@@ -10,12 +10,13 @@ use super::schedule::Task;
 use super::{ArraySource, Choice, Lowered, Output};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::kernels;
 use crate::loops::{
     Accumulator, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation, Precision, Program,
     Statement, Subscript, Value,
 };
+use crate::rewrite::ranges::Ranges;
 
 /// The program so far.
 pub(super) struct Emitter<'a> {
@@ -30,6 +31,10 @@ pub(super) struct Emitter<'a> {
     written: Vec<ArrayId>,
     pub(super) stored: HashMap<NodeId, Stored>,
     pub(super) choices: Vec<Choice>,
+    /// What is known of the nodes that were asked about.
+    pub(super) ranges: Option<Ranges>,
+    /// What is among the choices.
+    pub(super) chosen: HashSet<Choice>,
     bodies: Vec<Body>,
     /// What each negation negates.
     negations: HashMap<Value, Value>,
@@ -108,6 +113,8 @@ impl<'a> Emitter<'a> {
             written: Vec::new(),
             stored: HashMap::default(),
             choices: Vec::new(),
+            ranges: None,
+            chosen: HashSet::default(),
             bodies: vec![Body::default()],
             negations: HashMap::default(),
             loops: 0,

@@ -45,7 +45,7 @@ impl Emitter<'_> {
         }
         let stored = array.map_or(Kept::Nowhere, Kept::In);
         let choice = Choice { node, cost, stored };
-        if !self.choices.contains(&choice) {
+        if self.chosen.insert(choice) {
             self.choices.push(choice);
         }
     }
@@ -57,7 +57,7 @@ impl Emitter<'_> {
         let kind = Kind::Real;
         let array =
             self.add_array(&name, kind, ArrayRole::Temporary, &axes, ArraySource::Temporary);
-        let mut ranges = Ranges::new(self.graph);
+        let ranges = self.ranges.get_or_insert_with(|| Ranges::new(self.graph));
         let term = self.graph.arguments(sum)[0];
         ranges.find_all(self.graph, term);
         let range = ranges.get(term);
