@@ -288,6 +288,9 @@ fn real(length: usize) -> f64 {
 /// The value of a node that needs neither inputs nor extents.
 #[must_use]
 pub fn evaluate_constant(graph: &Graph, root: NodeId) -> Option<f64> {
+    if let Some(value) = graph.as_number(root) {
+        return Some(value);
+    }
     let is_constant =
         |id: &NodeId| !matches!(graph.node(*id), Node::Read(..) | Node::Size(_) | Node::Index(_));
     let constant =

@@ -231,11 +231,12 @@ impl Graph {
     /// Every node that the roots need, arguments before their users.
     #[must_use]
     pub fn reachable(&self, roots: &[NodeId]) -> Vec<NodeId> {
-        let mut needed = vec![false; self.nodes.len()];
+        let end = roots.iter().map(|root| root.index() + 1).max().unwrap_or(0);
+        let mut needed = vec![false; end];
         for root in roots {
             needed[root.index()] = true;
         }
-        for index in (0..self.nodes.len()).rev() {
+        for index in (0..end).rev() {
             if needed[index] {
                 for argument in self.nodes[index].arguments() {
                     needed[argument.index()] = true;

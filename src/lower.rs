@@ -66,7 +66,7 @@ pub struct Lowered {
 }
 
 /// An array that one loop computes and a later one needs too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Choice {
     /// Its elements.
     pub node: NodeId,
@@ -79,7 +79,7 @@ pub struct Choice {
 }
 
 /// How an array gets to a later loop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kept {
     /// In an array of the program.
     In(ArrayId),

@@ -11,12 +11,13 @@ use super::totals::RunningSums;
 use super::{ArraySource, Choice, Lowered, Output, Rounding};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::kernels;
 use crate::loops::{
     Accumulator, Accuracy, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation,
     Precision, Program, Statement, Subscript, Value,
 };
+use crate::rewrite::ranges::Ranges;
 
 /// The program so far.
 pub(super) struct Emitter<'a> {
@@ -32,6 +33,10 @@ pub(super) struct Emitter<'a> {
     written: Vec<ArrayId>,
     pub(super) stored: HashMap<NodeId, Stored>,
     pub(super) choices: Vec<Choice>,
+    /// What is known of the nodes that were asked about.
+    pub(super) ranges: Option<Ranges>,
+    /// What is among the choices.
+    pub(super) chosen: HashSet<Choice>,
     pub(super) bodies: Vec<Body>,
     accuracy: Accuracy,
     /// What each negation negates.
@@ -128,6 +133,8 @@ impl<'a> Emitter<'a> {
             written: Vec::new(),
             stored: HashMap::default(),
             choices: Vec::new(),
+            ranges: None,
+            chosen: HashSet::default(),
             bodies: vec![Body::default()],
             accuracy: rounding.accuracy,
             negations: HashMap::default(),

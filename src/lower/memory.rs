@@ -46,7 +46,7 @@ impl Emitter<'_> {
         let stored = array.map_or(Kept::Nowhere, Kept::In);
         let is_running = self.running.get(node).is_some();
         let choice = Choice { node, cost, stored, is_running };
-        if !self.choices.contains(&choice) {
+        if self.chosen.insert(choice) {
             self.choices.push(choice);
         }
     }
@@ -65,8 +65,8 @@ impl Emitter<'_> {
     }
 
     /// Whether sums of so many of these terms as there may be are never infinite.
-    pub(super) fn is_bounded(&self, term: NodeId) -> bool {
-        let mut ranges = Ranges::new(self.graph);
+    pub(super) fn is_bounded(&mut self, term: NodeId) -> bool {
+        let ranges = self.ranges.get_or_insert_with(|| Ranges::new(self.graph));
         ranges.find_all(self.graph, term);
         let range = ranges.get(term);
         range.low >= -BOUND && range.high <= BOUND

@@ -61,18 +61,21 @@ struct Access<'p> {
 
 /// The first temporary from a place on that may live in an output, and where.
 fn next_home(program: &Program, from: usize) -> Option<Home> {
-    let reals_of = |role: ArrayRole| {
+    let reals_of = |role: ArrayRole| -> Vec<ArrayId> {
         let ids = (0..).map(ArrayId).zip(&program.arrays);
-        ids.filter(move |(_, array)| array.role == role && array.kind == Kind::Real)
+        let reals = ids.filter(|(_, array)| array.role == role && array.kind == Kind::Real);
+        reals.map(|(id, _)| id).collect()
     };
-    let temporaries =
-        || reals_of(ArrayRole::Temporary).skip_while(|(id, _)| (id.0 as usize) < from);
-    temporaries().next()?;
+    let (mut temporaries, outputs) = (reals_of(ArrayRole::Temporary), reals_of(ArrayRole::Output));
+    temporaries.retain(|id| id.0 as usize >= from);
+    if temporaries.is_empty() {
+        return None;
+    }
     let accesses = accesses(program);
-    temporaries().find_map(|(temporary, _)| {
-        reals_of(ArrayRole::Output).find_map(|(output, _)| {
-            let places = find_home(program, &accesses, temporary, output)?;
-            Some(Home { temporary, output, places })
+    temporaries.into_iter().find_map(|temporary| {
+        outputs.iter().find_map(|output| {
+            let places = find_home(program, &accesses, temporary, *output)?;
+            Some(Home { temporary, output: *output, places })
         })
     })
 }

@@ -256,6 +256,42 @@ fn results_larger_than_caches_are_the_same_bits_wherever_they_lie() {
 }
 
 #[test]
+fn rows_larger_than_caches_together_are_those_of_small_calls() {
+    let loss = Compiler::new().library::<f32>("cross_entropy").unwrap();
+    // Rows of whole lines, rows that are not, and rows so short that each is in a lane.
+    for (rows, classes) in [(1200, 1024), (1100, 1040), (1300, 1000), (170_000, 8)] {
+        let count = rows * classes;
+        let logits: Vec<f32> =
+            (0u16..997).map(|at| f32::from(at % 89) * 0.21 - 9.0).cycle().take(count).collect();
+        let label: Vec<i32> = (-1..7).cycle().take(rows).collect();
+        let prepared = |rows: usize, threads: usize| {
+            let call = loss.prepare_call().threads(threads).input("logits", &[rows, classes]);
+            call.input("label", &[rows]).gradient("logits").finish(Reduction::Sum).unwrap()
+        };
+        let mut expected = vec![0f32; count];
+        let few = 50;
+        let mut small = prepared(few, 1);
+        for first in (0..rows).step_by(few) {
+            let (elements, rows) = (first * classes..(first + few) * classes, first..first + few);
+            let given = [(&logits[elements.clone()]).into(), (&label[rows]).into()];
+            small.run(&given, &mut [&mut expected[elements]]).unwrap();
+        }
+        let mut room = vec![0f32; count + 32];
+        // Elements behind a multiple of 64 bytes.
+        for (at, threads) in [(0, 1), (4, 1), (4, 2), (3, 1)] {
+            room.fill(f32::NAN);
+            let first = room.as_ptr().align_offset(64) + at;
+            let slopes = &mut room[first..first + count];
+            let given = [(&logits).into(), (&label).into()];
+            prepared(rows, threads).run(&given, &mut [&mut *slopes]).unwrap();
+            let wrong = (0..count).find(|at| slopes[*at].to_bits() != expected[*at].to_bits());
+            assert_eq!(wrong, None, "{rows} of {classes}, {at} elements behind, {threads} threads");
+            assert!(room[first + count..].iter().chain(&room[..first]).all(|slope| slope.is_nan()));
+        }
+    }
+}
+
+#[test]
 fn runs_of_a_prepared_call_follow_what_they_are_given() {
     let text = "loss l(pred x, target on in {false, true}, learned t, param a in (0, 9) = 2)
         = if on { a * t * x } else { x^2 }";

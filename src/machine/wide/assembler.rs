@@ -11,6 +11,9 @@ pub(super) const POOL: Register = Register::R15;
 /// What loops begin at a multiple of.
 const ALIGNMENT: usize = 64;
 
+/// How many bytes of code there is room for at first.
+const CAPACITY: usize = 1 << 13;
+
 /// Instructions that do nothing, by length (Intel's Software Developer's Manual, volume 2, NOP).
 const NOPS: [&[u8]; 9] = [
     &[0x90],
@@ -42,7 +45,7 @@ pub(super) struct Assembler {
 impl Assembler {
     pub(super) fn new() -> Self {
         Self {
-            encoder: Encoder::new(64),
+            encoder: Encoder::try_with_capacity(64, CAPACITY).expect("64 bits are known"),
             position: 0,
             labels: vec![],
             branches: vec![],

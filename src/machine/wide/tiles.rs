@@ -89,12 +89,15 @@ impl Writer<'_> {
 
     /// Whether nothing but a loop sees an array of the call's own.
     fn is_private(&self, array: &Array, id: ArrayId, inner: &Loop) -> bool {
+        if array.role != ArrayRole::Temporary {
+            return false;
+        }
         let mut inside = BTreeMap::new();
         collect(&inner.body, &mut inside);
         let mut all = BTreeMap::new();
         collect(&self.program.body, &mut all);
         let count = |found: &BTreeMap<ArrayId, Vec<Found<'_>>>| found.get(&id).map_or(0, Vec::len);
-        array.role == ArrayRole::Temporary && count(&inside) == count(&all)
+        count(&inside) == count(&all)
     }
 
     /// Where the vector of a position of a tile lies, if an access goes to one.

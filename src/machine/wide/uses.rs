@@ -1,5 +1,7 @@
 //! When values are used: what a body reads, and where.
 
+use std::num::NonZero;
+
 use crate::hash::HashMap;
 use crate::loops::{Operation, Precision, Program, Statement, Value, subscript_values};
 
@@ -48,8 +50,10 @@ fn bits(real: &Operation, precision: Precision) -> Option<Operation> {
 /// Where a body uses values: places in it, in order.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
-    /// Where what is known of a value stands in `entries`.
-    known: HashMap<Value, usize>,
+    /// Where what is known of a value stands in `entries`: of those from the first definition to the last, and of others.
+    near: Vec<Option<NonZero<u32>>>,
+    first: usize,
+    far: HashMap<Value, usize>,
     entries: Vec<Entry>,
     /// The places of one entry behind those of another.
     places: Vec<usize>,
@@ -57,6 +61,9 @@ pub(super) struct Uses {
     ends: Vec<(usize, Value)>,
     pressure: usize,
 }
+
+/// How many values of others may stand between two definitions of a body, on average.
+const MOST_BETWEEN: usize = 16;
 
 /// What is known of a value that a body uses or defines.
 #[derive(Debug)]
@@ -78,8 +85,10 @@ impl Uses {
         end: impl IntoIterator<Item = Value>,
     ) -> Self {
         let mut uses = Self::default();
+        uses.make_room(body);
+        uses.entries.reserve(body.len());
         // Which entry is used where.
-        let mut notes: Vec<(usize, usize)> = vec![];
+        let mut notes: Vec<(usize, usize)> = Vec::with_capacity(2 * body.len());
         for (place, statement) in body.iter().enumerate() {
             read_by(statement, &mut |value| {
                 if constants.get(value).is_none() {
@@ -93,10 +102,10 @@ impl Uses {
         }
         // What a loop inside defines for itself is nobody's concern here.
         defined_inside(body, &mut |value| {
-            if let Some(entry) = uses.known.get(&value)
-                && uses.entries[*entry].definition.is_none()
+            if let Some(entry) = uses.place(value)
+                && uses.entries[entry].definition.is_none()
             {
-                uses.entries[*entry].count = 0;
+                uses.entries[entry].count = 0;
             }
         });
         uses.sort(&notes);
@@ -104,11 +113,37 @@ impl Uses {
         uses
     }
 
+    /// Definitions mostly come in the order of their numbers, with few others between them.
+    fn make_room(&mut self, body: &[Statement]) {
+        let definitions = || body.iter().flat_map(defined_by).map(|value| value.0 as usize);
+        let (Some(first), Some(last)) = (definitions().min(), definitions().max()) else { return };
+        if last - first < MOST_BETWEEN * (body.len() + MOST_BETWEEN) {
+            (self.first, self.near) = (first, vec![None; last - first + 1]);
+        }
+    }
+
+    /// Where what is known of a value stands.
+    fn place(&self, value: Value) -> Option<usize> {
+        match (value.0 as usize).checked_sub(self.first).and_then(|at| self.near.get(at)) {
+            Some(near) => near.map(|number| number.get() as usize - 1),
+            None => self.far.get(&value).copied(),
+        }
+    }
+
     fn number(&mut self, value: Value) -> usize {
-        *self.known.entry(value).or_insert_with(|| {
-            self.entries.push(Entry { value, definition: None, first: 0, count: 0, last: 0 });
-            self.entries.len() - 1
-        })
+        if let Some(known) = self.place(value) {
+            return known;
+        }
+        self.entries.push(Entry { value, definition: None, first: 0, count: 0, last: 0 });
+        let count = self.entries.len();
+        match (value.0 as usize).checked_sub(self.first).and_then(|at| self.near.get_mut(at)) {
+            Some(near) => {
+                let number = u32::try_from(count).ok().and_then(NonZero::new);
+                *near = Some(number.expect("at least one, and not more than there are values"));
+            }
+            None => _ = self.far.insert(value, count - 1),
+        }
+        count - 1
     }
 
     fn entry(&mut self, value: Value) -> &mut Entry {
@@ -146,7 +181,7 @@ impl Uses {
     }
 
     fn known(&self, value: Value) -> Option<&Entry> {
-        self.known.get(&value).map(|number| &self.entries[*number])
+        self.place(value).map(|place| &self.entries[place])
     }
 
     /// The first use at a place or behind it.
