@@ -2,13 +2,15 @@
 //!
 //! In comes an argument, out goes its function's value, as primitive operations of the loop language in the
 //! precision of the program: polynomials, bit tricks and selects, with no call and no table, so that it runs in
-//! lanes. Nothing traps, a NaN stays a NaN, and infinities and subnormals are ordinary numbers.
+//! lanes. Nothing traps, a NaN stays a NaN, and infinities and subnormals are ordinary numbers. Where the program asks for
+//! [`Accuracy::Close`](crate::loops::Accuracy), functions of exp(−|x|) take fewer steps in single precision.
 
 #![expect(
     clippy::many_single_char_names,
     reason = "the names that the formulas have in the literature"
 )]
 
+mod close;
 mod error;
 mod exponential;
 mod extended;
@@ -28,12 +30,14 @@ use pen::{binary, unary};
 
 /// e to the power of x.
 pub fn exp(emit: &mut dyn Emit, x: Value) -> Value {
-    unary(emit, x, exponential::exp)
+    unary(emit, x, |x| if x.is_close() { close::exp(x) } else { exponential::exp(x) })
 }
 
 /// e to the power of x for x ≤ 0 or NaN, the same bits as of [`exp`]; without meaning for x > 0.
 pub fn exp_nonpositive(emit: &mut dyn Emit, x: Value) -> Value {
-    unary(emit, x, exponential::exp_nonpositive)
+    unary(emit, x, |x| {
+        if x.is_close() { close::exp_nonpositive(x) } else { exponential::exp_nonpositive(x) }
+    })
 }
 
 /// exp x − 1, accurate near 0.
@@ -53,22 +57,28 @@ pub fn log1p(emit: &mut dyn Emit, x: Value) -> Value {
 
 /// 1 / (1 + exp(−x)); shares exp(−|x|) with [`softplus`] of the same x.
 pub fn sigmoid(emit: &mut dyn Emit, x: Value) -> Value {
-    unary(emit, x, logistic::sigmoid)
+    unary(emit, x, |x| if x.is_close() { close::sigmoid(x) } else { logistic::sigmoid(x) })
 }
 
 /// log(1 + exp x); shares exp(−|x|) with [`sigmoid`] of the same x.
 pub fn softplus(emit: &mut dyn Emit, x: Value) -> Value {
-    unary(emit, x, logistic::softplus)
+    unary(emit, x, |x| if x.is_close() { close::softplus(x) } else { logistic::softplus(x) })
 }
 
 /// log(1 + exp(−x)) for x ≥ 0 or NaN; shares its exponential with the sigmoid and the [`softplus`] of x and of −x.
 pub fn softplus_fall(emit: &mut dyn Emit, x: Value) -> Value {
-    unary(emit, x, logistic::softplus_fall)
+    unary(
+        emit,
+        x,
+        |x| if x.is_close() { close::softplus_fall(x) } else { logistic::softplus_fall(x) },
+    )
 }
 
 /// log(exp a + exp b); shares exp(−|a − b|) with [`sigmoid`] of a − b.
 pub fn log_add_exp(emit: &mut dyn Emit, a: Value, b: Value) -> Value {
-    binary(emit, a, b, logistic::log_add_exp)
+    binary(emit, a, b, |a, b| {
+        if a.is_close() { close::log_add_exp(a, b) } else { logistic::log_add_exp(a, b) }
+    })
 }
 
 /// The hyperbolic tangent.

@@ -326,12 +326,25 @@ pub enum Operation {
     ShiftRightUnsigned(Value, u8),
 }
 
+/// How far the functions of a program may be from what maths has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accuracy {
+    /// Within one unit in the last place, and in order.
+    Exact,
+    /// Within a few units, as the arithmetic around them is.
+    Close,
+}
+
 /// Appends straight-line code, giving back the value of an operation that it already has.
 ///
 /// Kernels write through this trait, so that the same kernel serves lowering and tests.
 pub trait Emit {
     /// The precision of the program being written.
     fn precision(&self) -> Precision;
+    /// Whether the machine rounds a fused multiply-add once.
+    fn is_fused(&self) -> bool;
+    /// How many digits the functions being written keep.
+    fn accuracy(&self) -> Accuracy;
     /// The value of an operation: the one already there, or a new one.
     fn emit(&mut self, operation: Operation) -> Value;
 

@@ -5,11 +5,13 @@
 //! the node's stage, and one loop a stage holds all that have the axis. What a later loop needs of an
 //! earlier one is recomputed if cheap, else stored, by the costs that `explain` shows. The innermost loops run in lanes.
 //!
-//! Around that stand passes of their own: `cases` sets the element at a label apart, `expand` writes what machines have no
-//! word for, `pairs` leaves out what is known by symmetry, and `product` finds products of matrices; `reuse` moves
-//! temporaries into outputs, and `rows` makes lanes of short rows.
+//! Around that stand passes of their own: `cases` sets the element at a label apart, `renames` makes multiples of a softmax
+//! known as such, `expand` writes what machines have no word for, `running` finds sums up to each place of an axis, which
+//! `totals` writes in one pass, `pairs` leaves out what is known by symmetry, and `product` finds products of matrices;
+//! `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
 
 mod cases;
+mod clamp;
 mod cost;
 mod emit;
 mod expand;
@@ -21,17 +23,21 @@ mod pairs;
 mod primitive;
 mod product;
 mod quotient;
+mod renames;
 mod residual;
 mod reuse;
 mod root;
 mod rows;
+mod running;
 mod schedule;
 mod square;
 #[cfg(test)]
 mod tests;
+mod totals;
+mod whole;
 
 use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId, Role};
-use crate::loops::{ArrayId, Precision, Program};
+use crate::loops::{Accuracy, ArrayId, Precision, Program};
 
 pub use explain::explain;
 
@@ -68,6 +74,8 @@ pub struct Choice {
     pub cost: u32,
     /// Where it is stored, if it is.
     pub stored: Kept,
+    /// Whether it is a sum up to each place along an axis, or from there on, written in one pass.
+    pub is_running: bool,
 }
 
 /// How an array gets to a later loop.
@@ -92,15 +100,28 @@ pub enum ArraySource {
     Temporary,
 }
 
+/// How a program rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rounding {
+    /// The precision of its numbers.
+    pub precision: Precision,
+    /// Whether the machine rounds a fused multiply-add once.
+    pub is_fused: bool,
+    /// How many digits functions keep.
+    pub accuracy: Accuracy,
+}
+
 /// Writes a program that computes the outputs.
-pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused: bool) -> Lowered {
+pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lowered {
     let mut outputs: Vec<Output> =
         outputs.iter().map(|output| without_renames(graph, output)).collect();
     for output in &mut outputs {
         output.node = cases::split(graph, output.node, &output.axes);
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
-    let expanded = expand::expand(graph, &roots, precision);
+    let roots = renames::push_renames(graph, &roots);
+    let expanded = expand::expand(graph, &roots, rounding.precision);
+    let expanded = running::find_running_sums(graph, &expanded);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
     let axes = order::order_axes(graph, &outputs);
@@ -109,7 +130,10 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], precision: Precision, fused:
     let (roots, products) = product::find_products(graph, &roots, &axes);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(roots).map(|(output, node)| Output { node, ..output }).collect();
-    let mut emitter = emit::Emitter::new(graph, &outputs, (&products, &pairs), precision, fused);
+    let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
+    let running = totals::RunningSums::of(graph, &roots);
+    let sums = (&products, &pairs, &running);
+    let mut emitter = emit::Emitter::new(graph, &outputs, sums, rounding);
     schedule::schedule(&mut emitter, &axes);
     let mut lowered = emitter.finish();
     let moved = reuse::reuse_outputs(&mut lowered.program);

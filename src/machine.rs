@@ -30,7 +30,7 @@ use crate::loops::Program;
 
 pub use cranelift_module::Linkage;
 pub use isa::Isa;
-pub use jit::{Kernel, compile};
+pub use jit::{Aligned, Kernel, compile, compile_streaming, staged};
 pub use object::{FunctionText, Object, ObjectWriter};
 pub use target::{Level, Machine, TARGETS, host_level};
 

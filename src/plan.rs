@@ -3,6 +3,7 @@
 //!
 //! What runs the program, in this process or in an object, is no concern of this file.
 
+mod accuracy;
 mod nan;
 mod work;
 
@@ -14,9 +15,10 @@ use crate::graph::{
     AXIS_LIMIT, AxisId, Extent, ExtentId, Graph, InputId, NODE_LIMIT, Node, NodeId,
 };
 use crate::loops::{self, Precision, Program};
-use crate::lower::{ArraySource, Lowered, Output, explain, lower};
+use crate::lower::{ArraySource, Lowered, Output, Rounding, explain, lower};
 use crate::model::Model;
 use crate::rewrite::{simplify, stabilize};
+use accuracy::accuracy;
 use nan::keep_nan;
 pub(crate) use work::Work;
 
@@ -142,9 +144,11 @@ fn lowered(
     tidy(&mut graph, &mut roots);
     keep_nan(&mut graph, &mut roots);
     within_limits(&graph)?;
+    let accuracy = accuracy(&graph, roots.value);
     let mut batched = batch_request(&graph, &roots, request)?;
     let outputs = outputs(&batched);
-    let lowered = lower(&mut batched.graph, &outputs, precision, fused);
+    let rounding = Rounding { precision, is_fused: fused, accuracy };
+    let lowered = lower(&mut batched.graph, &outputs, rounding);
     within_limits(&batched.graph)?;
     countable(&batched.graph, precision)?;
     Ok((batched, lowered))

@@ -12,9 +12,10 @@ use std::time::Instant;
 use data::Inputs;
 use lossc::check::{Source, check};
 use lossc::compile::Target;
+use lossc::graph::{AxisId, Extent, Graph};
 use lossc::library::{LOSSES, Shipped};
 use lossc::{Compiler, Loss, Reduction};
-use measure::{Times, alternate};
+use measure::{Times, alternate, once};
 
 /// How often a loss is compiled.
 const COMPILATIONS: usize = 101;
@@ -22,11 +23,14 @@ const COMPILATIONS: usize = 101;
 /// How long the axes of a loss with axes are, and how many examples then make a batch.
 const SHAPES: &[(usize, &[usize])] = &[(10, &[64, 4096, 100_000]), (1000, &[64, 4096])];
 
-/// The same for losses whose work grows with the square of their axes.
-const SQUARE_SHAPES: &[(usize, &[usize])] = &[(10, &[64, 4096]), (100, &[64, 256])];
-
 /// The same for losses of scalars.
 const SCALAR_SHAPES: &[(usize, &[usize])] = &[(1, &[64, 4096, 1_000_000])];
+
+/// A call that takes more seconds is left out.
+const LONGEST: f64 = 1.0;
+
+/// A batch with an input of more elements is left out.
+const MOST_ELEMENTS: usize = 20_000_000;
 
 fn main() {
     // Tests of all targets run benchmarks too, without this word.
@@ -153,41 +157,75 @@ fn compare(loss: &Loss<f32>, plain: &plain::Plain, length: usize, examples: usiz
 fn print_run_times() {
     println!("## Every shipped loss\n");
     println!(
-        "The same call for all of them: the mean and its default gradients, f32, one thread. An element is one of the largest input.\n"
+        "The same call for all of them: the mean and its default gradients, f32, one thread. An element is one of the largest input. \
+         Slow calls have few samples.\n"
     );
     println!("| loss | examples | µs, median (fastest) | ns per example | ns per element |");
     println!("|---|---|---|---|---|");
     for shipped in LOSSES {
         let loss = compile(shipped);
         for (length, batches) in shapes(&loss) {
+            // What an example took in the batch before.
+            let mut seconds = 0.0;
             for examples in *batches {
-                let inputs = Inputs::new(loss.model(), *length, *examples);
-                let mut gradients = inputs.gradients();
-                let [times] =
-                    alternate([&mut || std::hint::black_box(call(&loss, &inputs, &mut gradients))]);
-                println!(
-                    "| {} | {} | {} | {:.2} | {:.2} |",
-                    shipped.name,
-                    shape(*length, *examples),
-                    microseconds(&times),
-                    times.median * 1e9 / f64::from(inputs.rows()),
-                    times.median * 1e9 / f64::from(inputs.largest()),
-                );
+                let measured = measure(&loss, *length, *examples, seconds);
+                let shape = shape(*length, *examples);
+                match measured {
+                    Ok((times, inputs)) => {
+                        seconds = times.fastest / f64::from(inputs.rows());
+                        println!(
+                            "| {} | {shape} | {} | {:.2} | {:.2} |",
+                            shipped.name,
+                            microseconds(&times),
+                            times.median * 1e9 / f64::from(inputs.rows()),
+                            times.median * 1e9 / f64::from(inputs.largest()),
+                        );
+                    }
+                    Err(why) => println!("| {} | {shape} | left out: {why} | | |", shipped.name),
+                }
             }
         }
     }
     println!();
 }
 
+/// The times of a call and its inputs, or why that takes too long; in a batch before, an example took so many seconds.
+fn measure(
+    loss: &Loss<f32>,
+    length: usize,
+    examples: usize,
+    seconds: f64,
+) -> Result<(Times, Inputs), String> {
+    let graph = &loss.model().graph;
+    let axes = |id| graph.input(id).axes.iter().filter(|axis| is_named(graph, **axis)).count();
+    let most = graph.input_ids().map(axes).max().unwrap_or(0);
+    let most = u32::try_from(most).expect("a few axes");
+    if examples.saturating_mul(length.saturating_pow(most)) > MOST_ELEMENTS {
+        return Err(format!("an input of more than {MOST_ELEMENTS} elements"));
+    }
+    let rows = f64::from(u32::try_from(examples).expect("a few millions"));
+    let too_long = || format!("one call takes more than {LONGEST} s");
+    if seconds * rows > LONGEST {
+        return Err(too_long());
+    }
+    let inputs = Inputs::new(loss.model(), length, examples);
+    let mut gradients = inputs.gradients();
+    let mut run = || std::hint::black_box(call(loss, &inputs, &mut gradients));
+    if once(&mut run) > LONGEST {
+        return Err(too_long());
+    }
+    let [times] = alternate([&mut run]);
+    Ok((times, inputs))
+}
+
+fn is_named(graph: &Graph, axis: AxisId) -> bool {
+    matches!(graph.extent(graph.axis(axis).extent), Extent::Named(_))
+}
+
 fn shapes(loss: &Loss<f32>) -> &'static [(usize, &'static [usize])] {
     let graph = &loss.model().graph;
-    let named = |id| matches!(graph.extent(graph.axis(id).extent), lossc::graph::Extent::Named(_));
-    let has_axes = graph.input_ids().any(|id| graph.input(id).axes.iter().copied().any(named));
-    match loss.name() {
-        "ranknet" | "ridge" => SQUARE_SHAPES,
-        _ if has_axes => SHAPES,
-        _ => SCALAR_SHAPES,
-    }
+    let mut axes = graph.input_ids().flat_map(|id| graph.input(id).axes.iter());
+    if axes.any(|axis| is_named(graph, *axis)) { SHAPES } else { SCALAR_SHAPES }
 }
 
 /// One call: the mean of the batch and its gradients.

@@ -26,11 +26,13 @@ impl Element for f32 {
     const PRECISION: Precision = Precision::F32;
     const NAME: &'static str = "f32";
 
+    #[inline]
     #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is what it is for")]
     fn from_f64(value: f64) -> Self {
         value as Self
     }
 
+    #[inline]
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
@@ -40,10 +42,12 @@ impl Element for f64 {
     const PRECISION: Precision = Precision::F64;
     const NAME: &'static str = "f64";
 
+    #[inline]
     fn from_f64(value: f64) -> Self {
         value
     }
 
+    #[inline]
     fn to_f64(self) -> f64 {
         self
     }

@@ -4,6 +4,7 @@
 //! Every chunk leaves a record of its own, and the records are taken in the order of the chunks, so that
 //! the bits do not depend on how many threads there are.
 
+use std::ops::Range;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -13,6 +14,7 @@ use super::pool::{Pool, Threads};
 use super::scratch::{Memory, Seat};
 use super::sum::Sum;
 use super::variant::{Code, Variant};
+use crate::machine::Aligned;
 
 /// How many operations make a thread worth its waking.
 const WORTH_A_THREAD: f64 = 2e7;
@@ -20,8 +22,9 @@ const WORTH_A_THREAD: f64 = 2e7;
 /// How many bytes of records there are at most before they are taken, if there are enough for the threads.
 const RECORDS: usize = 1 << 20;
 
-/// How many times a thread comes for chunks, about.
-const TURNS: usize = 8;
+/// Of the chunks that are left, a thread takes its share divided by this at a time: many at first, one by one in the end, so
+/// that all are done at the same time (C. D. Polychronopoulos, D. J. Kuck, Guided self-scheduling, 1987).
+const SHARES: usize = 2;
 
 /// The threads that a call may use.
 #[derive(Clone, Copy)]
@@ -90,15 +93,14 @@ impl Pass {
             // SAFETY: as the caller vouches.
             return unsafe { run_side_by_side::<T>(&variant.code, layout, memory, crew, threads) };
         }
+        let streams = layout.streams();
         for chunk in 0..layout.chunks {
             let Seat { table, own } = memory.first_seat();
             let own = own.of_bytes(layout.own_bytes());
             layout.point(chunk, table);
-            layout.stage_in(own, table);
             // SAFETY: as above, and the strides take each array to the elements of the chunk.
             unsafe {
-                variant.code.run(table, layout.lengths_in(chunk));
-                layout.copy_staged(chunk, own);
+                layout.run(&variant.code, streams, chunk, table, own);
                 take_record::<T>(layout, layout.record_address(), &mut sum, &mut memory.sums);
             }
         }
@@ -115,12 +117,39 @@ impl Layout {
         table.extend(moved.map(|(address, stride)| address.wrapping_add(stride * chunk)));
     }
 
+    /// Runs code on a chunk, given the addresses there and a seat's memory.
+    ///
+    /// # Safety
+    /// The table must be that of the chunk, and good as [`Pass::execute`] has it.
+    unsafe fn run(
+        &self,
+        code: &Code,
+        streams: Option<Aligned>,
+        chunk: usize,
+        table: &mut Vec<*mut u8>,
+        own: *mut u8,
+    ) {
+        let lengths = self.lengths_in(chunk);
+        // SAFETY: as the caller vouches, for code of the same program; `streams` has tested how results are aligned.
+        unsafe {
+            if let (Some(aligned), Some(kept)) = (streams, code.staged())
+                && let Some(streaming) = code.streaming(aligned)
+            {
+                self.point_staged(kept, own, table);
+                return streaming.call(table, lengths);
+            }
+            self.stage_in(own, table);
+            code.run(table, lengths);
+            self.copy_staged(chunk, own);
+        }
+    }
+
     fn lengths_in(&self, chunk: usize) -> &[u64] {
         if chunk + 1 < self.chunks { &self.lengths } else { &self.last_lengths }
     }
 
     /// Where the record is that `settle` placed.
-    fn record_address(&self) -> *mut u8 {
+    pub(super) fn record_address(&self) -> *mut u8 {
         self.addresses[self.left[0].array]
     }
 }
@@ -175,7 +204,7 @@ unsafe fn run_side_by_side<T: Element>(
             records,
             start,
             end,
-            turn: (end - start).div_ceil(threads * TURNS),
+            threads,
             next: AtomicUsize::new(start),
             done: AtomicUsize::new(0),
         };
@@ -200,8 +229,7 @@ struct Wave<'w> {
     records: *mut u8,
     start: usize,
     end: usize,
-    /// How many chunks are taken at once.
-    turn: usize,
+    threads: usize,
     /// The first chunk that nobody has taken.
     next: AtomicUsize,
     /// How many chunks have been run.
@@ -218,29 +246,34 @@ impl Wave<'_> {
         let Some(Ok(mut seat)) = self.seats.get(seat).map(Mutex::try_lock) else { return };
         let Seat { table, own } = &mut *seat;
         let own = own.of_bytes(self.layout.own_bytes());
+        let streams = self.layout.streams();
         loop {
-            let first = self.next.fetch_add(self.turn, Ordering::Relaxed);
-            if first >= self.end {
+            let chunks = self.take();
+            if chunks.is_empty() {
                 return;
             }
-            let chunks = first..self.end.min(first + self.turn);
             let count = chunks.len();
             for chunk in chunks {
                 self.layout.point(chunk, table);
                 self.layout.settle_elsewhere(own, table);
-                self.layout.stage_in(own, table);
                 for left in &self.layout.left {
                     table[left.array] = self.record(chunk).wrapping_add(left.offset);
                 }
                 // SAFETY: as `Pass::execute` asks; this chunk is this thread's, and so is the seat.
-                unsafe {
-                    self.code.run(table, self.layout.lengths_in(chunk));
-                    self.layout.copy_staged(chunk, own);
-                }
+                unsafe { self.layout.run(self.code, streams, chunk, table, own) };
             }
             self.layout.finish_copies();
             self.done.fetch_add(count, Ordering::Release);
         }
+    }
+
+    /// Takes some of the chunks that are left.
+    fn take(&self) -> Range<usize> {
+        let after = |first: usize| first + (self.end - first).div_ceil(SHARES * self.threads);
+        let taken = self.next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |first| {
+            (first < self.end).then(|| after(first))
+        });
+        taken.map_or(self.end..self.end, |first| first..after(first))
     }
 
     fn record(&self, chunk: usize) -> *mut u8 {

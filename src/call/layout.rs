@@ -8,6 +8,7 @@ use super::stream;
 use super::variant::Variant;
 use crate::batch::{Extra, Part, is_batched};
 use crate::graph::{Graph, InputId};
+use crate::machine::Aligned;
 use crate::plan::{Length, Source};
 
 /// How many bytes the inputs of a chunk and as many results should take at most: they should stay in the
@@ -42,7 +43,7 @@ impl Cut {
 }
 
 /// Where the arrays of a variant lie for the examples of a call.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Layout {
     /// Where each array is in the first chunk, and how many bytes further in the next.
     pub(super) addresses: Vec<*mut u8>,
@@ -59,8 +60,10 @@ pub(super) struct Layout {
     /// The temporaries and where they are in a seat's memory, of so many bytes.
     temporaries: Vec<(usize, usize)>,
     own: usize,
-    /// Results that go past the caches.
+    /// Results that go past the caches: whether there is code that writes them there, and whether they are copied if not.
     staged: Vec<Staged>,
+    can_stream: bool,
+    copies: bool,
     scale: Option<usize>,
     center: Option<usize>,
     /// How many operations all chunks take.
@@ -76,6 +79,8 @@ pub(super) struct Staged {
     offset: usize,
     /// How many bytes it has in the last chunk.
     last: usize,
+    /// How many bytes a row has, if it has rows.
+    row: Option<usize>,
 }
 
 /// A sum over a chunk.
@@ -153,22 +158,60 @@ impl Layout {
             moved.filter(move |(at, _)| is_result(variant.arrays[*at].source))
         };
         let bytes: usize = results().map(|(_, stride)| stride * self.chunks).sum();
-        if !stream::is_worth_it(bytes) {
+        let kept = if stream::is_worth_code(bytes) { variant.code.staged() } else { None };
+        self.can_stream = kept.is_some();
+        self.copies = stream::is_worth_copying(bytes);
+        if !self.can_stream && !self.copies {
             return;
         }
+        let is_kept = |array| kept.is_some_and(|kept| kept.contains(&array));
         let rows = cut.examples - (self.chunks - 1) * cut.chunk;
         let (staged, own) = (&mut self.staged, &mut self.own);
         for (array, stride) in results() {
-            staged.push(Staged { array, offset: *own, last: stride / cut.chunk * rows });
-            *own += whole_lines(*stride);
+            let example = stride / cut.chunk;
+            let has_rows = variant.arrays[array].lengths.len() > 1;
+            let row = has_rows.then_some(example);
+            staged.push(Staged { array, offset: *own, last: example * rows, row });
+            *own += if self.copies || is_kept(array) { whole_lines(*stride) } else { 0 };
+        }
+    }
+
+    /// How results are aligned, if code that writes them past the caches is to run: all of them are aligned for its stores, and
+    /// rows are whole lines of the caches, many of them: a line of which two rows write a part each is slower than one that is
+    /// read first.
+    pub(super) fn streams(&self) -> Option<Aligned> {
+        let places =
+            self.staged.iter().map(|it| self.addresses[it.array].addr() | self.strides[it.array]);
+        let all = places.fold(0, |all, place| all | place);
+        let rows = self.staged.iter().filter_map(|staged| staged.row);
+        if !self.can_stream || !rows.into_iter().all(stream::is_worth_row) {
+            return None;
+        }
+        match all {
+            _ if all.is_multiple_of(64) => Some(Aligned::Line),
+            _ if all.is_multiple_of(16) => Some(Aligned::Quarter),
+            _ => None,
+        }
+    }
+
+    /// Puts where such code keeps results until they are whole, in a seat's memory, behind the addresses of a table.
+    pub(super) fn point_staged(&self, kept: &[usize], own: *mut u8, table: &mut Vec<*mut u8>) {
+        for array in kept {
+            let staged = self.staged.iter().find(|staged| staged.array == *array);
+            let offset = staged.expect("what is kept is a result that moves").offset;
+            table.push(own.wrapping_add(offset));
         }
     }
 
     /// Lets results of a chunk that go past the caches be computed in a seat's memory.
     pub(super) fn stage_in(&self, own: *mut u8, table: &mut [*mut u8]) {
-        for staged in &self.staged {
+        for staged in self.copied() {
             table[staged.array] = own.wrapping_add(staged.offset);
         }
+    }
+
+    fn copied(&self) -> &[Staged] {
+        if self.copies { &self.staged } else { &[] }
     }
 
     /// Copies them from there to where they belong.
@@ -176,7 +219,7 @@ impl Layout {
     /// # Safety
     /// The code must have run on the chunk, with the table that `stage_in` was given.
     pub(super) unsafe fn copy_staged(&self, chunk: usize, own: *const u8) {
-        for staged in &self.staged {
+        for staged in self.copied() {
             let (array, from) = (staged.array, own.wrapping_add(staged.offset));
             let to = self.addresses[array].wrapping_add(self.strides[array] * chunk);
             let is_last = chunk + 1 == self.chunks;
@@ -205,6 +248,7 @@ impl Layout {
         staged.clear();
         (self.record, self.own, self.shared_elements) = (0, 0, 0);
         (self.scale, self.center) = (None, None);
+        (self.can_stream, self.copies) = (false, false);
     }
 
     fn leave<T>(&mut self, array: usize, elements: usize, input: Option<InputId>) {

@@ -9,6 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, TryLockError};
 use std::thread::{Builder, JoinHandle, available_parallelism};
+use std::time::{Duration, Instant};
 
 /// Runs jobs side by side.
 ///
@@ -28,8 +29,24 @@ pub struct Threads {
     common: Arc<Common>,
     workers: Vec<JoinHandle<()>>,
     /// Held by the caller that the threads work for.
-    turn: Mutex<()>,
+    turn: Mutex<Patience>,
 }
+
+/// Whether threads are of use: on processors that are busy with something else, one that has taken a job may not come to
+/// its end for a long time.
+#[derive(Debug, Default)]
+struct Patience {
+    /// How many callers run their jobs alone from here on.
+    alone: u32,
+    /// How many did so after the last time that threads were of no use, and half as many after each time that they were.
+    before: u32,
+}
+
+/// How many callers run their jobs alone at most before threads are tried again.
+const LONGEST_ALONE: u32 = 63;
+
+/// How long a caller may wait for threads, whatever it did itself.
+const SHORT_WAIT: Duration = Duration::from_micros(200);
 
 /// What the caller and the threads share.
 #[derive(Default)]
@@ -90,18 +107,22 @@ impl Pool for Threads {
     }
 
     fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
-        let turn = match self.turn.try_lock() {
+        let mut turn = match self.turn.try_lock() {
             Ok(turn) if jobs > 1 && !self.workers.is_empty() => turn,
             Err(TryLockError::Poisoned(_)) => unreachable!("no panic crosses the turn"),
             Ok(_) | Err(TryLockError::WouldBlock) => return (0..jobs).for_each(job),
         };
+        if turn.is_out() {
+            return (0..jobs).for_each(job);
+        }
         // SAFETY: only the lifetime changes. `finish` takes the task back and returns when no thread
         // runs it, before this function returns; nothing in between unwinds.
         let task = unsafe {
             std::mem::transmute::<&(dyn Fn(usize) + Sync), &'static (dyn Fn(usize) + Sync)>(job)
         };
         self.common.post(Task(task), jobs);
-        let panic = self.common.finish();
+        let (panic, [worked, waited]) = self.common.finish();
+        turn.learn(worked, waited);
         drop(turn);
         if let Some(panic) = panic {
             resume_unwind(panic);
@@ -124,6 +145,25 @@ impl Drop for Threads {
 impl std::fmt::Debug for Threads {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(formatter, "Threads({})", self.threads())
+    }
+}
+
+impl Patience {
+    /// Whether a caller is to run its jobs alone.
+    fn is_out(&mut self) -> bool {
+        let is_out = self.alone > 0;
+        self.alone = self.alone.saturating_sub(1);
+        is_out
+    }
+
+    /// Takes note of how long a caller worked beside threads and then waited for them.
+    fn learn(&mut self, worked: Duration, waited: Duration) {
+        if waited > worked.max(SHORT_WAIT) {
+            self.before = (2 * self.before + 1).min(LONGEST_ALONE);
+            self.alone = self.before;
+        } else {
+            self.before /= 2;
+        }
     }
 }
 
@@ -163,16 +203,19 @@ impl Common {
         state
     }
 
-    /// Runs jobs beside the threads and returns when all are done, with what one panicked with.
-    fn finish(&self) -> Option<Box<dyn Any + Send>> {
+    /// Runs jobs beside the threads and returns when all are done, with what one panicked with, and how long it worked and
+    /// then waited.
+    fn finish(&self) -> (Option<Box<dyn Any + Send>>, [Duration; 2]) {
+        let start = Instant::now();
         drop(self.run_jobs(self.lock()));
+        let worked = start.elapsed();
         look_for(|| self.active.load(Ordering::Acquire) == 0);
         let mut state = self.lock();
         while self.active.load(Ordering::Acquire) > 0 {
             state = self.idle.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         state.task = None;
-        state.panic.take()
+        (state.panic.take(), [worked, start.elapsed().saturating_sub(worked)])
     }
 
     /// What a thread does.
@@ -243,6 +286,26 @@ mod tests {
         };
         pool.run(10, &job);
         assert_eq!(done.into_inner(), 10);
+    }
+
+    #[test]
+    fn threads_that_keep_callers_waiting_are_left_alone_for_longer_and_longer() {
+        let [short, long] = [1, 9].map(Duration::from_millis);
+        let mut patience = Patience::default();
+        let alone = |patience: &mut Patience, worked, waited| {
+            patience.learn(worked, waited);
+            (0..100).take_while(|_| patience.is_out()).count()
+        };
+        for expected in [1, 3, 7, 15, 31, 63, 63] {
+            assert_eq!(alone(&mut patience, short, long), expected);
+        }
+        assert_eq!(alone(&mut patience, long, short), 0, "threads that are of use are used again");
+        assert_eq!(alone(&mut patience, short, long), 63);
+        for _ in 0..10 {
+            assert_eq!(alone(&mut patience, short, short), 0);
+        }
+        assert_eq!(alone(&mut patience, Duration::ZERO, SHORT_WAIT), 0, "a short wait is none");
+        assert_eq!(alone(&mut patience, short, long), 1);
     }
 
     #[test]

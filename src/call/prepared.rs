@@ -4,6 +4,7 @@
 //! lengths, tests labels, and runs the code; on one thread it takes no lock and allocates nothing.
 
 mod preparation;
+mod short;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use super::variant::Variant;
 use crate::batch::{Extra, Part};
 use crate::graph::InputId;
 use crate::plan::Source;
+use short::Short;
 
 /// What a slice that comes with each run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub struct PreparedCall<T: Element> {
     /// Where the slices of the run at hand are: inputs, then results.
     addresses: Vec<*mut u8>,
     passes: Option<Prepared>,
+    /// The short way, where there is one.
+    short: Option<Short<T>>,
     memory: Memory,
     cut: Cut,
     reduction: Reduction,
@@ -96,7 +100,24 @@ impl<T: Element> PreparedCall<T> {
     /// # Errors
     /// What does not fit: another number of slices, another length or type, a label outside of its axis, or a
     /// number outside of a domain that is tested; nothing has been written then.
+    #[inline]
     pub fn run(
+        &mut self,
+        inputs: &[Data<'_, T>],
+        results: &mut [&mut [T]],
+    ) -> Result<Summary, CallError> {
+        if let Some(short) = &mut self.short
+            && short.take(inputs, results)
+        {
+            // SAFETY: the slices have just been taken, and exclusive borrows make results overlap nothing.
+            return Ok(unsafe { short.run(self.reduction) });
+        }
+        self.run_in_full(inputs, results)
+    }
+
+    /// Runs a call that has no short way, or finds what does not fit.
+    #[inline(never)]
+    fn run_in_full(
         &mut self,
         inputs: &[Data<'_, T>],
         results: &mut [&mut [T]],
@@ -133,6 +154,9 @@ impl<T: Element> PreparedCall<T> {
     /// Changes the factor of all gradients, which is 1 at first.
     pub fn set_upstream(&mut self, factor: f64) {
         self.upstream = factor;
+        if let Some(short) = &mut self.short {
+            short.scale(self.reduction, factor);
+        }
     }
 
     /// Tests the inputs of a run and finds where they are.
@@ -185,12 +209,15 @@ impl<T: Element> PreparedCall<T> {
         let (weights, of_weights) = weights.map(&mut pass).unzip();
         let (values, of_values) = values.map(&mut pass).unzip();
         let (results, of_results) = pass(results);
-        self.passes = Some(Prepared {
+        let prepared = Prepared {
             passes: Passes { weights, values, results },
             weights: of_weights.unwrap_or_default(),
             values: of_values.unwrap_or_default(),
             results: of_results,
-        });
+        };
+        self.short = Short::find(&prepared, &self.inputs, &self.results, self.cut.examples);
+        self.passes = Some(prepared);
+        self.set_upstream(self.upstream);
     }
 
     #[cold]

@@ -306,6 +306,14 @@ pub(super) struct How<'c> {
     pub(super) crew: Crew<'c>,
 }
 
+/// What gradients are multiplied by.
+pub(super) fn scale_of(reduction: Reduction, upstream: f64, weight: f64) -> f64 {
+    match reduction {
+        Reduction::Mean => upstream / weight,
+        Reduction::Sum | Reduction::None => upstream,
+    }
+}
+
 /// What comes of passes.
 pub(super) struct Outcome {
     pub(super) summary: Summary,
@@ -339,10 +347,7 @@ impl Passes {
             Some(values) => unsafe { values.execute::<T>(memory, crew) / weight },
             None => 0.0,
         };
-        let scale = match reduction {
-            Reduction::Mean => upstream / weight,
-            Reduction::Sum | Reduction::None => upstream,
-        };
+        let scale = scale_of(reduction, upstream, weight);
         let scalars = Scalars { scale: T::from_f64(scale), center: T::from_f64(center) };
         self.results.layout.set_scalars(&scalars);
         // SAFETY: as above; the scalars outlive the run.

@@ -1,20 +1,33 @@
 //! Results past the caches: where those of a call are larger than the last-level cache, each chunk of them is
-//! computed in memory that stays in it and then written by stores that do not read what they overwrite.
+//! computed in memory that stays in it and then written by stores that do not read what they overwrite; or code that
+//! has such stores itself is run, where there is some and results are aligned for it.
 
 use std::sync::OnceLock;
 
-/// Whether results of so many bytes are written past the caches.
-pub(super) fn is_worth_it(bytes: usize) -> bool {
-    bytes >= least()
+/// Whether results of so many bytes are copied past the caches: from half of the last-level cache on, which inputs fill
+/// as well.
+pub(super) fn is_worth_copying(bytes: usize) -> bool {
+    bytes >= cache() / 2
 }
 
-/// From how many bytes on: half of the last-level cache, which inputs fill as well.
-fn least() -> usize {
-    static LEAST: OnceLock<usize> = OnceLock::new();
-    *LEAST.get_or_init(|| {
+/// Whether code that writes results of so many bytes past the caches by itself is run: it need not copy, so from a share of
+/// the last-level cache on, which belongs to all processors.
+pub(super) fn is_worth_code(bytes: usize) -> bool {
+    bytes >= cache() / 16
+}
+
+/// Whether rows of so many bytes are written past the caches by code: whole lines, and not few of them.
+pub(super) fn is_worth_row(bytes: usize) -> bool {
+    bytes.is_multiple_of(64) && bytes >= 4096
+}
+
+/// How many bytes the last-level cache has.
+fn cache() -> usize {
+    static CACHE: OnceLock<usize> = OnceLock::new();
+    *CACHE.get_or_init(|| {
         #[cfg(target_arch = "x86_64")]
         {
-            x86::largest_cache().unwrap_or(x86::USUAL) / 2
+            x86::largest_cache().unwrap_or(x86::USUAL)
         }
         // There are no such stores.
         #[cfg(not(target_arch = "x86_64"))]

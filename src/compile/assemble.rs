@@ -1,7 +1,7 @@
 //! Programs to code: in comes a planned program, out comes what a call runs.
 
 use super::Target;
-use crate::call::{Code, Variant};
+use crate::call::{Code, Compile, Variant};
 use crate::interpret::{ArrayData, element_count, interpret};
 use crate::loops::{self, ArrayId, ArrayRole, Kind, Precision, Program};
 use crate::machine::{self, Isa};
@@ -18,9 +18,14 @@ fn code(program: Program, target: Target, isa: Isa) -> Result<Code, String> {
     match target {
         Target::Native | Target::NativeScalar => {
             let kernel = machine::compile(&program, options).map_err(|error| error.to_string())?;
-            // SAFETY: compiled code reads and writes the arrays of its program, as long as the
-            // extents say, and nothing else; it owns its memory.
-            Ok(unsafe { Code::new(move |arrays, extents| kernel.call(arrays, extents)) })
+            let streaming = machine::staged(&program, options).map(|staged| {
+                let compile: Compile = Box::new(move |aligned| {
+                    machine::compile_streaming(&program, options, aligned).ok().flatten()
+                });
+                (staged, compile)
+            });
+            // SAFETY: a plan has the arrays and extents of its program.
+            Ok(unsafe { Code::compiled(kernel, streaming) })
         }
         Target::Interpreter => {
             // SAFETY: `interpret_at` reads and writes the elements that the program states.

@@ -6,7 +6,7 @@
 use std::cell::RefCell;
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use crate::loops::{Emit, Operation, Precision, Value};
+use crate::loops::{Accuracy, Emit, Operation, Precision, Value};
 
 /// Where operations go.
 pub(super) type Pen<'p> = &'p RefCell<&'p mut dyn Emit>;
@@ -60,6 +60,16 @@ impl<'p> Real<'p> {
     /// The precision that the kernel is written for.
     pub(super) fn precision(self) -> Precision {
         self.0.borrow().precision()
+    }
+
+    /// Whether a product that is added to something is not rounded.
+    pub(super) fn is_fused(self) -> bool {
+        self.0.borrow().is_fused()
+    }
+
+    /// Whether functions are to take few steps, where there are forms with fewer.
+    pub(super) fn is_close(self) -> bool {
+        self.precision() == Precision::F32 && self.0.borrow().accuracy() == Accuracy::Close
     }
 
     /// One of two, by precision.

@@ -9,6 +9,7 @@
     reason = "bits and roundings are what is tested"
 )]
 
+mod close;
 mod evaluate;
 mod order;
 mod pairs;

@@ -8,8 +8,8 @@ use crate::batch::Weighting;
 use crate::compile::Chosen;
 use crate::domain;
 use crate::graph::{AxisId, Domain, ExtentId, Graph, InputId, InputKind, NodeId};
-use crate::loops::{Array, ArrayRole, Operation, Precision, Program, Statement};
-use crate::lower::{ArraySource, Output, lower};
+use crate::loops::{Accuracy, Array, ArrayRole, Operation, Precision, Program, Statement};
+use crate::lower::{ArraySource, Output, Rounding, lower};
 use crate::machine::{Machine, MachineError, ObjectWriter};
 use crate::plan::{self, Length, Plan, Request, Source, stabilized};
 
@@ -99,10 +99,11 @@ pub(super) fn define(
         .map(|(id, _)| *id)
         .collect();
     let bounds = definer.bounds(chosen, &described)?;
-    let plan = |request: &Request| plan::plan(&stable, request, precision, false);
     let [plain, weighted] =
         [false, true].map(|sample_weights| Weighting { sample_weights, upstream: false });
-    let mut pass = |name: &str, request| definer.pass(name, plan(&request)?);
+    let mut pass = |name: &str, request: Request| {
+        definer.pass(name, |is_fused| plan::plan(&stable, &request, precision, is_fused))
+    };
     let has_weights = stable.per.is_some() || stable.missing.is_some();
     let mut weights = |name: &str, weighting| pass(name, Request::Weights(weighting));
     let without = has_weights.then(|| weights("weights", plain)).transpose()?;
@@ -160,21 +161,33 @@ struct Definer<'d> {
 
 impl Definer<'_> {
     /// The code of a pass: for every level, and where arrays have their defaults.
-    fn pass(&mut self, name: &str, mut plan: Plan) -> Result<Pass, String> {
+    ///
+    /// Plans for machines that fuse multiplication and addition, and for others, differ in nothing but their statements.
+    fn pass(
+        &mut self,
+        name: &str,
+        plan: impl Fn(bool) -> Result<Plan, String>,
+    ) -> Result<Pass, String> {
         let mut code = Vec::new();
+        let mut plans = [None, None];
         for machine in self.machines {
-            plan.program.fused = machine.fuses();
+            let is_fused = machine.fuses();
+            let plan = match &mut plans[usize::from(is_fused)] {
+                Some(plan) => plan,
+                place => place.insert(plan(is_fused)?),
+            };
             let symbol = format!("{}_{name}_{}", self.symbol, machine.level() as u64);
             let mut write = |symbol: &str, program: &Program| {
                 self.object.program(machine, symbol, program, Linkage::Local).map_err(told)
             };
             let full = write(&symbol, &plan.program)?;
-            let uniform = match one_element_each(&plan, &self.uniform) {
+            let uniform = match one_element_each(plan, &self.uniform) {
                 Some(program) => Some(write(&format!("{symbol}_uniform"), &program)?),
                 None => None,
             };
             code.push(Code { full, uniform });
         }
+        let plan = plans.into_iter().flatten().next().expect("code is for some machine");
         Ok(Pass { plan, code })
     }
 
@@ -244,7 +257,12 @@ impl Definer<'_> {
         let machine = self.object.machine().clone();
         let output = Output { name: name.to_owned(), node, axes: axes.to_vec() };
         let mut graph = self.graph.clone();
-        let lowered = lower(&mut graph, &[output], Precision::F64, machine.fuses());
+        let rounding = Rounding {
+            precision: Precision::F64,
+            is_fused: machine.fuses(),
+            accuracy: Accuracy::Exact,
+        };
+        let lowered = lower(&mut graph, &[output], rounding);
         let symbol = format!("{}_{name}", self.symbol);
         let array = |source: &ArraySource| match source {
             ArraySource::Input(id) => Ok(Some(*id)),

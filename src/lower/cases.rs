@@ -95,7 +95,7 @@ fn is_log_softmax(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// A node whose arguments may have become constants.
-fn fold(graph: &mut Graph, node: Node) -> NodeId {
+pub(super) fn fold(graph: &mut Graph, node: Node) -> NodeId {
     let (function, of) = match &node {
         Node::Map(function, of) => (function, of),
         Node::Reduce(reduction, axis, argument) => {

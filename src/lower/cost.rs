@@ -2,7 +2,8 @@
 
 use super::emit::Emitter;
 use crate::builtins::Function;
-use crate::graph::{AxisId, Graph, Node, NodeId};
+use crate::graph::{AxisId, Extent, Graph, Node, NodeId};
+use crate::loops::SHORT;
 
 /// What reading an element from memory costs, in additions of a vector machine whose memory is its cache.
 pub(super) const LOAD: u32 = 1;
@@ -16,6 +17,16 @@ const CHEAP: u32 = 6;
 /// Whether a node is written out wherever it is used.
 pub(super) fn is_constant(graph: &Graph, id: NodeId) -> bool {
     matches!(graph.node(id), Node::Number(_) | Node::Bool(_) | Node::Position(..))
+}
+
+/// Whether sums up to each place along an axis are done in one pass. A step of that takes four additions that wait for each
+/// other and is done once for each place; a sum of its own for each place takes all elements, as many at a time as there are
+/// lanes, and then joins the lanes, which alone is more. Axes so short that rows are lanes need no joining.
+pub(super) fn is_worth_running(graph: &Graph, axis: AxisId) -> bool {
+    match graph.extent(graph.axis(axis).extent) {
+        Extent::Literal(length) => *length > SHORT,
+        Extent::Named(_) => true,
+    }
 }
 
 /// What it takes to have an element of a node in another loop than its own.
@@ -44,7 +55,7 @@ pub(super) fn costs(emitter: &Emitter<'_>, nodes: &[NodeId], inner: &[AxisId]) -
     }
     for id in nodes {
         let own = match graph.node(*id) {
-            _ if is_renamed[id.index()] || emitter.products.is_factor(*id) => u32::MAX,
+            _ if is_renamed[id.index()] || emitter.is_in_memory(*id) => u32::MAX,
             Node::Number(_) | Node::Bool(_) | Node::Position(..) => 0,
             Node::Index(_) | Node::Size(_) => 1,
             Node::Read(..) => LOAD,

@@ -7,14 +7,15 @@ use super::memory::Stored;
 use super::pairs::Pairs;
 use super::product::Products;
 use super::schedule::Task;
-use super::{ArraySource, Choice, Lowered, Output};
+use super::totals::RunningSums;
+use super::{ArraySource, Choice, Lowered, Output, Rounding};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
 use crate::hash::{HashMap, HashSet};
 use crate::kernels;
 use crate::loops::{
-    Accumulator, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation, Precision, Program,
-    Statement, Subscript, Value,
+    Accumulator, Accuracy, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation,
+    Precision, Program, Statement, Subscript, Value,
 };
 use crate::rewrite::ranges::Ranges;
 
@@ -24,6 +25,7 @@ pub(super) struct Emitter<'a> {
     pub(super) outputs: &'a [Output],
     pub(super) products: &'a Products,
     pub(super) pairs: &'a Pairs,
+    pub(super) running: &'a RunningSums,
     pub(super) program: Program,
     pub(super) sources: Vec<ArraySource>,
     pub(super) extents: Vec<graph::ExtentId>,
@@ -35,10 +37,13 @@ pub(super) struct Emitter<'a> {
     pub(super) ranges: Option<Ranges>,
     /// What is among the choices.
     pub(super) chosen: HashSet<Choice>,
-    bodies: Vec<Body>,
+    pub(super) bodies: Vec<Body>,
+    accuracy: Accuracy,
     /// What each negation negates.
     negations: HashMap<Value, Value>,
     loops: u32,
+    /// The loop of running sums that was written last.
+    pub(super) running_loop: Option<LoopId>,
 }
 
 /// A body that is being written.
@@ -52,9 +57,24 @@ pub(super) struct Body {
     accumulators: Vec<(NodeId, Accumulator)>,
 }
 
+impl Body {
+    /// A body that goes on behind statements.
+    pub(super) fn behind(statements: Vec<Statement>) -> Self {
+        Self { statements, ..Self::default() }
+    }
+}
+
 impl Emit for Emitter<'_> {
     fn precision(&self) -> Precision {
         self.program.precision
+    }
+
+    fn is_fused(&self) -> bool {
+        self.program.fused
+    }
+
+    fn accuracy(&self) -> Accuracy {
+        self.accuracy
     }
 
     fn emit(&mut self, operation: Operation) -> Value {
@@ -89,13 +109,12 @@ impl<'a> Emitter<'a> {
     pub(super) fn new(
         graph: &'a Graph,
         outputs: &'a [Output],
-        (products, pairs): (&'a Products, &'a Pairs),
-        precision: Precision,
-        fused: bool,
+        (products, pairs, running): (&'a Products, &'a Pairs, &'a RunningSums),
+        rounding: Rounding,
     ) -> Self {
         let program = Program {
-            precision,
-            fused,
+            precision: rounding.precision,
+            fused: rounding.is_fused,
             extents: Vec::new(),
             arrays: Vec::new(),
             kinds: Vec::new(),
@@ -106,6 +125,7 @@ impl<'a> Emitter<'a> {
             outputs,
             products,
             pairs,
+            running,
             program,
             sources: Vec::new(),
             extents: Vec::new(),
@@ -116,8 +136,10 @@ impl<'a> Emitter<'a> {
             ranges: None,
             chosen: HashSet::default(),
             bodies: vec![Body::default()],
+            accuracy: rounding.accuracy,
             negations: HashMap::default(),
             loops: 0,
+            running_loop: None,
         };
         for (index, output) in outputs.iter().enumerate() {
             let kind = emitter.element_kind(output.node);
@@ -144,7 +166,7 @@ impl<'a> Emitter<'a> {
     /// Does one piece of straight-line work.
     pub(super) fn item(&mut self, node: NodeId, task: Task) {
         match task {
-            Task::Compute if self.products.get(node).is_some() => self.write_product(node),
+            Task::Compute if self.own_axes(node).is_some() => self.write_whole(node),
             Task::Compute => {
                 let value = self.compute(node);
                 self.define(node, value);
@@ -241,7 +263,9 @@ impl<'a> Emitter<'a> {
         }
         let so_far = self.load_stored(reduction);
         if let Some(lost) = self.stored[&reduction].lost {
-            let sum = self.add_with_compensation(reduction, lost, so_far, element);
+            let Stored { axes, is_bounded, .. } = self.stored[&reduction].clone();
+            let place = self.counters(&axes);
+            let sum = self.add_with_compensation(lost, place, so_far, element, is_bounded);
             self.store_element(reduction, sum);
             return;
         }
@@ -258,20 +282,20 @@ impl<'a> Emitter<'a> {
 
     /// Adds an element to an element of a stored sum that is too large by what was lost (Kahan 1965),
     /// as the totals of loops do it.
-    fn add_with_compensation(
+    pub(super) fn add_with_compensation(
         &mut self,
-        reduction: NodeId,
         lost: ArrayId,
+        subscripts: Vec<Subscript>,
         total: Value,
         element: Value,
+        is_bounded: bool,
     ) -> Value {
-        let subscripts = self.counters(&self.stored[&reduction].axes);
         let before = self.emit(Operation::Load(lost, subscripts.clone()));
         let element = self.emit(Operation::Subtract(element, before));
         let sum = self.emit(Operation::Add(total, element));
         let taken = self.emit(Operation::Subtract(sum, total));
         let after = self.emit(Operation::Subtract(taken, element));
-        let value = if self.stored[&reduction].is_bounded {
+        let value = if is_bounded {
             after
         } else {
             let rest = self.emit(Operation::Subtract(after, after));

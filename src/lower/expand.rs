@@ -8,6 +8,7 @@
 
 use std::ops::Index;
 
+use super::clamp::clamp;
 use super::logistic::{cross_entropy, product_of_sigmoids};
 use super::quotient;
 use super::residual::residual;
@@ -80,6 +81,10 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     .function(*function, &of)
                     .unwrap_or_else(|| graph.map(*function, &of))
             }
+            Node::Map(Function::Select, of) => {
+                let of: Vec<NodeId> = of.as_slice().iter().map(|id| expanded[id]).collect();
+                clamp(graph, &of).unwrap_or_else(|| graph.select(of[0], of[1], of[2]))
+            }
             Node::Map(Function::Negate, of) => negation(graph, &mut expanded, of.as_slice()[0]),
             Node::Map(Function::Sqrt, of) => {
                 let argument = expanded[&of.as_slice()[0]];
@@ -87,7 +92,7 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     .unwrap_or_else(|| graph.map(Function::Sqrt, &[argument]))
             }
             Node::Map(Function::Add, of) => cross_entropy(graph, of.as_slice(), |id| expanded[&id])
-                .unwrap_or_else(|| plain_sum(graph, &expanded, id, &node)),
+                .unwrap_or_else(|| plain_sum(graph, &mut ranges, &expanded, id)),
             Node::Map(Function::Exp, of) => exponential(graph, &mut expanded, of.as_slice()[0]),
             _ => {
                 let node = node.with_arguments(|argument| expanded[&argument]);
@@ -120,7 +125,7 @@ fn difference(graph: &mut Graph, ranges: &mut Ranges, expanded: &Expanded, id: N
     ranges.find_all(graph, b);
     match rest_under_root(graph, ranges, &[a, b]) {
         Some(rest) => root_less_part(graph, [a, b, rest].map(|part| expanded[&part])),
-        None => plain_sum(graph, expanded, id, &node),
+        None => plain_sum(graph, ranges, expanded, id),
     }
 }
 
@@ -295,9 +300,11 @@ pub(super) fn is_below_largest(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// A sum or difference, without cancellation if it has multiples of a softmax.
-fn plain_sum(graph: &mut Graph, expanded: &Expanded, id: NodeId, node: &Node) -> NodeId {
-    residual(graph, expanded, id)
-        .unwrap_or_else(|| graph.intern(node.with_arguments(|argument| expanded[&argument])))
+fn plain_sum(graph: &mut Graph, ranges: &mut Ranges, expanded: &Expanded, id: NodeId) -> NodeId {
+    residual(graph, ranges, expanded, id).unwrap_or_else(|| {
+        let node = graph.node(id).with_arguments(|argument| expanded[&argument]);
+        graph.intern(node)
+    })
 }
 
 pub(super) struct LogSumExpParts {

@@ -57,6 +57,7 @@ impl Explained<'_> {
             Kept::Nowhere => write!(f, "computed again")?,
         }
         match choice.cost {
+            _ if choice.is_running => write!(f, ", a running sum, one pass for all places: ")?,
             u32::MAX => write!(f, ", no other loop can compute it: ")?,
             cost => write!(f, ", costs {cost}: ")?,
         }

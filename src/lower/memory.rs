@@ -39,12 +39,13 @@ impl Emitter<'_> {
 
     /// Notes how an array gets to a later loop.
     pub(super) fn choose(&mut self, mut node: NodeId, cost: u32, array: Option<ArrayId>) {
-        // The names of factors of matrix products say nothing.
+        // The names of factors of matrix products and of terms of running sums say nothing.
         while let Node::Map(Function::StopGradient, of) = self.graph.node(node) {
             node = of.as_slice()[0];
         }
         let stored = array.map_or(Kept::Nowhere, Kept::In);
-        let choice = Choice { node, cost, stored };
+        let is_running = self.running.get(node).is_some();
+        let choice = Choice { node, cost, stored, is_running };
         if self.chosen.insert(choice) {
             self.choices.push(choice);
         }
@@ -57,13 +58,18 @@ impl Emitter<'_> {
         let kind = Kind::Real;
         let array =
             self.add_array(&name, kind, ArrayRole::Temporary, &axes, ArraySource::Temporary);
-        let ranges = self.ranges.get_or_insert_with(|| Ranges::new(self.graph));
-        let term = self.graph.arguments(sum)[0];
-        ranges.find_all(self.graph, term);
-        let range = ranges.get(term);
+        let is_bounded = self.is_bounded(self.graph.arguments(sum)[0]);
         let stored = self.stored.get_mut(&sum).expect("it is stored");
         stored.lost = Some(array);
-        stored.is_bounded = range.low >= -BOUND && range.high <= BOUND;
+        stored.is_bounded = is_bounded;
+    }
+
+    /// Whether sums of so many of these terms as there may be are never infinite.
+    pub(super) fn is_bounded(&mut self, term: NodeId) -> bool {
+        let ranges = self.ranges.get_or_insert_with(|| Ranges::new(self.graph));
+        ranges.find_all(self.graph, term);
+        let range = ranges.get(term);
+        range.low >= -BOUND && range.high <= BOUND
     }
 
     pub(super) fn is_stored(&self, node: NodeId) -> bool {

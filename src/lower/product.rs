@@ -265,7 +265,7 @@ impl Emitter<'_> {
             Index { id, extent }
         });
         let [left, right, to] = [product.left, product.right, node].map(|node| {
-            let (array, axes) = self.matrix(node);
+            let (array, axes) = self.array_of(node);
             let place = |axis: &AxisId| match ids.iter().find(|(known, _)| known == axis) {
                 Some((_, id)) => Subscript::Counter(*id),
                 None => Subscript::Counter(self.counter(*axis)),
@@ -276,8 +276,8 @@ impl Emitter<'_> {
         self.body().statements.push(Statement::Product(product));
     }
 
-    /// The array that a matrix is, and its axes in order.
-    fn matrix(&mut self, node: NodeId) -> (loops::ArrayId, Vec<AxisId>) {
+    /// The array in memory that a factor is, and its axes in order.
+    pub(super) fn array_of(&mut self, node: NodeId) -> (loops::ArrayId, Vec<AxisId>) {
         if let Some(stored) = self.stored.get(&node) {
             return (stored.array, stored.axes.clone());
         }

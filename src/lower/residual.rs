@@ -12,28 +12,53 @@ mod share;
 use super::expand::Expanded;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{Graph, Node, NodeId};
+use crate::rewrite::ranges::Ranges;
 use coefficient::{Signed, Split, added, coefficient, complement, joined, one_term, zero_product};
 use share::{Share, Top, share_in, top};
 
 /// How many terms a sum may have, and how deep they lie; a longer one stays as it is.
 const TERMS: usize = 24;
 
-/// The sum without cancellation; none, if the node is no sum of multiples of a softmax.
-pub(super) fn residual(graph: &mut Graph, expanded: &Expanded, id: NodeId) -> Option<NodeId> {
+/// The sum without cancellation; none, if the node is no sum of multiples of a softmax, or nothing in it can cancel.
+pub(super) fn residual(
+    graph: &mut Graph,
+    ranges: &mut Ranges,
+    expanded: &Expanded,
+    id: NodeId,
+) -> Option<NodeId> {
     let terms = terms(graph, id)?;
     let mut shares: Vec<Share> = Vec::new();
     for (_, term) in &terms {
+        // What another loop leaves is as it is: beside it nothing would cancel better than it does.
+        if let Node::Rename { argument, .. } = *graph.node(*term)
+            && share_in(graph, argument).is_some()
+        {
+            return None;
+        }
         if let Some(share) = share_in(graph, *term)
             && !shares.contains(&share)
         {
             shares.push(share);
         }
     }
-    if shares.is_empty() || shares.len() > 2 {
+    if shares.is_empty() || shares.len() > 2 || have_one_sign(graph, ranges, &terms) {
         return None;
     }
     let tops: Vec<Top> = shares.iter().map(|share| top(graph, expanded, share)).collect();
     Some(choose(graph, expanded, &terms, &shares, &tops, &mut Vec::new()))
+}
+
+/// Whether all terms are known to be of one sign, or 0.
+fn have_one_sign(graph: &Graph, ranges: &mut Ranges, terms: &[Signed]) -> bool {
+    let signs = terms.iter().map(|(is_negative, term)| {
+        ranges.find_all(graph, *term);
+        let range = ranges.get(*term);
+        [(range.low, *is_negative), (-range.high, !*is_negative)]
+            .into_iter()
+            .find_map(|(least, sign)| (least >= 0.0).then_some(sign))
+    });
+    let mut signs = signs.collect::<Option<Vec<bool>>>().into_iter().flatten();
+    signs.next().is_some_and(|first| signs.all(|sign| sign == first))
 }
 
 /// The sum, whichever of the shares are above one half.

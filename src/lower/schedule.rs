@@ -231,7 +231,7 @@ fn producer(
     let home = *homes.get(&computed)?;
     if let Node::Reduce(_, reduced, argument) = emitter.graph.node(id)
         && *reduced == axis
-        && emitter.products.get(id).is_none()
+        && emitter.own_axes(id).is_none()
     {
         let Home::Before(stage) = home else {
             unreachable!("a reduction has not the axis that it reduces")
@@ -252,10 +252,9 @@ fn homes(emitter: &Emitter<'_>, items: &BTreeSet<Item>, axis: AxisId) -> HashMap
     for item in items {
         let stage = match item.task {
             Task::Compute => {
-                let arguments = match emitter.products.get(item.node) {
-                    Some(product) => emitter.products.stored(product),
-                    None => graph.arguments(item.node).to_vec(),
-                };
+                let arguments = emitter
+                    .own_factors(item.node)
+                    .unwrap_or_else(|| graph.arguments(item.node).to_vec());
                 let stage = arguments
                     .iter()
                     .filter_map(|argument| stages.get(argument))
@@ -281,8 +280,8 @@ fn consumes(emitter: &Emitter<'_>, item: &Item, axis: AxisId) -> bool {
         Task::Accumulate(reduction) => reduction,
         Task::Write(_) => return false,
     };
-    match (emitter.products.get(node), emitter.graph.node(node)) {
-        (Some(product), _) => product.indices().contains(&axis),
+    match (emitter.own_axes(node), emitter.graph.node(node)) {
+        (Some(axes), _) => axes.contains(axis),
         (None, Node::Reduce(_, along, _)) => *along == axis,
         (None, Node::Rename { from, .. }) => *from == axis,
         (None, _) => false,
@@ -291,10 +290,10 @@ fn consumes(emitter: &Emitter<'_>, item: &Item, axis: AxisId) -> bool {
 
 fn axes_of(emitter: &Emitter<'_>, item: &Item) -> AxisSet {
     match item.task {
-        Task::Compute => match emitter.products.get(item.node) {
-            Some(product) => emitter.graph.axes(item.node).minus(set_of(&product.indices())),
-            None => emitter.graph.axes(item.node),
-        },
+        Task::Compute => {
+            let own = emitter.own_axes(item.node).unwrap_or(AxisSet::EMPTY);
+            emitter.graph.axes(item.node).minus(own)
+        }
         Task::Accumulate(_) => emitter.graph.axes(item.node),
         Task::Write(output) => set_of(&emitter.outputs[output].axes),
     }
@@ -305,9 +304,7 @@ fn needs(emitter: &Emitter<'_>, item: &Item) -> Vec<NodeId> {
     let graph = emitter.graph;
     match item.task {
         Task::Accumulate(_) | Task::Write(_) => vec![item.node],
-        Task::Compute if let Some(product) = emitter.products.get(item.node) => {
-            emitter.products.stored(product)
-        }
+        Task::Compute if let Some(factors) = emitter.own_factors(item.node) => factors,
         Task::Compute => match graph.node(item.node) {
             Node::Read(_, subscripts) => {
                 let plain = |id: &&NodeId| !matches!(graph.node(**id), Node::Index(_));

@@ -6,6 +6,10 @@ use crate::evaluate;
 use crate::interpret::{ArrayData, element_count, interpret};
 use crate::loops::validate;
 
+fn exact(precision: Precision) -> Rounding {
+    Rounding { precision, is_fused: true, accuracy: Accuracy::Exact }
+}
+
 #[test]
 fn every_shipped_loss_lowers_to_a_valid_program() {
     for shipped in crate::library::LOSSES {
@@ -15,7 +19,7 @@ fn every_shipped_loss_lowers_to_a_valid_program() {
             for precision in [Precision::F32, Precision::F64] {
                 let mut graph = model.graph.clone();
                 let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
-                let lowered = lower(&mut graph, &[output], precision, true);
+                let lowered = lower(&mut graph, &[output], exact(precision));
                 validate(&lowered.program)
                     .unwrap_or_else(|error| panic!("{}: {error}\n{}", model.name, lowered.program));
             }
@@ -110,7 +114,7 @@ fn programs_agree_with_plain_evaluation_on_every_example() {
         for model in checked.models {
             let mut graph = model.graph.clone();
             let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
-            let lowered = lower(&mut graph, &[output], Precision::F64, true);
+            let lowered = lower(&mut graph, &[output], exact(Precision::F64));
             for example in &model.examples {
                 let environment = environment(&model, example);
                 let want =
@@ -135,7 +139,7 @@ fn functions_of_a_number_and_its_negation_share_their_magnitude() {
     let model = check(&source).expect("the library is right").models.remove(0);
     let mut graph = model.graph.clone();
     let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
-    let program = lower(&mut graph, &[output], Precision::F32, true).program.to_string();
+    let program = lower(&mut graph, &[output], exact(Precision::F32)).program.to_string();
     assert_eq!(program.matches("= absolute").count(), 1, "{program}");
 }
 
@@ -144,7 +148,7 @@ fn text(source: &Source) -> String {
     let model = check(source).expect("the loss is right").models.remove(0);
     let mut graph = model.graph.clone();
     let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
-    lower(&mut graph, &[output], Precision::F32, true).program.to_string()
+    lower(&mut graph, &[output], exact(Precision::F32)).program.to_string()
 }
 
 #[test]
@@ -161,4 +165,24 @@ fn what_has_a_form_of_its_own_is_written_so() {
     // The hinges of a pair have nothing dear in common, whichever way round.
     let program = text(&Source::Library("auc_squared_hinge".to_owned()));
     assert!(!program.contains(" behind "), "{program}");
+}
+
+#[test]
+fn what_is_cut_off_at_bounds_is_the_smaller_of_them_and_the_number() {
+    for (condition, sign) in [("abs(x) <= 2", "2 * sign(x)"), ("abs(x) < 1", "sign(x)")] {
+        let text = format!("loss cut(pred x) = 3 * (if {condition} {{ x }} else {{ {sign} }})");
+        let source = Source::Text { name: "cut.loss".to_owned(), text };
+        let model = check(&source).expect("the loss is right").models.remove(0);
+        let mut graph = model.graph.clone();
+        let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
+        let lowered = lower(&mut graph, &[output], exact(Precision::F64));
+        let program = lowered.program.to_string();
+        assert!(program.contains("= minimum") && !program.contains("= select"), "{program}");
+        for x in [0.0, -0.0, 0.5, -1.0, 1.0, 2.0, 2.5, -1e300, f64::INFINITY, f64::NAN] {
+            let environment = evaluate::Environment { extents: vec![], inputs: vec![vec![x]] };
+            let want = evaluate::evaluate(&model.graph, &[model.value], &environment)[0].data[0];
+            let got = run(&lowered, &graph, &environment)[0][0];
+            assert!(got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan(), "at {x}");
+        }
+    }
 }

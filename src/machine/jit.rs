@@ -32,6 +32,54 @@ pub struct Kernel {
 /// # Panics
 /// In debug builds, where the program breaks a rule of the loop language.
 pub fn compile(program: &Program, options: Options) -> Result<Kernel, MachineError> {
+    test(program, options)?;
+    let written = if options.lanes { wide::write(program, options.isa) } else { None };
+    let written = match written {
+        Some(bytes) => Written::Bytes(bytes),
+        None => Written::Function(Box::new(clif::write(program, options, &**host()?))),
+    };
+    finish(program, written)
+}
+
+/// How outputs are aligned that go past the caches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aligned {
+    /// To 16 bytes, a quarter of a line.
+    Quarter,
+    /// To 64 bytes, a line of the caches.
+    Line,
+}
+
+/// The outputs that code past the caches keeps in arrays of their own until they are whole, by their places among the program's
+/// arrays; `None` for programs that [`compile_streaming`] has no code for.
+#[must_use]
+pub fn staged(program: &Program, options: Options) -> Option<Vec<usize>> {
+    let staged = if options.lanes { wide::staged(program, options.isa) } else { None };
+    staged.map(|staged| staged.into_iter().map(|array| array.0 as usize).collect())
+}
+
+/// Compiles a program to code that writes its outputs past the caches: those that have an axis, and every row of those with two,
+/// must be aligned as stated. It has more arrays than the program: behind those one of the same size for each of the
+/// [`staged`] outputs. Other threads see what is written after a fence for stores. `None` for programs that have no such code.
+///
+/// # Errors
+/// Where this machine cannot run it.
+///
+/// # Panics
+/// In debug builds, where the program breaks a rule of the loop language.
+pub fn compile_streaming(
+    program: &Program,
+    options: Options,
+    aligned: Aligned,
+) -> Result<Option<Kernel>, MachineError> {
+    test(program, options)?;
+    let written =
+        if options.lanes { wide::write_streaming(program, options.isa, aligned) } else { None };
+    written.map(|(bytes, program)| finish(&program, Written::Bytes(bytes))).transpose()
+}
+
+/// Tests whether this machine runs a program.
+fn test(program: &Program, options: Options) -> Result<(), MachineError> {
     debug_assert_eq!(validate(program), Ok(()), "a valid program\n{program}");
     if program.fused && !super::host_fuses() {
         return Err(MachineError::Host("it has no fused multiply-add".into()));
@@ -39,12 +87,12 @@ pub fn compile(program: &Program, options: Options) -> Result<Kernel, MachineErr
     if !options.isa.is_on_host() {
         return Err(MachineError::Host(format!("it has no {}", options.isa)));
     }
+    Ok(())
+}
+
+/// Makes code executable.
+fn finish(program: &Program, written: Written) -> Result<Kernel, MachineError> {
     let isa = host()?;
-    let written = if options.lanes { wide::write(program, options.isa) } else { None };
-    let written = match written {
-        Some(bytes) => Written::Bytes(bytes),
-        None => Written::Function(Box::new(clif::write(program, options, &**isa))),
-    };
     // One reservation holds all code: its parts are never too far from each other to be linked.
     let arena = ArenaMemoryProvider::new_with_size(RESERVED + written.most_bytes())
         .map_err(|error| MachineError::Host(format!("no memory for code: {error}")))?;
@@ -110,6 +158,7 @@ impl Kernel {
     ///
     /// # Panics
     /// Where the number of arrays or extents is not the program's.
+    #[inline]
     pub unsafe fn call(&self, arrays: &[*mut u8], extents: &[u64]) {
         assert_eq!(arrays.len(), self.arrays, "one pointer for each array");
         assert_eq!(extents.len(), self.extents, "one length for each extent");

@@ -8,6 +8,7 @@ mod operations;
 mod product;
 mod random;
 mod rows;
+mod streams;
 mod sums;
 
 use super::{Isa, Kernel, Options, compile};

@@ -15,9 +15,11 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod powers;
 mod product;
 mod sections;
 mod signs;
+mod streams;
 mod tiles;
 mod totals;
 mod transfer;
@@ -25,12 +27,12 @@ mod turn;
 mod uses;
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::rc::Rc;
 
 use iced_x86::{Code, Register};
 
-use super::Isa;
+use super::{Aligned, Isa};
 use crate::hash::HashMap;
 use crate::loops::{ArrayId, Kind, LoopId, Program, Value};
 use assembler::{Assembler, POOL, at};
@@ -61,14 +63,41 @@ const PAGE: i32 = 4096;
 
 /// Writes the machine code of a program; `None` for an instruction set without wide vectors.
 pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
+    write_with(program, isa, None)
+}
+
+/// The results that code past the caches keeps in further arrays until they are whole; `None` where [`write_streaming`] has no code.
+pub(super) fn staged(program: &Program, isa: Isa) -> Option<Vec<ArrayId>> {
+    form(isa).and_then(|_| streams::staged(program))
+}
+
+/// Writes machine code whose results go past the caches, and gives the program that it runs: that with further arrays, one for
+/// each result in `staged`. Results, and each row of them, must be aligned as stated; `None` where there is no such code. Other
+/// threads see them after a fence.
+pub(super) fn write_streaming(
+    program: &Program,
+    isa: Isa,
+    aligned: Aligned,
+) -> Option<(Vec<u8>, Program)> {
+    let staged = streams::staged(program)?;
+    let program = streams::with_staged(program, &staged);
+    Some((write_with(&program, isa, Some(aligned))?, program))
+}
+
+fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<Vec<u8>> {
     let wide = form(isa)?;
-    let Folded { program, signs } = signs::fold(program);
+    let Folded { mut program, signs } = signs::fold(program);
+    let powers = match wide {
+        Form::Zmm => powers::fold(&mut program),
+        Form::Xmm | Form::Ymm => HashSet::new(),
+    };
     let mut frame = Frame::default();
     let [arrays, remaining] = [(); 2].map(|()| frame.word());
     let extents: Vec<i32> = program.extents.iter().map(|_| frame.word()).collect();
     let mut writer = Writer {
         program: &program,
         signs,
+        powers,
         wide_form: wide,
         constants: Constants::of(&program),
         code: Assembler::new(),
@@ -81,6 +110,7 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
         lanes: None,
         tail: false,
         tail_lanes: 0,
+        streams,
         bodies: vec![],
         uses: HashMap::default(),
         values: HashMap::default(),
@@ -107,6 +137,8 @@ struct Writer<'a> {
     program: &'a Program,
     /// The signs in fused multiply-adds.
     signs: HashMap<Value, Signs>,
+    /// The products with a power of two, of which the second factor is the exponent.
+    powers: HashSet<Value>,
     /// The vectors of loops in lanes.
     wide_form: Form,
     constants: Constants,
@@ -128,6 +160,8 @@ struct Writer<'a> {
     tail: bool,
     /// The register with the lanes that are not, where there are no mask registers.
     tail_lanes: usize,
+    /// How results are aligned that go past the caches, if they do.
+    streams: Option<Aligned>,
     /// The bodies around the code being written, outermost first.
     bodies: Vec<Body>,
     /// Where the bodies of loops use values.

@@ -23,6 +23,7 @@ mod parse;
 mod prepared;
 mod print;
 mod random;
+mod running;
 #[cfg(target_os = "linux")]
 mod shared;
 #[cfg(target_os = "linux")]

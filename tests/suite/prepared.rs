@@ -230,6 +230,32 @@ fn prepared_calls_and_threads_give_the_bits_of_one_call_on_one_thread() {
 }
 
 #[test]
+fn results_larger_than_caches_are_the_same_bits_wherever_they_lie() {
+    let loss = Compiler::new().library::<f32>("squared_error").unwrap();
+    let count = 7_000_001;
+    let yhat: Vec<f32> =
+        (0u8..16).map(|at| f32::from(at) * 0.37 - 2.0).cycle().take(count).collect();
+    let y: Vec<f32> = (0u8..23).map(|at| f32::from(at) * 0.21 - 1.0).cycle().take(count).collect();
+    let mut room = vec![0f32; count + 32];
+    let mut totals = Vec::new();
+    // Elements behind a multiple of 64 bytes.
+    for (at, threads) in [(0, 1), (4, 1), (4, 2), (3, 1), (1, 2)] {
+        room.fill(f32::NAN);
+        let first = room.as_ptr().align_offset(64) + at;
+        let slopes = &mut room[first..first + count];
+        let call = loss.prepare_call().threads(threads);
+        let call = call.input("yhat", &[count]).input("y", &[count]).gradient("yhat");
+        let mut call = call.finish(Reduction::Sum).unwrap();
+        let summary = call.run(&[(&yhat).into(), (&y).into()], &mut [&mut *slopes]).unwrap();
+        totals.push(summary.total.to_bits());
+        let wrong = (0..count).find(|at| slopes[*at] != 2.0 * (yhat[*at] - y[*at]));
+        assert_eq!(wrong, None, "{at} elements behind, {threads} threads");
+        assert!(room[first + count..].iter().chain(&room[..first]).all(|slope| slope.is_nan()));
+    }
+    assert!(totals.iter().all(|total| *total == totals[0]), "{totals:?}");
+}
+
+#[test]
 fn runs_of_a_prepared_call_follow_what_they_are_given() {
     let text = "loss l(pred x, target on in {false, true}, learned t, param a in (0, 9) = 2)
         = if on { a * t * x } else { x^2 }";

@@ -134,6 +134,7 @@ impl<'l, T: Element> Preparation<'l, T> {
             inputs,
             results,
             passes: None,
+            short: None,
             memory: Memory::default(),
             cut,
             reduction,

@@ -1,6 +1,6 @@
 //! Runs straight-line code on many arguments, one operation after the other.
 
-use crate::loops::{Emit, Operation, Precision, Value};
+use crate::loops::{Accuracy, Emit, Operation, Precision, Value};
 
 /// A kernel, by its number of arguments.
 #[derive(Clone, Copy)]
@@ -14,11 +14,20 @@ pub(super) struct Code {
     operations: Vec<Operation>,
     result: Value,
     precision: Precision,
+    accuracy: Accuracy,
 }
 
 impl Emit for Code {
     fn precision(&self) -> Precision {
         self.precision
+    }
+
+    fn is_fused(&self) -> bool {
+        true
+    }
+
+    fn accuracy(&self) -> Accuracy {
+        self.accuracy
     }
 
     fn emit(&mut self, operation: Operation) -> Value {
@@ -48,9 +57,14 @@ impl Code {
     }
 }
 
-/// The code of a kernel.
+/// The exact code of a kernel.
 pub(super) fn write(kernel: Kernel, precision: Precision) -> Code {
-    let mut code = Code { operations: Vec::new(), result: Value(0), precision };
+    write_with(kernel, precision, Accuracy::Exact)
+}
+
+/// The code of a kernel.
+pub(super) fn write_with(kernel: Kernel, precision: Precision, accuracy: Accuracy) -> Code {
+    let mut code = Code { operations: Vec::new(), result: Value(0), precision, accuracy };
     code.result = match kernel {
         Kernel::One(kernel) => kernel(&mut code, Value(0)),
         Kernel::Two(kernel) => kernel(&mut code, Value(0), Value(1)),

@@ -2,12 +2,12 @@
 
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
-use super::assembler::at;
+use super::assembler::{Label, at};
 use super::codes::{Form, Op, code};
 use super::memory::COUNTER;
-use super::values::{Home, Source, mask, number};
+use super::values::{Home, Source, mask};
 use super::{STACK, Writer};
-use crate::loops::{Accumulator, BLOCK, Join, Kind, Operation, PARTIALS, Precision, Value};
+use crate::loops::{Accumulator, BLOCK, Extent, Join, Kind, Operation, PARTIALS, Precision, Value};
 
 /// Where the partial results of an accumulator of a loop in lanes lie.
 #[derive(Clone, Debug)]
@@ -18,7 +18,8 @@ pub(super) struct Partials {
     pub(super) partial: i32,
     /// Those of the totals of a sum that goes in blocks, and of what they have lost.
     total: Option<[i32; 2]>,
-    /// The registers that hold the partial results in the section that is being written.
+    /// The registers that hold the partial results in the section that is being written, and in the end what is to be
+    /// joined.
     pub(super) registers: Vec<usize>,
 }
 
@@ -32,24 +33,26 @@ impl Writer<'_> {
         i32::try_from(self.form.bytes()).expect("64 at most")
     }
 
-    /// Makes neutral partial results of a loop in lanes.
+    /// Makes room for the partial results of a loop in lanes; neutral ones if they are to stay in memory.
     pub(super) fn begin_partials(
         &mut self,
         accumulators: &[Accumulator],
         blocks: bool,
+        in_registers: bool,
     ) -> Vec<Partials> {
         let space = self.space_of_partials();
         let mut all = vec![];
         for accumulator in accumulators {
             let (join, element) = (accumulator.join, accumulator.element);
             let partial = self.frame.vectors(space);
-            self.fill(partial, join);
-            let total = (blocks && join == Join::Sum).then(|| {
-                let [total, lost] = [(); 2].map(|()| self.frame.vectors(space));
-                self.fill(total, join);
-                self.fill(lost, join);
-                [total, lost]
-            });
+            let total =
+                (blocks && join == Join::Sum).then(|| [(); 2].map(|()| self.frame.vectors(space)));
+            if !in_registers {
+                [Some(partial), total.map(|[total, _]| total)]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|place| self.fill(place, join));
+            }
             all.push(Partials { join, element, partial, total, registers: vec![] });
         }
         all
@@ -86,17 +89,13 @@ impl Writer<'_> {
         at(STACK, partial + vector * self.bytes())
     }
 
-    /// Moves partial results into registers of their own.
+    /// Makes neutral partial results in registers of their own.
     pub(super) fn pin_partials(&mut self, all: &mut [Partials]) {
-        let count = self.vectors_of_partials();
-        let registers = all.iter().map(|_| (0..count).map(|_| self.pin()).collect()).collect();
-        self.load_partials(all, registers);
-    }
-
-    /// Moves partial results back to memory.
-    pub(super) fn unpin_partials(&mut self, all: &mut [Partials]) {
-        for register in self.store_partials(all).into_iter().flatten() {
-            self.unpin(register);
+        for partials in all {
+            partials.registers = (0..self.vectors_of_partials()).map(|_| self.pin()).collect();
+            for register in &partials.registers {
+                self.load_constant(*register, &neutral_of(partials.join));
+            }
         }
     }
 
@@ -202,17 +201,37 @@ impl Writer<'_> {
         self.code.put(&blend.expect("four registers"));
     }
 
-    /// Lets the totals of sums take the partial results of a block, which begin anew. After the first block they are
-    /// the partial results, and nothing has been lost.
-    pub(super) fn end_block(&mut self, all: &[Partials]) {
-        if all.iter().all(|partials| partials.total.is_none()) {
-            return;
+    /// Makes the totals of a loop that need not begin with the first block.
+    pub(super) fn begin_totals_of_blocks(&mut self, all: &[Partials]) {
+        for partials in all {
+            for place in partials.total.into_iter().flatten() {
+                self.fill(place, partials.join);
+            }
         }
+    }
+
+    /// Lets the totals of sums take the partial results of a block, which begin anew for the next one, and goes there or
+    /// to what comes after the last. After the first block the totals are the partial results, and nothing has been
+    /// lost; if it is the only one, those in registers stay there.
+    pub(super) fn end_block(
+        &mut self,
+        all: &[Partials],
+        extent: Extent,
+        [block, after]: [Label; 2],
+    ) {
         let (later, done) = (self.code.label(), self.code.label());
         let first = i32::try_from(BLOCK).expect("a small number");
         self.code.number(Code::Cmp_rm64_imm32, COUNTER, first);
         self.code.jump(Code::Ja_rel32_64, later);
-        self.take_partials(all, |writer, [_, total, _], [a, _, _]| writer.store_vector(total, a));
+        if all.iter().all(|partials| !partials.registers.is_empty()) {
+            self.compare_with_extent(extent);
+            self.code.jump(Code::Jae_rel32_64, after);
+        }
+        self.take_partials(all, |writer, [_, total, lost], [a, _, _]| {
+            writer.store_vector(total, a);
+            writer.clear(a);
+            writer.store_vector(lost, a);
+        });
         self.code.jump(Code::Jmp_rel32_64, done);
         self.code.bind(later);
         self.take_partials(all, |writer, [_, total, lost], [a, b, c]| {
@@ -221,12 +240,21 @@ impl Writer<'_> {
             writer.add_with_compensation(b, c, a);
             writer.store_vector(total, b);
             writer.store_vector(lost, c);
+            writer.clear(a);
         });
         self.code.bind(done);
+        self.compare_with_extent(extent);
+        self.code.jump(Code::Jb_rel32_64, block);
+        for partials in all {
+            let Some([total, _]) = partials.total else { continue };
+            for (vector, register) in partials.registers.iter().enumerate() {
+                self.load_vector(self.vector(*register), self.partial_at(total, vector));
+            }
+        }
     }
 
     /// Takes the partial results of sums: `take` is given where a vector of them is, its total and what was lost, and
-    /// registers for these, the first of them with the partial results.
+    /// registers for these, the first of them with the partial results, which it clears.
     fn take_partials(
         &mut self,
         all: &[Partials],
@@ -246,7 +274,6 @@ impl Writer<'_> {
                     self.load_vector(registers[0], slots[0]);
                 }
                 take(self, slots, registers);
-                self.clear(registers[0]);
                 if pinned.is_none() {
                     self.store_vector(slots[0], registers[0]);
                 }
@@ -292,21 +319,23 @@ impl Writer<'_> {
 
     /// Joins all partial results as a tree, into the lowest lane of the first register, and keeps that.
     pub(super) fn join_tree(&mut self, partials: &Partials) -> Home {
-        let first = partials.total.map_or(partials.partial, |[total, _]| total);
-        let mut vectors = vec![];
-        for vector in 0..self.vectors_of_partials() {
-            let register = self.take(false);
-            let register = self.vector(register);
-            self.load_vector(register, self.partial_at(first, vector));
-            vectors.push(register);
+        let mut vectors: Vec<usize> = partials.registers.clone();
+        if vectors.is_empty() {
+            let first = partials.total.map_or(partials.partial, |[total, _]| total);
+            for vector in 0..self.vectors_of_partials() {
+                let register = self.take(false);
+                self.load_vector(self.vector(register), self.partial_at(first, vector));
+                vectors.push(register);
+            }
         }
         while vectors.len() > 1 {
             let high = vectors.split_off(vectors.len() / 2);
             for (low, high) in vectors.iter().zip(high) {
-                self.join(partials.join, *low, *low, Source::Register(high));
+                let [low, high] = [*low, high].map(|at| self.vector(at));
+                self.join(partials.join, low, low, Source::Register(high));
             }
         }
-        let low = number(vectors[0]);
+        let low = vectors[0];
         let other = self.take(false);
         let form = self.form;
         if form == Form::Zmm {
@@ -329,6 +358,7 @@ impl Writer<'_> {
         let slot = self.frame.word();
         self.store_element(at(STACK, slot), low);
         self.form = form;
+        partials.registers.iter().for_each(|register| self.unpin(*register));
         self.unlock();
         Home::Scalar(slot)
     }

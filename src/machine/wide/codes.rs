@@ -85,6 +85,16 @@ pub(super) fn multiply_add(order: Order, signs: Signs, precision: Precision, for
     column(multiply_add_row(order, signs), precision, form)
 }
 
+/// The instruction for `a` times 2 to the power of a whole `b`, which AVX-512 alone has.
+#[rustfmt::skip]
+pub(super) fn scale(precision: Precision, form: Form) -> Code {
+    use Code as C;
+    column([
+        C::EVEX_Vscalefps_xmm_k1z_xmm_xmmm128b32, C::EVEX_Vscalefps_ymm_k1z_ymm_ymmm256b32, C::EVEX_Vscalefps_zmm_k1z_zmm_zmmm512b32_er,
+        C::EVEX_Vscalefpd_xmm_k1z_xmm_xmmm128b64, C::EVEX_Vscalefpd_ymm_k1z_ymm_ymmm256b64, C::EVEX_Vscalefpd_zmm_k1z_zmm_zmmm512b64_er,
+    ], precision, form)
+}
+
 fn column(row: [Code; 6], precision: Precision, form: Form) -> Code {
     let column = match form {
         Form::Xmm => 0,

@@ -180,13 +180,13 @@ impl Writer<'_> {
             if body.bases.contains_key(&key) {
                 continue;
             }
-            self.compute_base(&key);
             let base = match BASES.get(body.bases.len()) {
                 Some(register) if innermost && (self.scaled.is_none() || *register != SCALED) => {
-                    self.code.two(Code::Mov_r64_rm64, *register, SCRATCH);
+                    self.compute_base(&key, *register);
                     Base::Register(*register)
                 }
                 _ => {
+                    self.compute_base(&key, SCRATCH);
                     let slot = self.frame.word();
                     self.code.store(Code::Mov_rm64_r64, at(STACK, slot), SCRATCH);
                     Base::Slot(slot)
@@ -205,11 +205,11 @@ impl Writer<'_> {
         }
     }
 
-    /// Computes a base into the scratch register.
-    pub(super) fn compute_base(&mut self, key: &BaseKey) {
+    /// Computes a base into a general register.
+    pub(super) fn compute_base(&mut self, key: &BaseKey, into: Register) {
         let place = 8 * i32::try_from(key.array.0).expect("fewer than 2^28 arrays");
-        self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, self.arrays));
-        self.code.load(Code::Mov_r64_rm64, SCRATCH, at(SCRATCH, place));
+        self.code.load(Code::Mov_r64_rm64, into, at(STACK, self.arrays));
+        self.code.load(Code::Mov_r64_rm64, into, at(into, place));
         for (factor, stride) in &key.terms {
             match factor {
                 Factor::Counter(id) => {
@@ -229,7 +229,7 @@ impl Writer<'_> {
                 }
             }
             self.multiply(SECOND, stride);
-            self.code.two(Code::Add_r64_rm64, SCRATCH, SECOND);
+            self.code.two(Code::Add_r64_rm64, into, SECOND);
         }
     }
 
@@ -289,7 +289,7 @@ impl Writer<'_> {
                 SCRATCH
             }
             None => {
-                self.compute_base(&access.base);
+                self.compute_base(&access.base, SCRATCH);
                 SCRATCH
             }
         };

@@ -3,7 +3,7 @@
 use iced_x86::{Code, Instruction, Register};
 
 use super::Writer;
-use super::codes::{Form, Op, Order, code, multiply_add};
+use super::codes::{Form, Op, Order, code, multiply_add, scale};
 use super::values::{Source, mask, number};
 use crate::loops::{Kind, Operation, Precision, Value};
 
@@ -43,6 +43,10 @@ impl Writer<'_> {
             O::Load(array, subscripts) => self.write_load(value, *array, subscripts, copy),
             O::Add(a, b) => self.commutative(Op::Add, value, [*a, *b], copy),
             O::Subtract(a, b) => self.binary(Op::Subtract, value, [*a, *b], copy),
+            O::Multiply(a, b) if self.powers.contains(&value) => {
+                let scale = scale(self.program.precision, self.form);
+                self.binary_as(scale, value, [*a, *b], copy);
+            }
             O::Multiply(a, b) => self.commutative(Op::Multiply, value, [*a, *b], copy),
             O::Divide(a, b) => self.binary(Op::Divide, value, [*a, *b], copy),
             O::FusedMultiplyAdd(a, b, c) => self.multiply_add(value, [*a, *b, *c], copy),
@@ -109,11 +113,15 @@ impl Writer<'_> {
         (register, self.vector(register))
     }
 
-    fn binary(&mut self, op: Op, value: Value, [a, b]: [Value; 2], copy: usize) {
+    fn binary(&mut self, op: Op, value: Value, of: [Value; 2], copy: usize) {
+        self.binary_as(self.code(op), value, of, copy);
+    }
+
+    fn binary_as(&mut self, code: Code, value: Value, [a, b]: [Value; 2], copy: usize) {
         let first = self.register(a, copy);
         let second = self.source(b, copy);
         let (register, into) = self.result(&[a, b], copy);
-        self.three(self.code(op), into, first, second);
+        self.three(code, into, first, second);
         self.define(value, copy, register);
     }
 

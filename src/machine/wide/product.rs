@@ -85,7 +85,7 @@ impl Writer<'_> {
         let indices = [row, column, depth];
         let [left, right, to] = product.elements().map(|element| {
             let key = self.first_element(element, &indices);
-            self.compute_base(&key);
+            self.compute_base(&key, SCRATCH);
             self.keep_general(SCRATCH)
         });
         let [left_row, left_depth, right_depth, to_row] = [

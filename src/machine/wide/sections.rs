@@ -25,11 +25,12 @@ impl Writer<'_> {
     pub(super) fn write_lanes(&mut self, inner: &Loop) {
         let plain = std::mem::replace(&mut self.form, self.wide_form);
         let alone = matches!(inner.extent, Extent::Literal(end) if end <= BLOCK);
-        let mut partials = self.begin_partials(&inner.accumulators, inner.in_blocks() && !alone);
-        self.lanes = Some(inner.id);
+        let blocks = inner.in_blocks() && !alone;
         let innermost = !inner.holds_loops();
         let after = self.code.label();
         let sections = Sections::new(self, inner, innermost);
+        let mut partials = self.begin_partials(&inner.accumulators, blocks, sections.in_registers);
+        self.lanes = Some(inner.id);
         self.form = plain;
         let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
         self.find_tiles(inner);
@@ -38,28 +39,28 @@ impl Writer<'_> {
             self.write_bases_ahead(&mut body);
         }
         self.form = self.wide_form;
-        self.skip_unless_it_runs(inner, after);
-        self.pin_what_stays(&body.uses, &sections, partials.len());
         if sections.in_registers {
             self.pin_partials(&mut partials);
         }
+        self.skip_unless_it_runs(inner, after);
+        self.pin_what_stays(&body.uses, &sections, partials.len());
         self.begin_counter(inner);
+        if inner.behind.is_some() {
+            self.begin_totals_of_blocks(&partials);
+        }
         let block = self.code.label();
         self.code.bind(block);
-        if !inner.in_blocks() || alone {
+        if blocks {
+            self.find_end_of_block(inner.extent, sections.end);
+        } else {
             self.load_extent(inner.extent);
             self.code.store(Code::Mov_rm64_r64, at(STACK, sections.end), SECOND);
-        } else {
-            self.find_end_of_block(inner.extent, sections.end);
         }
         body = self.write_main_section(inner, body, &sections, &partials);
         body = self.write_tail_section(inner, body, &sections, &mut partials);
-        self.end_block(&partials);
-        if inner.in_blocks() && !alone {
-            self.compare_with_extent(inner.extent);
-            self.code.jump(Code::Jb_rel32_64, block);
+        if blocks {
+            self.end_block(&partials, inner.extent, [block, after]);
         }
-        self.unpin_partials(&mut partials);
         self.unpin_what_stays();
         self.code.bind(after);
         self.release_tiles();

@@ -34,7 +34,12 @@ impl Writer<'_> {
         let into = self.vector(register);
         match (pattern, self.tail) {
             (None, _) => self.broadcast(into, memory),
-            (_, false) => self.load_vector(into, memory),
+            (_, false) => {
+                if self.comes_from_memory(array) {
+                    self.ask_for_inputs(memory);
+                }
+                self.load_vector(into, memory);
+            }
             (_, true) => self.load_tail(into, memory),
         }
         self.ask_ahead(&access, copy, Code::Prefetcht1_m8);
@@ -54,6 +59,7 @@ impl Writer<'_> {
                 let memory = self.place(&access, copy);
                 match (pattern, self.tail) {
                     (None, _) => self.store_element(memory, from),
+                    (_, false) if self.goes_past(array) => self.stream_vector(memory, from),
                     (_, false) => self.store_vector(memory, from),
                     (_, true) => self.store_tail(memory, from),
                 }

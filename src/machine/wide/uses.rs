@@ -234,7 +234,7 @@ impl Uses {
 }
 
 /// Gives the values that a statement reads, those of loops inside included.
-fn read_by(statement: &Statement, give: &mut impl FnMut(Value)) {
+pub(super) fn read_by(statement: &Statement, give: &mut impl FnMut(Value)) {
     match statement {
         Statement::Let(_, operation) => operation.operands().for_each(give),
         Statement::Store { subscripts, value, .. } => {
