@@ -60,10 +60,9 @@ pub(super) struct Layout {
     /// The temporaries and where they are in a seat's memory, of so many bytes.
     temporaries: Vec<(usize, usize)>,
     own: usize,
-    /// Results that go past the caches: whether there is code that writes them there, and whether they are copied if not.
+    /// Results that go past the caches, and whether there is code that writes them there: else they are copied.
     staged: Vec<Staged>,
     can_stream: bool,
-    copies: bool,
     scale: Option<usize>,
     center: Option<usize>,
     /// How many operations all chunks take.
@@ -158,13 +157,10 @@ impl Layout {
             moved.filter(move |(at, _)| is_result(variant.arrays[*at].source))
         };
         let bytes: usize = results().map(|(_, stride)| stride * self.chunks).sum();
-        let kept = if stream::is_worth_code(bytes) { variant.code.staged() } else { None };
-        self.can_stream = kept.is_some();
-        self.copies = stream::is_worth_copying(bytes);
-        if !self.can_stream && !self.copies {
+        if !stream::is_worth_it(bytes) {
             return;
         }
-        let is_kept = |array| kept.is_some_and(|kept| kept.contains(&array));
+        self.can_stream = variant.code.staged().is_some();
         let rows = cut.examples - (self.chunks - 1) * cut.chunk;
         let (staged, own) = (&mut self.staged, &mut self.own);
         for (array, stride) in results() {
@@ -172,7 +168,7 @@ impl Layout {
             let has_rows = variant.arrays[array].lengths.len() > 1;
             let row = has_rows.then_some(example);
             staged.push(Staged { array, offset: *own, last: example * rows, row });
-            *own += if self.copies || is_kept(array) { whole_lines(*stride) } else { 0 };
+            *own += whole_lines(*stride);
         }
     }
 
@@ -205,13 +201,9 @@ impl Layout {
 
     /// Lets results of a chunk that go past the caches be computed in a seat's memory.
     pub(super) fn stage_in(&self, own: *mut u8, table: &mut [*mut u8]) {
-        for staged in self.copied() {
+        for staged in &self.staged {
             table[staged.array] = own.wrapping_add(staged.offset);
         }
-    }
-
-    fn copied(&self) -> &[Staged] {
-        if self.copies { &self.staged } else { &[] }
     }
 
     /// Copies them from there to where they belong.
@@ -219,7 +211,7 @@ impl Layout {
     /// # Safety
     /// The code must have run on the chunk, with the table that `stage_in` was given.
     pub(super) unsafe fn copy_staged(&self, chunk: usize, own: *const u8) {
-        for staged in self.copied() {
+        for staged in &self.staged {
             let (array, from) = (staged.array, own.wrapping_add(staged.offset));
             let to = self.addresses[array].wrapping_add(self.strides[array] * chunk);
             let is_last = chunk + 1 == self.chunks;
@@ -248,7 +240,7 @@ impl Layout {
         staged.clear();
         (self.record, self.own, self.shared_elements) = (0, 0, 0);
         (self.scale, self.center) = (None, None);
-        (self.can_stream, self.copies) = (false, false);
+        self.can_stream = false;
     }
 
     fn leave<T>(&mut self, array: usize, elements: usize, input: Option<InputId>) {

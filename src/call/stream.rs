@@ -4,16 +4,10 @@
 
 use std::sync::OnceLock;
 
-/// Whether results of so many bytes are copied past the caches: from half of the last-level cache on, which inputs fill
-/// as well.
-pub(super) fn is_worth_copying(bytes: usize) -> bool {
+/// Whether results of so many bytes are written past the caches: from half of the last-level cache on, which inputs fill
+/// as well. Smaller ones are still in it for whoever reads them next.
+pub(super) fn is_worth_it(bytes: usize) -> bool {
     bytes >= cache() / 2
-}
-
-/// Whether code that writes results of so many bytes past the caches by itself is run: it need not copy, so from a share of
-/// the last-level cache on, which belongs to all processors.
-pub(super) fn is_worth_code(bytes: usize) -> bool {
-    bytes >= cache() / 16
 }
 
 /// Whether rows of so many bytes are written past the caches by code: whole lines, and not few of them.
