@@ -107,14 +107,17 @@ impl Pool for Threads {
     }
 
     fn run(&self, jobs: usize, job: &(dyn Fn(usize) + Sync)) {
-        let mut turn = match self.turn.try_lock() {
-            Ok(turn) if jobs > 1 && !self.workers.is_empty() => turn,
-            Err(TryLockError::Poisoned(_)) => unreachable!("no panic crosses the turn"),
-            Ok(_) | Err(TryLockError::WouldBlock) => return (0..jobs).for_each(job),
+        let turn = match self.turn.try_lock() {
+            Ok(turn) => Some(turn),
+            Err(TryLockError::Poisoned(turn)) => Some(turn.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         };
-        if turn.is_out() {
-            return (0..jobs).for_each(job);
+        let mut turn = turn.filter(|_| jobs > 1 && !self.workers.is_empty());
+        if turn.as_mut().is_some_and(|turn| turn.is_out()) {
+            turn = None;
         }
+        // A caller that runs its jobs alone keeps nobody else from the threads.
+        let Some(mut turn) = turn else { return run_alone(jobs, job) };
         // SAFETY: only the lifetime changes. `finish` takes the task back and returns when no thread
         // runs it, before this function returns; nothing in between unwinds.
         let task = unsafe {
@@ -127,6 +130,15 @@ impl Pool for Threads {
         if let Some(panic) = panic {
             resume_unwind(panic);
         }
+    }
+}
+
+/// Runs all jobs, whatever one of them panics with, as threads do.
+fn run_alone(jobs: usize, job: &(dyn Fn(usize) + Sync)) {
+    let run = |at| catch_unwind(AssertUnwindSafe(|| job(at))).err();
+    let panics: Vec<_> = (0..jobs).filter_map(run).collect();
+    if let Some(panic) = panics.into_iter().next() {
+        resume_unwind(panic);
     }
 }
 
@@ -279,6 +291,8 @@ mod tests {
             let result = catch_unwind(AssertUnwindSafe(|| pool.run(10, &job)));
             assert!(result.is_err());
             assert_eq!(done.into_inner(), 9, "the other jobs are done");
+            let alone = catch_unwind(AssertUnwindSafe(|| pool.run(1, &|_| panic!("a bad job"))));
+            assert!(alone.is_err());
         }
         let done = AtomicUsize::new(0);
         let job = |_| {

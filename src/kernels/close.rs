@@ -11,8 +11,9 @@ use super::pen::Real;
 /// Rounds to a whole number when added, and leaves that with the exponent bias of 1 in the low bits.
 const MAGIC: f64 = 12_582_912.0 + 127.0;
 
-/// How much larger powers of two are made first, so that those are normal of which the product is not.
-const LIFT: f64 = 64.0;
+/// How much larger powers of two are made first, so that those are normal of which the product is not. It is odd, so that all
+/// magic numbers are even, and ties go the same way.
+const LIFT: f64 = 63.0;
 
 /// Below this the exponential is 0.
 const LEAST: f64 = -104.0;

@@ -292,6 +292,24 @@ fn rows_larger_than_caches_together_are_those_of_small_calls() {
 }
 
 #[test]
+fn shared_gradients_beside_results_larger_than_caches_need_no_alignment() {
+    let text =
+        "loss l(pred x, learned w[N, M]) = (x - stop_gradient(sum[n in N, m in M](w[n, m]^2)))^2";
+    let loss = Compiler::new().text::<f32>("l.loss", text).unwrap();
+    let (count, [rows, columns]) = (7_000_000, [2, 101]);
+    let (x, w) = (vec![3f32; count], vec![0f32; rows * columns]);
+    let mut for_x = vec![0f32; count + 16];
+    let first = for_x.as_ptr().align_offset(64);
+    let for_x = &mut for_x[first..first + count];
+    let mut for_w = vec![9f32; rows * columns];
+    let call = loss.prepare_call().threads(1).input("x", &[count]).input("w", &[rows, columns]);
+    let mut call = call.gradient("x").gradient("w").finish(Reduction::Sum).unwrap();
+    call.run(&[(&x).into(), (&w).into()], &mut [&mut *for_x, &mut for_w]).unwrap();
+    assert!(for_x.iter().all(|slope| *slope == 6.0));
+    assert!(for_w.iter().all(|slope| *slope == 0.0));
+}
+
+#[test]
 fn runs_of_a_prepared_call_follow_what_they_are_given() {
     let text = "loss l(pred x, target on in {false, true}, learned t, param a in (0, 9) = 2)
         = if on { a * t * x } else { x^2 }";

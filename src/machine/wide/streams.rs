@@ -21,18 +21,36 @@ const STORE: i64 = 16;
 const AHEAD: i64 = 1024;
 
 /// The results that go past the caches once they are whole, and until then, as they are read again, stay in other memory;
-/// `None` where not all results can go there. They can if each is written element by element, or row by row in lanes. Rows as
-/// lanes write theirs as ever.
+/// `None` where not all results can go there. They can if each is written element by element, or row by row in lanes, by loops over
+/// the same extent, that of the examples. Rows as lanes write theirs as ever.
 pub(super) fn staged(program: &Program) -> Option<Vec<ArrayId>> {
     let mut staged = vec![];
     let mut some = false;
+    let mut seen: BTreeMap<ArrayId, bool> = BTreeMap::new();
+    let mut extent = None;
     for statement in &program.body {
-        some |= match statement {
-            Statement::Let(..) | Statement::Store { .. } => false,
-            Statement::Loop(inner) if inner.lanes && inner.holds_loops() => false,
-            Statement::Loop(inner) if inner.lanes => goes_once(program, inner).then_some(true)?,
-            Statement::Loop(inner) => has_rows(program, inner, &mut staged)?,
+        let around = match statement {
+            Statement::Let(..) | Statement::Store { .. } => continue,
+            Statement::Loop(around) => around,
             Statement::Product(_) => return None,
+        };
+        // What one loop leaves in a result another one may not find, unless only one of them runs.
+        let mut results = BTreeMap::new();
+        collect(program, around, 0, &mut results)?;
+        let is_guarded = around.guard.is_some();
+        for array in results.keys() {
+            let before = seen.insert(*array, is_guarded);
+            if before.is_some_and(|before| !before || !is_guarded) {
+                return None;
+            }
+        }
+        if *extent.get_or_insert(around.extent) != around.extent {
+            return None;
+        }
+        some |= match around.lanes {
+            true if around.holds_loops() => false,
+            true => goes_once(program, around).then_some(true)?,
+            false => has_rows(program, around, results, &mut staged)?,
         };
     }
     some.then_some(staged)
@@ -65,9 +83,12 @@ struct Access<'p> {
 
 /// Whether a loop over examples writes rows of results in lanes, and which of these are read before they are whole; `None` where
 /// it writes results in other ways.
-fn has_rows(program: &Program, around: &Loop, staged: &mut Vec<ArrayId>) -> Option<bool> {
-    let mut results = BTreeMap::new();
-    collect(program, around, &mut results)?;
+fn has_rows(
+    program: &Program,
+    around: &Loop,
+    results: BTreeMap<ArrayId, Vec<Access<'_>>>,
+    staged: &mut Vec<ArrayId>,
+) -> Option<bool> {
     let mut some = false;
     for (array, accesses) in results {
         let of_example = Subscript::Counter(around.id);
@@ -75,9 +96,7 @@ fn has_rows(program: &Program, around: &Loop, staged: &mut Vec<ArrayId>) -> Opti
             [_] if accesses.iter().all(|access| *access.subscripts == [of_example]) => {}
             [_, length] => {
                 let last = accesses.last().expect("it was found by an access");
-                let row = last.stores_in.filter(|row| {
-                    row.extent == length && row.guard.is_none() && row.behind.is_none()
-                })?;
+                let row = last.stores_in.filter(|row| row.extent == length)?;
                 let alike = accesses.iter().all(|access| access.subscripts[0] == of_example);
                 if !alike || last.subscripts[1] != Subscript::Counter(row.id) {
                     return None;
@@ -93,23 +112,26 @@ fn has_rows(program: &Program, around: &Loop, staged: &mut Vec<ArrayId>) -> Opti
     Some(some)
 }
 
-/// Collects the accesses to results in a loop, in order; `None` where it has what cannot be redirected.
+/// Collects the accesses to results in a loop, in order, given how many loops are around it; `None` where it has what cannot be
+/// redirected.
 fn collect<'p>(
     program: &Program,
     around: &'p Loop,
+    depth: usize,
     results: &mut BTreeMap<ArrayId, Vec<Access<'p>>>,
 ) -> Option<()> {
-    let in_lanes = (around.lanes && !around.holds_loops()).then_some(around);
+    let is_row = depth == 1 && around.lanes && !around.holds_loops();
+    let in_lanes = is_row.then_some(around);
     for statement in &around.body {
         let (array, subscripts, stores_in) = match statement {
             Statement::Let(_, Operation::Load(array, subscripts)) => (array, subscripts, None),
             Statement::Store { array, subscripts, .. } => (array, subscripts, in_lanes),
             Statement::Let(..) => continue,
-            Statement::Loop(inner) => {
-                collect(program, inner, results)?;
+            Statement::Loop(inner) if inner.guard.is_none() && inner.behind.is_none() => {
+                collect(program, inner, depth + 1, results)?;
                 continue;
             }
-            Statement::Product(_) => return None,
+            Statement::Loop(_) | Statement::Product(_) => return None,
         };
         if is_result(program, *array) {
             results.entry(*array).or_default().push(Access { subscripts, stores_in });
