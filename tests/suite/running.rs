@@ -251,3 +251,14 @@ fn running_sums_of_a_long_axis_keep_their_digits() {
         }
     }
 }
+
+#[test]
+fn a_count_that_is_the_same_at_all_places_has_no_axis() {
+    let text = "loss l(pred x, target p[N], target q[K]) = x + p[0] + q[0]
+        + logsumexp(tanh(sum[i in N, j in K](one_hot(i))))";
+    let loss = Compiler::new().text::<f64>("l.loss", text).unwrap();
+    let (x, p, q) = ([0.5], [0.25, 0.0, 0.0], [0.0, 0.0]);
+    let call = loss.call().bind("x", &x, &[1]).bind("p", &p, &[1, 3]).bind("q", &q, &[1, 2]);
+    let total = call.run(Reduction::Sum).unwrap().total;
+    assert!((total - (0.75 + 2f64.tanh() + 3f64.ln())).abs() < 1e-14, "{total}");
+}
