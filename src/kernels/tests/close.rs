@@ -1,4 +1,4 @@
-//! The forms with fewer steps: within a few units, at rest at 0 where exact ones are, and in fewer steps.
+//! The forms with fewer steps: within a few units, with the values of the exact ones at special arguments, and in fewer steps.
 
 use super::evaluate::Kernel::{self, One, Two};
 use super::evaluate::{run_f32, run_f64, write, write_with};
