@@ -31,11 +31,8 @@ pub(super) fn find_running_sums(graph: &mut Graph, roots: &[NodeId]) -> Vec<Node
     let mut found = HashMap::new();
     for id in &needed {
         // A count may be the same at all places where it was found: its axis is gone.
-        let new = match graph.node(*id).with_arguments(|argument| moved[&argument]) {
-            Node::Reduce(reduction, axis, argument) => graph.reduce(reduction, axis, argument),
-            Node::Rename { argument, from, .. } if !graph.axes(argument).contains(from) => argument,
-            node => graph.intern(node),
-        };
+        let node = graph.node(*id).with_arguments(|argument| moved[&argument]);
+        let new = fold(graph, node);
         let new = match *graph.node(new) {
             Node::Reduce(Reduction::Sum, axis, body) => {
                 running_sum(graph, &needed, &mut found, axis, body)
