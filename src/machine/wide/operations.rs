@@ -24,7 +24,8 @@ impl Writer<'_> {
         if self.constants.get(value).is_some() {
             return;
         }
-        for copy in 0..self.copies {
+        let copies = if self.is_shared(value) { 1 } else { self.copies };
+        for copy in 0..copies {
             self.write_operation(value, operation, copy);
             self.unlock();
         }

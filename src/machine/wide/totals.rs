@@ -1,6 +1,5 @@
 //! What accumulators of plain loops come to: totals in memory, or in registers while an innermost loop runs.
 
-use super::accumulators::neutral_of;
 use super::assembler::at;
 use super::values::{Home, Source};
 use super::{STACK, Writer};
@@ -31,8 +30,8 @@ impl Writer<'_> {
             let Accumulator { join, element, .. } = *accumulator;
             let compensated = join == Join::Sum && self.lanes.is_none();
             for copy in 0..self.copies {
-                let total = self.plain_total(&neutral_of(join));
-                let lost = compensated.then(|| self.plain_total(&neutral_of(join)));
+                let total = self.plain_total(&join.neutral());
+                let lost = compensated.then(|| self.plain_total(&join.neutral()));
                 all.push(Totals { join, element, copy, total, lost, register: None });
             }
         }

@@ -8,6 +8,7 @@ use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{POOL, at};
 use super::codes::{Form, Op, code};
+use super::turn::TURNING;
 use super::{STACK, Writer};
 use crate::loops::{Kind, Operation, Precision, Value};
 
@@ -78,7 +79,7 @@ impl Writer<'_> {
     }
 
     /// Whether a value is kept in a mask register.
-    fn is_masked(&self, value: Value) -> bool {
+    pub(super) fn is_masked(&self, value: Value) -> bool {
         self.form == Form::Zmm && self.program.kinds[value.0 as usize] == Kind::Mask
     }
 
@@ -175,9 +176,11 @@ impl Writer<'_> {
         }
     }
 
-    /// Reserves a register until it is unpinned.
+    /// Reserves a register until it is unpinned: none of the first where tiles are turned there.
     pub(super) fn pin(&mut self) -> usize {
-        let register = self.take(false);
+        let first = if self.tiles.is_empty() { 0 } else { TURNING };
+        let free = (first..self.register_count()).find(|at| self.vectors.is_free(*at));
+        let register = free.unwrap_or_else(|| self.take(false));
         self.vectors.pinned[register] = true;
         self.vectors.locked[register] = false;
         register
@@ -185,6 +188,20 @@ impl Writer<'_> {
 
     pub(super) fn unpin(&mut self, register: usize) {
         self.vectors.pinned[register] = false;
+    }
+
+    /// Reserves a mask register for a mask from outside of a loop, and loads it.
+    pub(super) fn pin_mask(&mut self, key: Key) -> usize {
+        let home = self.values[&key].home.expect("around loops values are in memory");
+        let register = self.take(true);
+        self.load_mask(mask(register), home);
+        self.masks.pinned[register] = true;
+        self.unlock();
+        register
+    }
+
+    pub(super) fn unpin_mask(&mut self, register: usize) {
+        self.masks.pinned[register] = false;
     }
 
     /// A value in a vector register.
@@ -269,6 +286,9 @@ impl Writer<'_> {
             return register;
         }
         let key = self.key(value, copy);
+        if let Some(register) = self.pinned.get(&key) {
+            return mask(*register);
+        }
         mask(self.in_register(key, true))
     }
 
