@@ -47,8 +47,11 @@ struct Streaming {
 /// Code for calls that know how long some axes are, compiled when such a call is prepared.
 struct Fixed {
     compile: CompileFixed,
-    known: Mutex<Vec<(Vec<Option<u32>>, Option<Kernel>)>>,
+    known: Mutex<Vec<(Lengths, Option<Kernel>)>>,
 }
+
+/// What is known of the length of each extent.
+type Lengths = Vec<Option<u32>>;
 
 /// Compiles code whose results go past the caches, if that can be.
 pub(crate) type Compile = Box<dyn Fn(Aligned) -> Option<Kernel> + Send + Sync>;
@@ -77,7 +80,7 @@ impl Compiled {
 impl Fixed {
     /// The code for these lengths, compiled now if it has not been.
     fn code(&self, lengths: &[Option<u32>]) -> Option<Kernel> {
-        let find = |known: &[(Vec<Option<u32>>, Option<Kernel>)]| {
+        let find = |known: &[(Lengths, Option<Kernel>)]| {
             known.iter().find(|(of, _)| of == lengths).map(|(_, kernel)| kernel.clone())
         };
         let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -100,7 +103,7 @@ impl Variant {
             }
             Length::Literal(_) | Length::Batch => None,
         };
-        let lengths: Vec<Option<u32>> = self.extents.iter().map(known).collect();
+        let lengths: Lengths = self.extents.iter().map(known).collect();
         if lengths.iter().all(Option::is_none) {
             return None;
         }

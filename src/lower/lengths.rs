@@ -72,16 +72,14 @@ fn fold(body: Vec<Statement>) -> Vec<Statement> {
                 }
                 left.push(Statement::Let(value, operation));
             }
-            Statement::Loop(inner) => {
-                match inner.guard.and_then(|guard| known.get(&guard)) {
-                    Some(Operation::Mask(false)) => {
-                        let neutral = |it: Accumulator| Statement::Let(it.result, it.join.neutral());
-                        left.extend(inner.accumulators.into_iter().map(neutral));
-                    }
-                    Some(_) => left.push(Statement::Loop(Loop { guard: None, ..inner })),
-                    None => left.push(Statement::Loop(inner)),
+            Statement::Loop(inner) => match inner.guard.and_then(|guard| known.get(&guard)) {
+                Some(Operation::Mask(false)) => {
+                    let neutral = |it: Accumulator| Statement::Let(it.result, it.join.neutral());
+                    left.extend(inner.accumulators.into_iter().map(neutral));
                 }
-            }
+                Some(_) => left.push(Statement::Loop(Loop { guard: None, ..inner })),
+                None => left.push(Statement::Loop(inner)),
+            },
             other @ (Statement::Store { .. } | Statement::Product(_)) => left.push(other),
         }
     }

@@ -75,12 +75,7 @@ struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     fn new(kinds: &'a mut Vec<Kind>) -> Self {
-        Self {
-            kinds,
-            written: vec![],
-            renamed: Renamed::default(),
-            constants: HashMap::default(),
-        }
+        Self { kinds, written: vec![], renamed: Renamed::default(), constants: HashMap::default() }
     }
 
     fn statement(&mut self, statement: &Statement) {
@@ -148,8 +143,7 @@ impl<'a> Writer<'a> {
             return *known;
         }
         self.kinds.push(kind);
-        let value =
-            Value(u32::try_from(self.kinds.len() - 1).expect("fewer than 2^32 values"));
+        let value = Value(u32::try_from(self.kinds.len() - 1).expect("fewer than 2^32 values"));
         if is_constant {
             self.constants.insert(operation.clone(), value);
         }

@@ -16,6 +16,7 @@ mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod pins;
 mod powers;
 mod product;
 mod sections;

@@ -13,6 +13,9 @@ use super::values::Home;
 use super::{Body, STACK, Writer};
 use crate::loops::{Extent, Loop, LoopId, Operation, Precision, Statement, Value};
 
+/// How many registers an operation wants between those of its operands and of its result.
+const BETWEEN: usize = 2;
+
 impl Writer<'_> {
     /// Writes the statements of a body; some values are used once more at its end, by `end`.
     pub(super) fn write_body(
@@ -91,7 +94,8 @@ impl Writer<'_> {
         }
         if in_lanes {
             let constants = constants_used(&self.constants, &inner.body);
-            let needed = self.copies * body.uses.pressure() + totals.len() + SPARE;
+            let values = self.copies * body.uses.pressure() + BETWEEN;
+            let needed = values.max(SPARE) + totals.len();
             self.pin_most_used(&inner.body, &constants, &body.uses.outside(), needed);
             self.clear_general(SCALED);
         }

@@ -9,9 +9,9 @@ use super::memory::{COUNTER, SCRATCH, SECOND};
 use super::tiles::Way;
 use super::turn::TURNING;
 use super::uses::{Uses, constants_used};
-use super::values::{Key, mask};
+use super::values::mask;
 use super::{Body, STACK, Writer};
-use crate::loops::{BLOCK, Extent, Loop, Operation, PARTIALS, Precision, Statement, TRIP, Value};
+use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, TRIP, Value};
 
 /// Bodies of at most so many operations get four copies, or as many as there are vectors of partial results.
 const SMALL_BODY: usize = 12;
@@ -246,13 +246,7 @@ impl Writer<'_> {
     }
 
     /// Keeps the constants and the values from outside that a loop in lanes uses most in registers.
-    fn pin_what_stays(
-        &mut self,
-        inner: &Loop,
-        uses: &Uses,
-        sections: &Sections,
-        partials: usize,
-    ) {
+    fn pin_what_stays(&mut self, inner: &Loop, uses: &Uses, sections: &Sections, partials: usize) {
         let outside = uses.outside();
         if self.form == Form::Ymm {
             for (value, _) in &outside {
@@ -268,62 +262,6 @@ impl Writer<'_> {
             needed = needed.max(TURNING);
         }
         self.pin_most_used(&inner.body, &sections.constants, &outside, needed);
-    }
-
-    /// How many of the six mask registers there are for masks from outside of a body, besides those that its operations want.
-    fn most_masks(&self, body: &[Statement]) -> usize {
-        let selects_masks = body.iter().any(|statement| match statement {
-            Statement::Let(value, Operation::Select(..)) => self.is_mask(*value),
-            _ => false,
-        });
-        if selects_masks { 0 } else { 3 }
-    }
-
-    /// Keeps what is used most in the registers that are not needed.
-    pub(super) fn pin_most_used(
-        &mut self,
-        body: &[Statement],
-        constants: &[(Value, usize)],
-        outside: &[(Value, usize)],
-        needed: usize,
-    ) {
-        let room = self.register_count().saturating_sub(needed);
-        let mut wanted: Vec<(usize, Key)> = vec![];
-        let mut masks: Vec<Key> = vec![];
-        for (value, count) in constants.iter().chain(outside) {
-            if self.is_masked(*value) && !self.is_shared(*value) {
-                masks.extend((0..self.copies).map(|copy| (*value, copy)));
-            }
-            if self.is_mask(*value) {
-                continue;
-            }
-            if self.is_shared(*value) {
-                wanted.push((count * self.copies, (*value, 0)));
-            } else {
-                wanted.extend((0..self.copies).map(|copy| (*count, (*value, copy))));
-            }
-        }
-        wanted.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        for (_, key) in wanted.into_iter().take(room) {
-            let register = self.pin();
-            self.fill_pinned(key, register);
-            self.pinned.insert(key, register);
-        }
-        for key in masks.into_iter().take(self.most_masks(body)) {
-            let register = self.pin_mask(key);
-            self.pinned.insert(key, register);
-        }
-    }
-
-    /// Gives those registers back.
-    pub(super) fn unpin_most_used(&mut self) {
-        for ((value, _), register) in std::mem::take(&mut self.pinned) {
-            if self.is_masked(value) {
-                self.unpin_mask(register);
-            } else {
-                self.unpin(register);
-            }
-        }
     }
 
     fn unpin_what_stays(&mut self) {

@@ -75,7 +75,8 @@ impl Writer<'_> {
         let alike = rows.iter().all(|access| access.subscripts.starts_with(outer));
         let is_written = accesses.iter().any(|access| access.is_store);
         let is_worth_it = rows.len() > 1 || row.is_inside;
-        if !alike || !is_worth_it || (is_written && !others.is_empty()) || !is_short(length, inner) {
+        if !alike || !is_worth_it || (is_written && !others.is_empty()) || !is_short(length, inner)
+        {
             return None;
         }
         let first = outer.iter().copied().chain([Subscript::Literal(0)]).collect();

@@ -5,7 +5,7 @@ use super::values::{Home, Source};
 use super::{STACK, Writer};
 use crate::loops::{Accumulator, Join, Operation, Value};
 
-/// How many registers operations want beside those of values.
+/// How many registers operations want beside those that are reserved.
 pub(super) const SPARE: usize = 6;
 
 /// What an accumulator of a plain loop has come to, in memory.
@@ -42,7 +42,7 @@ impl Writer<'_> {
     /// body needs.
     pub(super) fn pin_totals(&mut self, all: &mut [Totals], needed: usize) {
         let count = all.iter().filter(|totals| totals.lost.is_none()).count();
-        if needed + count + SPARE > self.register_count() {
+        if needed.max(SPARE) + count > self.register_count() {
             return;
         }
         for totals in all.iter_mut().filter(|totals| totals.lost.is_none()) {

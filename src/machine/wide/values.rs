@@ -8,7 +8,6 @@ use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{POOL, at};
 use super::codes::{Form, Op, code};
-use super::turn::TURNING;
 use super::{STACK, Writer};
 use crate::loops::{Kind, Operation, Precision, Value};
 
@@ -37,8 +36,8 @@ pub(super) enum Home {
 #[derive(Debug)]
 pub(super) struct Registers {
     content: Vec<Option<Key>>,
-    pinned: Vec<bool>,
-    locked: Vec<bool>,
+    pub(super) pinned: Vec<bool>,
+    pub(super) locked: Vec<bool>,
 }
 
 impl Registers {
@@ -50,7 +49,7 @@ impl Registers {
         self.locked.fill(false);
     }
 
-    fn is_free(&self, at: usize) -> bool {
+    pub(super) fn is_free(&self, at: usize) -> bool {
         self.content[at].is_none() && !self.pinned[at] && !self.locked[at]
     }
 }
@@ -176,34 +175,6 @@ impl Writer<'_> {
         }
     }
 
-    /// Reserves a register until it is unpinned: none of the first where tiles are turned there.
-    pub(super) fn pin(&mut self) -> usize {
-        let first = if self.tiles.is_empty() { 0 } else { TURNING };
-        let free = (first..self.register_count()).find(|at| self.vectors.is_free(*at));
-        let register = free.unwrap_or_else(|| self.take(false));
-        self.vectors.pinned[register] = true;
-        self.vectors.locked[register] = false;
-        register
-    }
-
-    pub(super) fn unpin(&mut self, register: usize) {
-        self.vectors.pinned[register] = false;
-    }
-
-    /// Reserves a mask register for a mask from outside of a loop, and loads it.
-    pub(super) fn pin_mask(&mut self, key: Key) -> usize {
-        let home = self.values[&key].home.expect("around loops values are in memory");
-        let register = self.take(true);
-        self.load_mask(mask(register), home);
-        self.masks.pinned[register] = true;
-        self.unlock();
-        register
-    }
-
-    pub(super) fn unpin_mask(&mut self, register: usize) {
-        self.masks.pinned[register] = false;
-    }
-
     /// A value in a vector register.
     pub(super) fn register(&mut self, value: Value, copy: usize) -> Register {
         let key = self.key(value, copy);
@@ -250,7 +221,7 @@ impl Writer<'_> {
         }
     }
 
-    fn load_mask(&mut self, register: Register, home: Home) {
+    pub(super) fn load_mask(&mut self, register: Register, home: Home) {
         let bits = match home {
             Home::Mask(slot) => {
                 return self.code.load(Code::VEX_Kmovw_kr_km16, register, at(STACK, slot));
