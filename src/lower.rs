@@ -43,7 +43,7 @@ use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId, Role};
 use crate::loops::{Accuracy, ArrayId, Precision, Program};
 
 pub use explain::explain;
-pub use lengths::with_lengths;
+pub use lengths::{Known, for_lengths, tells_lengths_apart};
 
 /// An array that the program is to write.
 #[derive(Clone, Debug)]
