@@ -9,6 +9,7 @@
 mod accumulators;
 mod ahead;
 mod assembler;
+mod blocks;
 mod codes;
 mod control;
 mod frame;
