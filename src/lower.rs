@@ -29,7 +29,9 @@ mod reuse;
 mod root;
 mod rows;
 mod running;
+mod scale;
 mod schedule;
+mod shares;
 mod square;
 #[cfg(test)]
 mod tests;
