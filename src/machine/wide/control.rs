@@ -41,7 +41,7 @@ impl Writer<'_> {
                         self.write_loop(inner);
                     }
                     let read = self.body().uses.ending(place);
-                    self.release(&read, 0);
+                    (0..self.copies).for_each(|copy| self.release(&read, copy));
                 }
                 Statement::Product(product) => {
                     self.flush();
@@ -79,11 +79,11 @@ impl Writer<'_> {
         let (again, after) = (self.code.label(), self.code.label());
         self.skip_unless_it_runs(inner, after);
         if innermost {
-            self.pin_totals(&mut totals, body.uses.pressure());
+            self.pin_totals(&mut totals, self.copies * body.uses.pressure());
         }
         if in_lanes {
             let constants = constants_used(&self.constants, &inner.body);
-            let needed = body.uses.pressure() + totals.len() + SPARE;
+            let needed = self.copies * body.uses.pressure() + totals.len() + SPARE;
             self.pin_most_used(&constants, &body.uses.outside(), needed);
             self.clear_general(SCALED);
         }
@@ -115,11 +115,13 @@ impl Writer<'_> {
         self.release_bases(&body);
         self.frame.release_word(counter);
         let homes = self.end_totals(totals);
-        for (accumulator, home) in inner.accumulators.iter().zip(homes) {
+        for (accumulator, homes) in inner.accumulators.iter().zip(homes.chunks(self.copies)) {
             if self.lanes.is_some() {
                 self.wide[accumulator.result.0 as usize] = true;
             }
-            self.define_in_memory(accumulator.result, home);
+            for (copy, home) in homes.iter().enumerate() {
+                self.define_in_memory(accumulator.result, copy, *home);
+            }
         }
     }
 

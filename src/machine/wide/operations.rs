@@ -157,7 +157,7 @@ impl Writer<'_> {
         let [mut x, mut y] = [a, b];
         let ends = |writer: &Self, it: Value| {
             !writer.is_in_memory(it, copy)
-                && !writer.pinned.contains_key(&it)
+                && !writer.is_pinned(it, copy)
                 && writer.body().uses.defines(it)
                 && writer.body().uses.next(it, next).is_none()
         };

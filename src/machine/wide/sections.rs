@@ -8,7 +8,7 @@ use super::codes::Form;
 use super::memory::{COUNTER, SCRATCH, SECOND};
 use super::tiles::Way;
 use super::uses::{Uses, constants_used};
-use super::values::mask;
+use super::values::{Key, mask};
 use super::{Body, STACK, Writer};
 use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, TRIP, Value};
 
@@ -33,7 +33,7 @@ impl Writer<'_> {
         self.lanes = Some(inner.id);
         self.form = plain;
         let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
-        self.find_tiles(inner);
+        self.find_tiles(inner, sections.copies);
         self.write_bases(&mut body, &inner.body, innermost);
         if innermost && sections.operations > MEDIUM_BODY / 2 {
             self.write_bases_ahead(&mut body);
@@ -71,7 +71,7 @@ impl Writer<'_> {
         self.release_partials(&partials);
         self.form = plain;
         for (accumulator, home) in inner.accumulators.iter().zip(homes) {
-            self.define_in_memory(accumulator.result, home);
+            self.define_in_memory(accumulator.result, 0, home);
         }
     }
 
@@ -267,17 +267,22 @@ impl Writer<'_> {
         needed: usize,
     ) {
         let room = self.register_count().saturating_sub(needed);
-        let mut wanted: Vec<(usize, Value)> = constants
-            .iter()
-            .chain(outside)
-            .filter(|(value, _)| !self.is_mask(*value))
-            .map(|(value, count)| (*count, *value))
-            .collect();
+        let mut wanted: Vec<(usize, Key)> = vec![];
+        for (value, count) in constants.iter().chain(outside) {
+            if self.is_mask(*value) {
+                continue;
+            }
+            if self.is_shared(*value) {
+                wanted.push((count * self.copies, (*value, 0)));
+            } else {
+                wanted.extend((0..self.copies).map(|copy| (*count, (*value, copy))));
+            }
+        }
         wanted.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        for (_, value) in wanted.into_iter().take(room) {
+        for (_, key) in wanted.into_iter().take(room) {
             let register = self.pin();
-            self.fill_pinned(value, register);
-            self.pinned.insert(value, register);
+            self.fill_pinned(key, register);
+            self.pinned.insert(key, register);
         }
     }
 
@@ -330,7 +335,7 @@ impl Sections {
         let room_for =
             |copies: usize| copies * pressure + taken <= writer.register_count() + copies;
         let copies = match operations {
-            _ if !innermost => 1,
+            _ if !innermost => 2,
             most if most <= SMALL_BODY => {
                 if fits {
                     vectors.max(4)
@@ -343,7 +348,7 @@ impl Sections {
             _ if room_for(2) => 2,
             _ => 1,
         };
-        let in_registers = fits && copies % vectors == 0;
+        let in_registers = innermost && fits && copies % vectors == 0;
         Self { copies, in_registers, innermost, operations, counter, end, main_end, constants }
     }
 

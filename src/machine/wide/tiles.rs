@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use iced_x86::{Code, MemoryOperand};
 
 use super::assembler::{at, indexed};
+use super::frame::VECTOR;
 use super::memory::{SCALED, SECOND};
 use super::{Body, STACK, Writer};
 use crate::loops::{
@@ -22,10 +23,19 @@ pub(super) struct Tile {
     pub(super) first: Vec<Subscript>,
     /// How many elements a row has.
     pub(super) length: Extent,
-    /// Where it lies.
-    pub(super) buffer: i32,
+    /// Where that of the first copy of the body lies, those of the others behind it.
+    buffer: i32,
+    copies: usize,
     is_read: bool,
     is_written: bool,
+}
+
+impl Tile {
+    /// Where the tile of a copy of the body lies.
+    pub(super) fn place(&self, copy: usize) -> i32 {
+        let vectors = copy * SHORT as usize;
+        self.buffer + VECTOR * i32::try_from(vectors).expect("a few vectors")
+    }
 }
 
 /// Which way elements go.
@@ -37,17 +47,23 @@ pub(super) enum Way {
 
 impl Writer<'_> {
     /// Finds the arrays that a loop in lanes goes along row by row.
-    pub(super) fn find_tiles(&mut self, inner: &Loop) {
+    pub(super) fn find_tiles(&mut self, inner: &Loop, copies: usize) {
         let mut accesses = BTreeMap::new();
         collect(&inner.body, &mut accesses);
         for (array, accesses) in accesses {
-            if let Some(tile) = self.tile_of(inner, array, &accesses) {
+            if let Some(tile) = self.tile_of(inner, array, &accesses, copies) {
                 self.tiles.insert(array, tile);
             }
         }
     }
 
-    fn tile_of(&mut self, inner: &Loop, id: ArrayId, accesses: &[Found<'_>]) -> Option<Tile> {
+    fn tile_of(
+        &mut self,
+        inner: &Loop,
+        id: ArrayId,
+        accesses: &[Found<'_>],
+        copies: usize,
+    ) -> Option<Tile> {
         let array = &self.program.arrays[id.0 as usize];
         let length = *array.extents.last()?;
         let is_row = |access: &&Found<'_>| self.is_row(inner, access.subscripts);
@@ -64,8 +80,8 @@ impl Writer<'_> {
         // What is seen nowhere else neither comes from memory nor goes there, nor comes what is written first.
         let is_private = self.is_private(array, id, inner);
         let is_read = !(row.is_store && (is_private || is_covered(inner, row.subscripts, length)));
-        let buffer = self.frame.vectors(SHORT as usize);
-        Some(Tile { first, length, buffer, is_read, is_written: is_written && !is_private })
+        let buffer = self.frame.vectors(copies * SHORT as usize);
+        Some(Tile { first, length, buffer, copies, is_read, is_written: is_written && !is_private })
     }
 
     /// Whether an access goes along the last axis, the lanes along the one before, all else staying the same.
@@ -100,18 +116,19 @@ impl Writer<'_> {
         count(&inside) == count(&all)
     }
 
-    /// Where the vector of a position of a tile lies, if an access goes to one.
+    /// Where the vector of a position of a tile lies, if an access of a copy of the body goes to one.
     pub(super) fn tile_place(
         &mut self,
         array: ArrayId,
         subscripts: &[Subscript],
+        copy: usize,
     ) -> Option<MemoryOperand> {
         let tile = self.tiles.get(&array)?;
         let (last, outer) = subscripts.split_last()?;
         if !tile.first.starts_with(outer) || outer.len() + 1 != tile.first.len() {
             return None;
         }
-        let buffer = tile.buffer;
+        let buffer = tile.place(copy);
         match last {
             Subscript::Literal(literal) => {
                 let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
@@ -127,8 +144,8 @@ impl Writer<'_> {
             Subscript::Value(value) => match self.constants.get(*value) {
                 Some(Operation::Integer(literal)) => {
                     let literal = u32::try_from(*literal).expect("a position in an axis");
-                    return self
-                        .tile_place(array, &[outer, &[Subscript::Literal(literal)]].concat());
+                    let subscripts = [outer, &[Subscript::Literal(literal)]].concat();
+                    return self.tile_place(array, &subscripts, copy);
                 }
                 _ => self.read_integer(*value),
             },
@@ -141,7 +158,7 @@ impl Writer<'_> {
     /// Lets go of the tiles.
     pub(super) fn release_tiles(&mut self) {
         for (_, tile) in std::mem::take(&mut self.tiles) {
-            self.frame.release_vectors(tile.buffer, SHORT as usize);
+            self.frame.release_vectors(tile.buffer, tile.copies * SHORT as usize);
         }
     }
 
@@ -150,8 +167,8 @@ impl Writer<'_> {
         self.bodies.push(body);
         for (array, tile) in self.tiles.clone() {
             let goes = if way == Way::In { tile.is_read } else { tile.is_written };
-            if goes {
-                self.move_tile(array, &tile, way);
+            for copy in (0..self.copies).filter(|_| goes) {
+                self.move_tile(array, &tile, copy, way);
             }
         }
         self.bodies.pop().expect("it was just pushed")

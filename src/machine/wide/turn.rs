@@ -30,10 +30,10 @@ const LANE: Register = Register::R12;
 const LENGTH: Register = Register::R11;
 
 impl Writer<'_> {
-    /// Fills a tile, or writes it back.
-    pub(super) fn move_tile(&mut self, array: ArrayId, tile: &Tile, way: Way) {
+    /// Fills the tile of a copy of the body, or writes it back.
+    pub(super) fn move_tile(&mut self, array: ArrayId, tile: &Tile, copy: usize, way: Way) {
         let access = self.access(array, &tile.first, self.body());
-        let first = self.place(&access, 0);
+        let first = self.place(&access, copy);
         self.code.load(Code::Lea_r64_m, ROWS[0], first);
         match tile.length {
             Extent::Literal(literal) => self.load_number(LENGTH, literal),
@@ -45,17 +45,19 @@ impl Writer<'_> {
         let shift = self.element_size().ilog2().cast_signed();
         self.code.two(Code::Mov_r64_rm64, STRIDE, LENGTH);
         self.code.number(Code::Shl_rm64_imm8, STRIDE, shift);
-        self.code.load(Code::Lea_r64_m, LANE, at(STACK, tile.buffer));
-        let done = self.code.label();
-        if !self.tail {
-            let small = self.code.label();
-            self.code.load(Code::Lea_r64_m, LAST, at(LENGTH, -self.block()));
-            self.code.two(Code::Test_rm64_r64, LAST, LAST);
-            self.code.jump(Code::Js_rel32_64, small);
-            self.move_blocks(tile, way);
-            self.code.jump(Code::Jmp_rel32_64, done);
-            self.code.bind(small);
+        self.code.load(Code::Lea_r64_m, LANE, at(STACK, tile.place(copy)));
+        let (small, done) = (self.code.label(), self.code.label());
+        if self.tail {
+            let lanes = i32::try_from(self.lane_count()).expect("a few lanes");
+            self.code.number_in_memory(Code::Cmp_rm64_imm32, at(STACK, self.remaining), lanes);
+            self.code.jump(Code::Jb_rel32_64, small);
         }
+        self.code.load(Code::Lea_r64_m, LAST, at(LENGTH, -self.block()));
+        self.code.two(Code::Test_rm64_r64, LAST, LAST);
+        self.code.jump(Code::Js_rel32_64, small);
+        self.move_blocks(tile.place(copy), way);
+        self.code.jump(Code::Jmp_rel32_64, done);
+        self.code.bind(small);
         self.move_elements(way, done);
         self.code.bind(done);
     }
@@ -66,7 +68,7 @@ impl Writer<'_> {
     }
 
     /// Moves a vector of whole rows, some columns at a time: rows as far apart as a block is tall share a register.
-    fn move_blocks(&mut self, tile: &Tile, way: Way) {
+    fn move_blocks(&mut self, buffer: i32, way: Way) {
         let column = self.code.label();
         let block = self.block();
         let height = usize::try_from(block).expect("2 or 4");
@@ -89,7 +91,7 @@ impl Writer<'_> {
         }
         for row in 0..height {
             let row_bytes = i32::try_from(row).expect("2 or 4") * bytes;
-            let inside = indexed(STACK, SCRATCH, 1, tile.buffer + row_bytes);
+            let inside = indexed(STACK, SCRATCH, 1, buffer + row_bytes);
             if way == Way::Out {
                 self.load_vector(self.vector(row), inside);
             } else {

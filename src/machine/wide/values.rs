@@ -82,8 +82,17 @@ impl Writer<'_> {
         self.form == Form::Zmm && self.program.kinds[value.0 as usize] == Kind::Mask
     }
 
+    /// What a copy has of its own differs between lanes; the rest all copies share.
     pub(super) fn key(&self, value: Value, copy: usize) -> Key {
-        if self.body().uses.defines(value) { (value, copy) } else { (value, 0) }
+        if self.is_shared(value) { (value, 0) } else { (value, copy) }
+    }
+
+    pub(super) fn is_shared(&self, value: Value) -> bool {
+        !self.wide[value.0 as usize] || self.constants.get(value).is_some()
+    }
+
+    pub(super) fn is_pinned(&self, value: Value, copy: usize) -> bool {
+        self.pinned.contains_key(&self.key(value, copy))
     }
 
     fn file(&mut self, masks: bool) -> &mut Registers {
@@ -180,14 +189,14 @@ impl Writer<'_> {
 
     /// A value in a vector register.
     pub(super) fn register(&mut self, value: Value, copy: usize) -> Register {
-        let register = if let Some(register) = self.pinned.get(&value) {
+        let key = self.key(value, copy);
+        let register = if let Some(register) = self.pinned.get(&key) {
             *register
         } else if let Some(constant) = self.constants.get(value).cloned() {
             let register = self.take(false);
             self.load_constant(register, &constant);
             register
         } else {
-            let key = self.key(value, copy);
             self.in_register(key, false)
         };
         self.vectors.locked[register] = true;
@@ -265,7 +274,7 @@ impl Writer<'_> {
 
     /// A value as an instruction's last operand reads it: from a register, or from memory where it is there.
     pub(super) fn source(&mut self, value: Value, copy: usize) -> Source {
-        if self.pinned.contains_key(&value) {
+        if self.is_pinned(value, copy) {
             return Source::Register(self.register(value, copy));
         }
         if let Some(constant) = self.constants.get(value).cloned() {
@@ -286,7 +295,7 @@ impl Writer<'_> {
 
     /// Whether reading a value takes no register of its own.
     pub(super) fn is_in_memory(&self, value: Value, copy: usize) -> bool {
-        !self.pinned.contains_key(&value)
+        !self.is_pinned(value, copy)
             && (self.constants.get(value).is_some()
                 || self.values[&self.key(value, copy)].register.is_none())
     }
@@ -300,7 +309,7 @@ impl Writer<'_> {
                 continue;
             }
             let is_own = self.body().uses.defines(*value);
-            if !is_own && copy + 1 < self.copies {
+            if self.is_shared(*value) && copy + 1 < self.copies {
                 continue;
             }
             let key = self.key(*value, copy);
@@ -343,9 +352,9 @@ impl Writer<'_> {
     }
 
     /// Says that memory holds a value from here on.
-    pub(super) fn define_in_memory(&mut self, value: Value, home: Home) {
-        self.values.insert((value, 0), Location { register: None, home: Some(home) });
-        self.release(&[value], 0);
+    pub(super) fn define_in_memory(&mut self, value: Value, copy: usize, home: Home) {
+        self.values.insert((value, copy), Location { register: None, home: Some(home) });
+        self.release(&[value], copy);
     }
 
     /// A constant as an instruction's last operand reads it.
