@@ -1,9 +1,12 @@
 //! Programs to code: in comes a planned program, out comes what a call runs.
 
+use std::sync::Arc;
+
 use super::Target;
-use crate::call::{Code, Compile, Variant};
+use crate::call::{Code, Compile, CompileFixed, Compiled, Variant};
 use crate::interpret::{ArrayData, element_count, interpret};
 use crate::loops::{self, ArrayId, ArrayRole, Kind, Precision, Program};
+use crate::lower::with_lengths;
 use crate::machine::{self, Isa};
 use crate::plan::Plan;
 
@@ -18,14 +21,23 @@ fn code(program: Program, target: Target, isa: Isa) -> Result<Code, String> {
     match target {
         Target::Native | Target::NativeScalar => {
             let kernel = machine::compile(&program, options).map_err(|error| error.to_string())?;
-            let streaming = machine::staged(&program, options).map(|staged| {
+            let mut compiled = Compiled::new(kernel);
+            let program = Arc::new(program);
+            if let Some(staged) = machine::staged(&program, options) {
+                let program = Arc::clone(&program);
                 let compile: Compile = Box::new(move |aligned| {
                     machine::compile_streaming(&program, options, aligned).ok().flatten()
                 });
-                (staged, compile)
-            });
+                compiled = compiled.with_streaming(staged, compile);
+            }
+            if options.lanes && isa != Isa::Portable {
+                let compile: CompileFixed = Box::new(move |lengths| {
+                    machine::compile(&with_lengths(&program, lengths)?, options).ok()
+                });
+                compiled = compiled.with_fixed(compile);
+            }
             // SAFETY: a plan has the arrays and extents of its program.
-            Ok(unsafe { Code::compiled(kernel, streaming) })
+            Ok(unsafe { Code::compiled(compiled) })
         }
         Target::Interpreter => {
             // SAFETY: `interpret_at` reads and writes the elements that the program states.

@@ -9,12 +9,14 @@
 mod accumulators;
 mod ahead;
 mod assembler;
+mod choose;
 mod codes;
 mod control;
 mod frame;
 mod lanes;
 mod memory;
 mod operations;
+mod pins;
 mod powers;
 mod product;
 mod sections;

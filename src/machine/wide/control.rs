@@ -5,12 +5,16 @@ use std::rc::Rc;
 use iced_x86::{Code, Instruction, Register};
 
 use super::assembler::{Label, at};
+use super::codes::Form;
 use super::memory::{COUNTER, SCALED, SCRATCH};
 use super::totals::SPARE;
 use super::uses::{Uses, constants_used};
 use super::values::Home;
 use super::{Body, STACK, Writer};
 use crate::loops::{Extent, Loop, LoopId, Operation, Precision, Statement, Value};
+
+/// How many registers an operation wants between those of its operands and of its result.
+const BETWEEN: usize = 2;
 
 impl Writer<'_> {
     /// Writes the statements of a body; some values are used once more at its end, by `end`.
@@ -25,9 +29,7 @@ impl Writer<'_> {
             self.bodies.last_mut().expect("it was just pushed").place = place;
             match statement {
                 Statement::Let(value, operation) => {
-                    if self.lanes.is_some() {
-                        self.wide[value.0 as usize] = true;
-                    }
+                    self.wide[value.0 as usize] = self.differs(operation);
                     self.write_let(*value, operation);
                 }
                 Statement::Store { array, subscripts, value } => {
@@ -57,6 +59,15 @@ impl Writer<'_> {
         self.bodies.pop().expect("it was just pushed")
     }
 
+    /// Whether an operation gives something else in each lane; of what is the same in all, the counters of loops inside of that
+    /// in lanes are worth knowing.
+    fn differs(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::Counter(id) => self.lanes == Some(*id),
+            _ => self.lanes.is_some(),
+        }
+    }
+
     /// Where the body of a loop uses values, found once.
     pub(super) fn uses(&mut self, inner: &Loop) -> Rc<Uses> {
         let found = self.uses.entry(inner.id).or_insert_with(|| {
@@ -83,8 +94,9 @@ impl Writer<'_> {
         }
         if in_lanes {
             let constants = constants_used(&self.constants, &inner.body);
-            let needed = self.copies * body.uses.pressure() + totals.len() + SPARE;
-            self.pin_most_used(&constants, &body.uses.outside(), needed);
+            let values = self.copies * body.uses.pressure() + BETWEEN;
+            let needed = values.max(SPARE) + totals.len();
+            self.pin_most_used(&inner.body, &constants, &body.uses.outside(), needed);
             self.clear_general(SCALED);
         }
         self.clear_general(COUNTER);
@@ -202,8 +214,17 @@ impl Writer<'_> {
         self.define(value, copy, register);
     }
 
-    /// A general register in all lanes, by way of memory.
+    /// A general register in all lanes, where there is no instruction for that by way of memory.
     fn broadcast_general(&mut self, into: Register, from: Register) {
+        if self.form == Form::Zmm {
+            return match self.program.precision {
+                Precision::F32 => {
+                    let low = from as u32 - Register::RAX as u32;
+                    self.code.two(Code::EVEX_Vpbroadcastd_zmm_k1z_r32, into, Register::EAX + low);
+                }
+                Precision::F64 => self.code.two(Code::EVEX_Vpbroadcastq_zmm_k1z_r64, into, from),
+            };
+        }
         let slot = self.frame.word();
         self.code.store(Code::Mov_rm64_r64, at(STACK, slot), from);
         self.broadcast(into, at(STACK, slot));

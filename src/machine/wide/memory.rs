@@ -247,7 +247,9 @@ impl Writer<'_> {
                     Precision::F64 => self.code.two(Code::VEX_Vmovq_rm64_xmm, SECOND, low),
                 }
             }
-            (None, Some(Home::Scalar(slot))) => self.read_element(at(STACK, slot)),
+            (None, Some(Home::Scalar(slot) | Home::Vector(slot))) => {
+                self.read_element(at(STACK, slot));
+            }
             (None, other) => unreachable!("an integer outside of lanes is kept as {other:?}"),
         }
     }

@@ -1,12 +1,11 @@
 //! What accumulators of plain loops come to: totals in memory, or in registers while an innermost loop runs.
 
-use super::accumulators::neutral_of;
 use super::assembler::at;
 use super::values::{Home, Source};
 use super::{STACK, Writer};
 use crate::loops::{Accumulator, Join, Operation, Value};
 
-/// How many registers operations want beside those of values.
+/// How many registers operations want beside those that are reserved.
 pub(super) const SPARE: usize = 6;
 
 /// What an accumulator of a plain loop has come to, in memory.
@@ -31,8 +30,8 @@ impl Writer<'_> {
             let Accumulator { join, element, .. } = *accumulator;
             let compensated = join == Join::Sum && self.lanes.is_none();
             for copy in 0..self.copies {
-                let total = self.plain_total(&neutral_of(join));
-                let lost = compensated.then(|| self.plain_total(&neutral_of(join)));
+                let total = self.plain_total(&join.neutral());
+                let lost = compensated.then(|| self.plain_total(&join.neutral()));
                 all.push(Totals { join, element, copy, total, lost, register: None });
             }
         }
@@ -43,7 +42,7 @@ impl Writer<'_> {
     /// body needs.
     pub(super) fn pin_totals(&mut self, all: &mut [Totals], needed: usize) {
         let count = all.iter().filter(|totals| totals.lost.is_none()).count();
-        if needed + count + SPARE > self.register_count() {
+        if needed.max(SPARE) + count > self.register_count() {
             return;
         }
         for totals in all.iter_mut().filter(|totals| totals.lost.is_none()) {

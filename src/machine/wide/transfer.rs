@@ -26,6 +26,9 @@ impl Writer<'_> {
         let access = self.access(array, subscripts, self.body());
         let pattern = self.is_contiguous(&access);
         if pattern == Some(false) {
+            if let Some((tile, position)) = self.position_in_tile(array, subscripts) {
+                return self.choose(value, &tile, position, copy);
+            }
             return self.gather(value, &access, subscripts, copy);
         }
         let memory = self.place(&access, copy);

@@ -28,6 +28,8 @@ const THREE: Register = Register::RAX;
 const LANE: Register = Register::R12;
 /// How many elements a row has.
 const LENGTH: Register = Register::R11;
+/// How many vector registers, the first ones, turning takes.
+pub(super) const TURNING: usize = 8;
 
 impl Writer<'_> {
     /// Fills the tile of a copy of the body, or writes it back.
@@ -45,19 +47,31 @@ impl Writer<'_> {
         let shift = self.element_size().ilog2().cast_signed();
         self.code.two(Code::Mov_r64_rm64, STRIDE, LENGTH);
         self.code.number(Code::Shl_rm64_imm8, STRIDE, shift);
-        self.code.load(Code::Lea_r64_m, LANE, at(STACK, tile.place(copy)));
         let (small, done) = (self.code.label(), self.code.label());
         if self.tail {
             let lanes = i32::try_from(self.lane_count()).expect("a few lanes");
             self.code.number_in_memory(Code::Cmp_rm64_imm32, at(STACK, self.remaining), lanes);
             self.code.jump(Code::Jb_rel32_64, small);
         }
-        self.code.load(Code::Lea_r64_m, LAST, at(LENGTH, -self.block()));
-        self.code.two(Code::Test_rm64_r64, LAST, LAST);
-        self.code.jump(Code::Js_rel32_64, small);
-        self.move_blocks(tile.place(copy), way);
+        let block = self.block();
+        let length = match tile.length {
+            Extent::Literal(literal) => i32::try_from(literal).ok(),
+            Extent::Given(_) => None,
+        };
+        if let Some(length) = length.filter(|length| *length >= block) {
+            self.move_known_blocks(tile.place(copy), length, way);
+            if !self.tail {
+                return;
+            }
+        } else {
+            self.code.load(Code::Lea_r64_m, LAST, at(LENGTH, -block));
+            self.code.two(Code::Test_rm64_r64, LAST, LAST);
+            self.code.jump(Code::Js_rel32_64, small);
+            self.move_blocks(tile.place(copy), way);
+        }
         self.code.jump(Code::Jmp_rel32_64, done);
         self.code.bind(small);
+        self.code.load(Code::Lea_r64_m, LANE, at(STACK, tile.place(copy)));
         self.move_elements(way, done);
         self.code.bind(done);
     }
@@ -65,6 +79,39 @@ impl Writer<'_> {
     /// How many rows and columns a block has.
     fn block(&self) -> i32 {
         16 / self.element_size()
+    }
+
+    /// Moves a vector of whole rows whose length is a number, at least that of a block.
+    fn move_known_blocks(&mut self, buffer: i32, length: i32, way: Way) {
+        let (block, size) = (self.block(), self.element_size());
+        let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
+        for column in (0..length).step_by(usize::try_from(block).expect("2 or 4")) {
+            let column = column.min(length - block);
+            let inside = |row: i32| at(STACK, buffer + (column + row) * bytes);
+            let all = || (0..bytes / 16).flat_map(|part| (0..block).map(move |row| (part, row)));
+            let outside =
+                |(part, row)| at(ROWS[0], (part * block + row) * length * size + column * size);
+            let place = |number: i32| usize::try_from(number).expect("a few rows and parts");
+            if way == Way::In {
+                for (part, row) in all() {
+                    self.move_part(place(part), place(row), outside((part, row)), way);
+                }
+                self.turn();
+            }
+            for row in 0..block {
+                let register = self.vector(place(row));
+                match way {
+                    Way::In => self.store_vector(inside(row), register),
+                    Way::Out => self.load_vector(register, inside(row)),
+                }
+            }
+            if way == Way::Out {
+                self.turn();
+                for (part, row) in all() {
+                    self.move_part(place(part), place(row), outside((part, row)), way);
+                }
+            }
+        }
     }
 
     /// Moves a vector of whole rows, some columns at a time: rows as far apart as a block is tall share a register.

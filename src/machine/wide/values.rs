@@ -36,8 +36,8 @@ pub(super) enum Home {
 #[derive(Debug)]
 pub(super) struct Registers {
     content: Vec<Option<Key>>,
-    pinned: Vec<bool>,
-    locked: Vec<bool>,
+    pub(super) pinned: Vec<bool>,
+    pub(super) locked: Vec<bool>,
 }
 
 impl Registers {
@@ -49,7 +49,7 @@ impl Registers {
         self.locked.fill(false);
     }
 
-    fn is_free(&self, at: usize) -> bool {
+    pub(super) fn is_free(&self, at: usize) -> bool {
         self.content[at].is_none() && !self.pinned[at] && !self.locked[at]
     }
 }
@@ -78,7 +78,7 @@ impl Writer<'_> {
     }
 
     /// Whether a value is kept in a mask register.
-    fn is_masked(&self, value: Value) -> bool {
+    pub(super) fn is_masked(&self, value: Value) -> bool {
         self.form == Form::Zmm && self.program.kinds[value.0 as usize] == Kind::Mask
     }
 
@@ -175,18 +175,6 @@ impl Writer<'_> {
         }
     }
 
-    /// Reserves a register until it is unpinned.
-    pub(super) fn pin(&mut self) -> usize {
-        let register = self.take(false);
-        self.vectors.pinned[register] = true;
-        self.vectors.locked[register] = false;
-        register
-    }
-
-    pub(super) fn unpin(&mut self, register: usize) {
-        self.vectors.pinned[register] = false;
-    }
-
     /// A value in a vector register.
     pub(super) fn register(&mut self, value: Value, copy: usize) -> Register {
         let key = self.key(value, copy);
@@ -233,7 +221,7 @@ impl Writer<'_> {
         }
     }
 
-    fn load_mask(&mut self, register: Register, home: Home) {
+    pub(super) fn load_mask(&mut self, register: Register, home: Home) {
         let bits = match home {
             Home::Mask(slot) => {
                 return self.code.load(Code::VEX_Kmovw_kr_km16, register, at(STACK, slot));
@@ -269,6 +257,9 @@ impl Writer<'_> {
             return register;
         }
         let key = self.key(value, copy);
+        if let Some(register) = self.pinned.get(&key) {
+            return mask(*register);
+        }
         mask(self.in_register(key, true))
     }
 
