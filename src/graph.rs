@@ -51,12 +51,11 @@ impl Graph {
     /// # Panics
     /// If the types of the arguments do not fit: the checker has made sure that they do.
     pub fn intern(&mut self, node: Node) -> NodeId {
-        if let Some(index) = self.nodes.get_index_of(&node) {
-            return NodeId::from_index(index);
+        let (index, is_new) = self.nodes.insert_full(node);
+        if is_new {
+            let node = &self.nodes[index];
+            self.facts.push(Facts { ty: self.type_of(node), axes: self.axes_of(node) });
         }
-        let facts = Facts { ty: self.type_of(&node), axes: self.axes_of(&node) };
-        let (index, _) = self.nodes.insert_full(node);
-        self.facts.push(facts);
         NodeId::from_index(index)
     }
 
