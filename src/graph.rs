@@ -235,14 +235,18 @@ impl Graph {
         for root in roots {
             needed[root.index()] = true;
         }
+        let mut count = 0;
         for index in (0..end).rev() {
             if needed[index] {
+                count += 1;
                 for argument in self.nodes[index].arguments() {
                     needed[argument.index()] = true;
                 }
             }
         }
-        (0..needed.len()).filter(|index| needed[*index]).map(NodeId::from_index).collect()
+        let mut found = Vec::with_capacity(count);
+        found.extend((0..end).filter(|index| needed[*index]).map(NodeId::from_index));
+        found
     }
 
     fn type_of(&self, node: &Node) -> Type {

@@ -101,18 +101,20 @@ fn running_sum(
 
 /// The nodes under a root with these axes, arguments before their users.
 fn region(graph: &Graph, root: NodeId, axes: AxisSet) -> Vec<NodeId> {
-    let (mut found, mut open) = (Vec::new(), vec![root]);
-    let mut seen = HashSet::default();
-    while let Some(id) = open.pop() {
-        if !axes.is_subset_of(graph.axes(id)) || !seen.insert(id) {
+    let mut needed = vec![false; root.index() + 1];
+    needed[root.index()] = true;
+    let mut found = Vec::new();
+    for index in (0..needed.len()).rev() {
+        let id = NodeId::from_index(index);
+        if !needed[index] || !axes.is_subset_of(graph.axes(id)) {
             continue;
         }
         found.push(id);
         if let Node::Map(..) | Node::Reduce(..) = graph.node(id) {
-            open.extend(graph.arguments(id));
+            graph.arguments(id).iter().for_each(|argument| needed[argument.index()] = true);
         }
     }
-    found.sort_unstable();
+    found.reverse();
     found
 }
 

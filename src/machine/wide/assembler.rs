@@ -3,6 +3,7 @@
 
 use iced_x86::{Code, Encoder, Instruction, MemoryOperand, Register};
 
+use super::encoding::encode;
 use crate::hash::HashMap;
 
 /// Holds the address of the constants throughout.
@@ -55,6 +56,12 @@ impl Assembler {
     }
 
     pub(super) fn put(&mut self, instruction: &Instruction) {
+        if let Some(bytes) = encode(instruction) {
+            let bytes = bytes.as_slice();
+            bytes.iter().for_each(|byte| self.encoder.write_u8(*byte));
+            self.position += bytes.len();
+            return;
+        }
         let length = self.encoder.encode(instruction, self.position as u64);
         self.position += length.expect("operands that the instruction has a form for");
     }
@@ -131,15 +138,21 @@ impl Assembler {
     }
 
     /// Where in the constants these bytes lie; as many as a power of two.
+    #[expect(clippy::needless_pass_by_value, reason = "most are made on the spot")]
     pub(super) fn constant(&mut self, bytes: Vec<u8>) -> i32 {
-        if let Some(offset) = self.constants.get(&bytes) {
+        self.constant_of(&bytes)
+    }
+
+    /// Likewise.
+    pub(super) fn constant_of(&mut self, bytes: &[u8]) -> i32 {
+        if let Some(offset) = self.constants.get(bytes) {
             return *offset;
         }
         let aligned = self.pool.len().next_multiple_of(bytes.len());
         self.pool.resize(aligned, 0);
-        self.pool.extend_from_slice(&bytes);
+        self.pool.extend_from_slice(bytes);
         let offset = i32::try_from(aligned).expect("fewer than 2^31 bytes of constants");
-        self.constants.insert(bytes, offset);
+        self.constants.insert(bytes.to_vec(), offset);
         offset
     }
 

@@ -105,6 +105,9 @@ impl Matcher<'_> {
     }
 
     fn many(&mut self, part: usize, at: usize) -> usize {
+        if let (Step::Byte(bytes), true) = (&self.table.nodes[part].step, self.in_word) {
+            return at + self.text[at..].iter().take_while(|byte| bytes.has(**byte)).count();
+        }
         let Some(mut end) = self.step(part, at) else { return at };
         loop {
             let start = self.skip(end);
