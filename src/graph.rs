@@ -100,6 +100,16 @@ impl Graph {
         self.map(Function::Select, &[condition, a, b])
     }
 
+    /// A node with each argument replaced: itself if none is.
+    pub fn rebuild(&mut self, id: NodeId, replace: impl Fn(NodeId) -> NodeId) -> NodeId {
+        let node = self.node(id);
+        if node.arguments().iter().all(|argument| replace(*argument) == *argument) {
+            return id;
+        }
+        let node = node.with_arguments(replace);
+        self.intern(node)
+    }
+
     /// The node behind an id.
     #[must_use]
     pub fn node(&self, id: NodeId) -> &Node {

@@ -15,14 +15,13 @@ pub(super) fn push_renames(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
     }
     let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
     for id in &needed {
-        let node = graph.node(*id).with_arguments(|argument| moved[&argument]);
-        let new = match node {
+        let found = match *graph.node(*id) {
             Node::Rename { argument, from, to } => {
-                let pushed = pushed(graph, &needed, argument, [from, to]);
-                pushed.unwrap_or_else(|| graph.intern(node))
+                pushed(graph, &needed, moved[&argument], [from, to])
             }
-            _ => graph.intern(node),
+            _ => None,
         };
+        let new = found.unwrap_or_else(|| graph.rebuild(*id, |argument| moved[&argument]));
         moved.insert(*id, new);
     }
     roots.iter().map(|root| moved[root]).collect()

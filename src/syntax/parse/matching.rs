@@ -56,6 +56,10 @@ impl Matcher<'_> {
             Step::Call(rule) => self.call(*rule, at),
             Step::Sequence(parts) => self.sequence(parts, at),
             Step::Choice(parts) => parts.iter().find_map(|part| self.step(*part, at)),
+            Step::LongChoice(by_byte, at_end) => {
+                let parts = self.text.get(at).map_or(at_end, |byte| &by_byte[usize::from(*byte)]);
+                parts.iter().find_map(|part| self.step(*part, at))
+            }
             Step::Optional(part) => Some(self.step(*part, at).unwrap_or(at)),
             Step::Many(part) => Some(self.many(*part, at)),
             Step::Not(part) => (!self.follows(*part, at)).then_some(at),
@@ -133,6 +137,7 @@ impl Matcher<'_> {
         let comment = self.table.rules[Rule::COMMENT as usize].body;
         loop {
             match self.text.get(at) {
+                Some(byte) if !self.table.gaps.has(*byte) => return at,
                 Some(byte) if self.table.blanks.has(*byte) => at += 1,
                 Some(_) => match self.inside(true, comment, at) {
                     Some(end) => at = end,

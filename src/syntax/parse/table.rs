@@ -57,6 +57,8 @@ pub(super) enum Step {
     Sequence(Vec<usize>),
     /// The first that matches.
     Choice(Vec<usize>),
+    /// Likewise, of many: for each byte those that may begin with it, and those that may match nothing.
+    LongChoice(Vec<Vec<usize>>, Vec<usize>),
     /// This or nothing.
     Optional(usize),
     /// As many of these as there are.
@@ -98,7 +100,12 @@ pub(super) struct Table {
     pub(super) rules: Vec<Known>,
     /// The bytes of blanks.
     pub(super) blanks: Bytes,
+    /// Those that comments begin with, and those of blanks.
+    pub(super) gaps: Bytes,
 }
+
+/// Choices of more have a table of what may begin with which byte.
+const SHORT_CHOICE: usize = 3;
 
 /// The table of the language's grammar, made once.
 pub(super) fn table() -> &'static Table {
@@ -119,11 +126,15 @@ impl Table {
             reader.rule();
         }
         let Reader { nodes, rules, .. } = reader;
-        let mut table = Self { nodes, rules, blanks: Bytes::default() };
+        let (blanks, gaps) = (Bytes::default(), Bytes::default());
+        let mut table = Self { nodes, rules, blanks, gaps };
         table.join_bytes();
         let blanks = table.rules[Rule::WHITESPACE as usize].body;
         table.blanks = table.bytes(blanks).expect("blanks are single bytes");
         table.find_first();
+        let comment = table.rules[Rule::COMMENT as usize].body;
+        table.gaps = table.blanks.with(table.nodes[comment].first);
+        table.divide_choices();
         table
     }
 
@@ -179,6 +190,21 @@ impl Table {
         }
     }
 
+    /// Sorts the parts of long choices by what they may begin with.
+    fn divide_choices(&mut self) {
+        for node in 0..self.nodes.len() {
+            let Step::Choice(parts) = &self.nodes[node].step else { continue };
+            if parts.len() <= SHORT_CHOICE {
+                continue;
+            }
+            let of = |may: &dyn Fn(&Node) -> bool| -> Vec<usize> {
+                parts.iter().copied().filter(|part| may(&self.nodes[*part])).collect()
+            };
+            let by_byte = (0..=255).map(|byte| of(&|part| part.first.has(byte))).collect();
+            self.nodes[node].step = Step::LongChoice(by_byte, of(&|part| part.nullable));
+        }
+    }
+
     fn first(&self, node: usize) -> (Bytes, bool) {
         let known = |node: usize| (self.nodes[node].first, self.nodes[node].nullable);
         match &self.nodes[node].step {
@@ -189,6 +215,7 @@ impl Table {
             }
             Step::Byte(bytes) => (*bytes, false),
             Step::Any => (Bytes::ALL, false),
+            Step::LongChoice(..) => unreachable!("choices are divided afterwards"),
             Step::Start | Step::End | Step::Not(_) | Step::Ahead(_) => (Bytes::default(), true),
             Step::Call(rule) => known(self.rules[*rule as usize].body),
             Step::Optional(part) | Step::Many(part) => (known(*part).0, true),
