@@ -66,7 +66,7 @@ pub use pool::{Pool, Threads};
 pub use prepared::{Preparation, PreparedCall};
 pub use run::{Reduction, Summary};
 pub use shape::RANK_LIMIT;
-pub(crate) use variant::{Code, Compile, Variant};
+pub(crate) use variant::{Code, Compile, Compiled, Variant};
 
 use crate::graph::{Graph, InputId};
 use crate::model::Model;

@@ -8,7 +8,8 @@
 //! Around that stand passes of their own: `cases` sets the element at a label apart, `renames` makes multiples of a softmax
 //! known as such, `expand` writes what machines have no word for, `running` finds sums up to each place of an axis, which
 //! `totals` writes in one pass, `pairs` leaves out what is known by symmetry, and `product` finds products of matrices;
-//! `reuse` moves temporaries into outputs, and `rows` makes lanes of short rows.
+//! `reuse` moves temporaries into outputs, `rows` makes lanes of short rows, and `unroll` writes out loops along rows whose
+//! length is a number, as it is in a program that `lengths` makes of another one for calls that know how long rows are.
 
 mod cases;
 mod clamp;
@@ -16,6 +17,7 @@ mod cost;
 mod emit;
 mod expand;
 mod explain;
+mod lengths;
 mod logistic;
 mod memory;
 mod order;
@@ -34,12 +36,14 @@ mod square;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod unroll;
 mod whole;
 
 use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId, Role};
 use crate::loops::{Accuracy, ArrayId, Precision, Program};
 
 pub use explain::explain;
+pub use lengths::{Known, for_lengths, tells_lengths_apart};
 
 /// An array that the program is to write.
 #[derive(Clone, Debug)]
@@ -120,7 +124,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lower
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
     let roots = renames::push_renames(graph, &roots);
-    let expanded = expand::expand(graph, &roots, rounding.precision);
+    let expanded = expand::expand(graph, &roots, rounding);
     let expanded = running::find_running_sums(graph, &expanded);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
@@ -140,6 +144,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lower
     lowered.move_arrays(&moved);
     if !has_learned_rows(graph) {
         rows::rows_as_lanes(&mut lowered.program);
+        unroll::unroll(&mut lowered.program);
     }
     lowered.arrays.resize(lowered.program.arrays.len(), ArraySource::Temporary);
     lowered

@@ -217,6 +217,19 @@ impl Join {
         }
     }
 
+    /// What it begins with.
+    #[must_use]
+    pub fn neutral(self) -> Operation {
+        match self {
+            Self::Sum => Operation::Real(0f64.to_bits()),
+            Self::Product => Operation::Real(1f64.to_bits()),
+            Self::Maximum => Operation::Real(f64::NEG_INFINITY.to_bits()),
+            Self::Minimum => Operation::Real(f64::INFINITY.to_bits()),
+            Self::Any => Operation::Mask(false),
+            Self::All => Operation::Mask(true),
+        }
+    }
+
     /// The kind of the elements and of the result.
     #[must_use]
     pub fn kind(self) -> Kind {

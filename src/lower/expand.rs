@@ -8,6 +8,7 @@
 
 use std::ops::Index;
 
+use super::Rounding;
 use super::clamp::clamp;
 use super::logistic::{cross_entropy, product_of_sigmoids};
 use super::quotient;
@@ -17,7 +18,7 @@ use super::square::Squares;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
 use crate::hash::{HashMap, HashSet};
-use crate::loops::Precision;
+use crate::loops::Accuracy;
 use crate::rewrite::ranges::{Ranges, place_in};
 
 /// What each node has become.
@@ -26,6 +27,8 @@ pub(super) struct Expanded {
     nodes: HashMap<NodeId, NodeId>,
     /// What the exponentials of softmaxes are multiplied by, once for all elements.
     scales: HashSet<NodeId>,
+    /// The factors of products, in order.
+    products: HashSet<[NodeId; 2]>,
 }
 
 impl Index<&NodeId> for Expanded {
@@ -37,7 +40,8 @@ impl Index<&NodeId> for Expanded {
 }
 
 /// The roots in those words.
-pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) -> Vec<NodeId> {
+pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], rounding: Rounding) -> Vec<NodeId> {
+    let Rounding { precision, accuracy, .. } = rounding;
     let mut expanded = Expanded::default();
     let mut ranges = Ranges::new(graph);
     for id in graph.reachable(roots) {
@@ -66,7 +70,11 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     Some(_) => None,
                     None => quotient::quotient(&mut squares, &expanded, sides),
                 };
-                balanced.unwrap_or_else(|| quotient(graph, &mut expanded, of.as_slice()))
+                balanced.unwrap_or_else(|| {
+                    let is_bounded =
+                        accuracy == Accuracy::Close && is_away_from_0(graph, &mut ranges, sides[1]);
+                    quotient(graph, &mut expanded, of.as_slice(), is_bounded)
+                })
             }
             Node::Map(
                 function @ (Function::Log
@@ -191,6 +199,9 @@ fn product(graph: &mut Graph, expanded: &mut Expanded, a: NodeId, b: NodeId) -> 
             return graph.map(Function::Multiply, &[factor, rest]);
         }
     }
+    // What is there the other way round is the same number.
+    let [a, b] = if expanded.products.contains(&[b, a]) { [b, a] } else { [a, b] };
+    expanded.products.insert([a, b]);
     graph.map(Function::Multiply, &[a, b])
 }
 
@@ -209,8 +220,18 @@ fn multiple(graph: &Graph, id: NodeId) -> Option<(NodeId, NodeId)> {
     }
 }
 
-/// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow.
-fn quotient(graph: &mut Graph, expanded: &mut Expanded, of: &[NodeId]) -> NodeId {
+/// The least denominator whose reciprocal takes its place: far from where that overflows.
+const LEAST: f64 = 1e-30;
+
+/// Whether a denominator has a reciprocal that is as good, but for its rounding.
+fn is_away_from_0(graph: &Graph, ranges: &mut Ranges, id: NodeId) -> bool {
+    ranges.find_all(graph, id);
+    graph.as_number(id).is_none() && ranges.get(id).low >= LEAST
+}
+
+/// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow. Elements over what is the same for
+/// all of them are multiplied by its reciprocal, where that is bounded.
+fn quotient(graph: &mut Graph, expanded: &mut Expanded, of: &[NodeId], is_bounded: bool) -> NodeId {
     let (a, b) = (expanded[&of[0]], expanded[&of[1]]);
     let is_large = match graph.node(b) {
         Node::Size(_) => true,
@@ -221,6 +242,11 @@ fn quotient(graph: &mut Graph, expanded: &mut Expanded, of: &[NodeId]) -> NodeId
             let scale = graph.map(Function::Divide, &[scale, b]);
             expanded.scales.insert(scale);
             graph.map(Function::Multiply, &[exponential, scale])
+        }
+        _ if is_bounded && !graph.axes(a).minus(graph.axes(b)).is_empty() => {
+            let one = graph.number(1.0);
+            let reciprocal = graph.map(Function::Divide, &[one, b]);
+            graph.map(Function::Multiply, &[a, reciprocal])
         }
         _ => graph.map(Function::Divide, &[a, b]),
     }

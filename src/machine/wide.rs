@@ -9,6 +9,7 @@
 mod accumulators;
 mod ahead;
 mod assembler;
+mod choose;
 mod codes;
 mod control;
 mod encoding;
@@ -17,6 +18,7 @@ mod lanes;
 mod locations;
 mod memory;
 mod operations;
+mod pins;
 mod powers;
 mod product;
 mod sections;
@@ -177,7 +179,7 @@ struct Writer<'a> {
     vectors: Registers,
     masks: Registers,
     /// Values that stay in a register throughout a loop.
-    pinned: HashMap<Value, usize>,
+    pinned: HashMap<Key, usize>,
     /// Vectors in memory of values that are the same in all lanes.
     broadcasts: BTreeMap<Value, i32>,
     /// Where counters stand, of loops that are not innermost.
@@ -250,11 +252,11 @@ impl Writer<'_> {
     }
 
     /// Loads a constant or a value from outside of a loop into its register.
-    fn fill_pinned(&mut self, value: Value, register: usize) {
+    fn fill_pinned(&mut self, (value, copy): Key, register: usize) {
         if let Some(constant) = self.constants.get(value).cloned() {
             return self.load_constant(register, &constant);
         }
-        let home = self.values[&(value, 0)].home.expect("around loops values are in memory");
+        let home = self.values[&(value, copy)].home.expect("around loops values are in memory");
         self.load_home(self.vector(register), value, home);
     }
 

@@ -30,7 +30,8 @@ const LOSSES: [Case; 5] = [
 ];
 
 /// Rows and classes: within a chunk, and over many.
-const SHAPES: [(usize, usize); 5] = [(1, 3), (64, 10), (5000, 3), (40_000, 2), (200, 2000)];
+const SHAPES: [(usize, usize); 7] =
+    [(1, 3), (64, 10), (70, 16), (70, 17), (5000, 3), (40_000, 2), (200, 2000)];
 
 /// What the losses are given.
 struct Inputs {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::loops::{Accumulator, Join, Loop, PARTIALS, SHORT, Subscript};
+use crate::lower::{Known, for_lengths};
 
 /// For each row of `a[N, K]`: its maximum m and the sum s of `a - m`, `out[n, k] = (a[n, k] - m) * s + a[n, at[n]]`
 /// by way of a temporary, which has an element of each row or of each lane, and `first[n, 0] = s`, the other elements of
@@ -91,9 +92,13 @@ fn rows_as_lanes_give_the_same_bits() {
             }
             let literal = program(precision, Some(length), of_lanes);
             let literal = (kernels(&literal), literal);
+            let fixed = for_lengths(&given.1, &[Known::Nothing, Known::Length(length)]);
+            let fixed = (kernels(&fixed), fixed);
             for rows in EXTENTS {
                 let all = [rows, u64::from(length)];
-                for ((kernels, program), extents) in [(&given, &all[..]), (&literal, &all[..1])] {
+                for ((kernels, program), extents) in
+                    [(&given, &all[..]), (&literal, &all[..1]), (&fixed, &all[..])]
+                {
                     let mut arrays = fill(program, extents, &mut choice);
                     let bound = i64::from(length);
                     match arrays.last_mut().unwrap() {
@@ -111,6 +116,9 @@ fn rows_as_lanes_give_the_same_bits() {
                         other => panic!("positions are integers: {other:?}"),
                     }
                     compare(program, kernels, extents, &arrays).unwrap();
+                    if std::ptr::eq(program, &raw const fixed.1) {
+                        compare(&given.1, kernels, extents, &arrays).unwrap();
+                    }
                 }
             }
         }

@@ -7,7 +7,7 @@ use super::codes::{Form, Op, code};
 use super::memory::COUNTER;
 use super::values::{Home, Source, mask};
 use super::{STACK, Writer};
-use crate::loops::{Accumulator, BLOCK, Extent, Join, Kind, Operation, PARTIALS, Precision, Value};
+use crate::loops::{Accumulator, BLOCK, Extent, Join, Kind, PARTIALS, Precision, Value};
 
 /// Where the partial results of an accumulator of a loop in lanes lie.
 #[derive(Clone, Debug)]
@@ -76,7 +76,7 @@ impl Writer<'_> {
     /// Writes what is neutral to a join into all partial results.
     fn fill(&mut self, partial: i32, join: Join) {
         let neutral = self.take(false);
-        self.load_constant(neutral, &neutral_of(join));
+        self.load_constant(neutral, &join.neutral());
         let neutral = self.vector(neutral);
         for at_vector in 0..self.vectors_of_partials() {
             self.store_vector(self.partial_at(partial, at_vector), neutral);
@@ -94,7 +94,7 @@ impl Writer<'_> {
         for partials in all {
             partials.registers = (0..self.vectors_of_partials()).map(|_| self.pin()).collect();
             for register in &partials.registers {
-                self.load_constant(*register, &neutral_of(partials.join));
+                self.load_constant(*register, &partials.join.neutral());
             }
         }
     }
@@ -382,16 +382,5 @@ fn operation(join: Join) -> Op {
         Join::Minimum => Op::Minimum,
         Join::Any => Op::Or,
         Join::All => Op::And,
-    }
-}
-
-pub(super) fn neutral_of(join: Join) -> Operation {
-    match join {
-        Join::Sum => Operation::Real(0f64.to_bits()),
-        Join::Product => Operation::Real(1f64.to_bits()),
-        Join::Maximum => Operation::Real(f64::NEG_INFINITY.to_bits()),
-        Join::Minimum => Operation::Real(f64::INFINITY.to_bits()),
-        Join::Any => Operation::Mask(false),
-        Join::All => Operation::Mask(true),
     }
 }

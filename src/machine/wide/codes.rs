@@ -45,6 +45,8 @@ pub(super) enum Op {
     /// operand where the mask holds, else the second.
     Blend,
     And,
+    /// The third without what the second has.
+    AndNot,
     Or,
     Xor,
     /// Of 32 bits only.
@@ -109,6 +111,7 @@ fn column(row: [Code; 6], precision: Precision, form: Form) -> Code {
 
 /// f32 in 128, 256 and 512 bits, then f64.
 #[rustfmt::skip]
+#[expect(clippy::too_many_lines, reason = "it is a table")]
 fn row(op: Op) -> [Code; 6] {
     use Code as C;
     match op {
@@ -155,6 +158,10 @@ fn row(op: Op) -> [Code; 6] {
         Op::And => [
             C::VEX_Vandps_xmm_xmm_xmmm128, C::VEX_Vandps_ymm_ymm_ymmm256, C::EVEX_Vandps_zmm_k1z_zmm_zmmm512b32,
             C::VEX_Vandpd_xmm_xmm_xmmm128, C::VEX_Vandpd_ymm_ymm_ymmm256, C::EVEX_Vandpd_zmm_k1z_zmm_zmmm512b64,
+        ],
+        Op::AndNot => [
+            C::VEX_Vandnps_xmm_xmm_xmmm128, C::VEX_Vandnps_ymm_ymm_ymmm256, C::EVEX_Vandnps_zmm_k1z_zmm_zmmm512b32,
+            C::VEX_Vandnpd_xmm_xmm_xmmm128, C::VEX_Vandnpd_ymm_ymm_ymmm256, C::EVEX_Vandnpd_zmm_k1z_zmm_zmmm512b64,
         ],
         Op::Or => [
             C::VEX_Vorps_xmm_xmm_xmmm128, C::VEX_Vorps_ymm_ymm_ymmm256, C::EVEX_Vorps_zmm_k1z_zmm_zmmm512b32,

@@ -5,12 +5,16 @@ use std::rc::Rc;
 use iced_x86::{Code, Instruction, Register};
 
 use super::assembler::{Label, at};
+use super::codes::Form;
 use super::memory::{COUNTER, SCALED, SCRATCH};
 use super::totals::SPARE;
 use super::uses::{Uses, constants_used};
 use super::values::Home;
 use super::{Body, STACK, Writer};
 use crate::loops::{Extent, Loop, LoopId, Operation, Precision, Statement, Value};
+
+/// How many registers an operation wants between those of its operands and of its result.
+const BETWEEN: usize = 2;
 
 impl Writer<'_> {
     /// Writes the statements of a body; some values are used once more at its end, by `end`.
@@ -25,9 +29,7 @@ impl Writer<'_> {
             self.bodies.last_mut().expect("it was just pushed").place = place;
             match statement {
                 Statement::Let(value, operation) => {
-                    if self.lanes.is_some() {
-                        self.wide[value.0 as usize] = true;
-                    }
+                    self.wide[value.0 as usize] = self.differs(operation);
                     self.write_let(*value, operation);
                 }
                 Statement::Store { array, subscripts, value } => {
@@ -41,7 +43,7 @@ impl Writer<'_> {
                         self.write_loop(inner);
                     }
                     let read = self.body().uses.ending(place);
-                    self.release(&read, 0);
+                    (0..self.copies).for_each(|copy| self.release(&read, copy));
                 }
                 Statement::Product(product) => {
                     self.flush();
@@ -55,6 +57,15 @@ impl Writer<'_> {
         (0..self.copies).for_each(|copy| self.release(&used_at_end, copy));
         self.forget_registers();
         self.bodies.pop().expect("it was just pushed")
+    }
+
+    /// Whether an operation gives something else in each lane; of what is the same in all, the counters of loops inside of that
+    /// in lanes are worth knowing.
+    fn differs(&self, operation: &Operation) -> bool {
+        match operation {
+            Operation::Counter(id) => self.lanes == Some(*id),
+            _ => self.lanes.is_some(),
+        }
     }
 
     /// Where the body of a loop uses values, found once.
@@ -79,12 +90,13 @@ impl Writer<'_> {
         let (again, after) = (self.code.label(), self.code.label());
         self.skip_unless_it_runs(inner, after);
         if innermost {
-            self.pin_totals(&mut totals, body.uses.pressure());
+            self.pin_totals(&mut totals, self.copies * body.uses.pressure());
         }
         if in_lanes {
             let constants = constants_used(&self.constants, &inner.body);
-            let needed = body.uses.pressure() + totals.len() + SPARE;
-            self.pin_most_used(&constants, &body.uses.outside(), needed);
+            let values = self.copies * body.uses.pressure() + BETWEEN;
+            let needed = values.max(SPARE) + totals.len();
+            self.pin_most_used(&inner.body, &constants, &body.uses.outside(), needed);
             self.clear_general(SCALED);
         }
         self.clear_general(COUNTER);
@@ -115,11 +127,13 @@ impl Writer<'_> {
         self.release_bases(&body);
         self.frame.release_word(counter);
         let homes = self.end_totals(totals);
-        for (accumulator, home) in inner.accumulators.iter().zip(homes) {
+        for (accumulator, homes) in inner.accumulators.iter().zip(homes.chunks(self.copies)) {
             if self.lanes.is_some() {
                 self.wide[accumulator.result.0 as usize] = true;
             }
-            self.define_in_memory(accumulator.result, home);
+            for (copy, home) in homes.iter().enumerate() {
+                self.define_in_memory(accumulator.result, copy, *home);
+            }
         }
     }
 
@@ -200,8 +214,17 @@ impl Writer<'_> {
         self.define(value, copy, register);
     }
 
-    /// A general register in all lanes, by way of memory.
+    /// A general register in all lanes, where there is no instruction for that by way of memory.
     fn broadcast_general(&mut self, into: Register, from: Register) {
+        if self.form == Form::Zmm {
+            return match self.program.precision {
+                Precision::F32 => {
+                    let low = from as u32 - Register::RAX as u32;
+                    self.code.two(Code::EVEX_Vpbroadcastd_zmm_k1z_r32, into, Register::EAX + low);
+                }
+                Precision::F64 => self.code.two(Code::EVEX_Vpbroadcastq_zmm_k1z_r64, into, from),
+            };
+        }
         let slot = self.frame.word();
         self.code.store(Code::Mov_rm64_r64, at(STACK, slot), from);
         self.broadcast(into, at(STACK, slot));

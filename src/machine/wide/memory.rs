@@ -247,7 +247,9 @@ impl Writer<'_> {
                     Precision::F64 => self.code.two(Code::VEX_Vmovq_rm64_xmm, SECOND, low),
                 }
             }
-            (None, Some(Home::Scalar(slot))) => self.read_element(at(STACK, slot)),
+            (None, Some(Home::Scalar(slot) | Home::Vector(slot))) => {
+                self.read_element(at(STACK, slot));
+            }
             (None, other) => unreachable!("an integer outside of lanes is kept as {other:?}"),
         }
     }
@@ -299,14 +301,20 @@ impl Writer<'_> {
             self.multiply(SECOND, stride);
             base = self.add_second(base);
         }
+        let (offset, far) = self.behind(access, copy);
+        for stride in far {
+            let lanes = u32::try_from(copy * self.lane_count()).expect("a few lanes");
+            self.load_number(SECOND, lanes);
+            self.multiply(SECOND, stride);
+            base = self.add_second(base);
+        }
         let size = self.element_size();
-        let lanes = i32::try_from(copy * self.lane_count()).expect("a few lanes");
         let innermost = self.body().counter_in_register;
         if let [own] = &access.own[..]
             && own.literal() == Some(size)
             && innermost
         {
-            return indexed(base, COUNTER, size.unsigned_abs(), access.offset + lanes * size);
+            return indexed(base, COUNTER, size.unsigned_abs(), offset);
         }
         // A row of partial results has a few vectors.
         let row = i32::try_from(PARTIALS).expect("a small number") * size;
@@ -316,17 +324,28 @@ impl Writer<'_> {
             && self.scaled == self.body().counter
         {
             let vectors = u32::try_from(self.vectors_of_partials()).expect("a few vectors");
-            return indexed(base, SCALED, vectors, access.offset);
+            return indexed(base, SCALED, vectors, offset);
         }
         for own in &access.own {
             self.read_counter();
-            if copy > 0 && !access.lane.is_empty() {
-                self.code.number(Code::Add_rm64_imm32, SECOND, lanes);
-            }
             self.multiply(SECOND, own);
             base = self.add_second(base);
         }
-        at(base, access.offset)
+        at(base, offset)
+    }
+
+    /// The distance at which the first lane of a copy of the body lies, and the strides of lanes that are no numbers.
+    fn behind<'a>(&self, access: &'a Access, copy: usize) -> (i32, Vec<&'a Stride>) {
+        let lanes = i32::try_from(copy * self.lane_count()).expect("a few lanes");
+        let (mut offset, mut far) = (access.offset, vec![]);
+        for stride in access.lane.iter().filter(|_| copy > 0) {
+            let bytes = stride.literal().and_then(|bytes| bytes.checked_mul(lanes));
+            match bytes.and_then(|bytes| bytes.checked_add(offset)) {
+                Some(sum) => offset = sum,
+                None => far.push(stride),
+            }
+        }
+        (offset, far)
     }
 
     /// The base and the second scratch register together.

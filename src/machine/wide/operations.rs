@@ -24,7 +24,8 @@ impl Writer<'_> {
         if self.constants.get(value).is_some() {
             return;
         }
-        for copy in 0..self.copies {
+        let copies = if self.is_shared(value) { 1 } else { self.copies };
+        for copy in 0..copies {
             self.write_operation(value, operation, copy);
             self.unlock();
         }
@@ -157,7 +158,7 @@ impl Writer<'_> {
         let [mut x, mut y] = [a, b];
         let ends = |writer: &Self, it: Value| {
             !writer.is_in_memory(it, copy)
-                && !writer.pinned.contains_key(&it)
+                && !writer.is_pinned(it, copy)
                 && writer.body().uses.defines(it)
                 && writer.body().uses.next(it, next).is_none()
         };
@@ -278,6 +279,13 @@ impl Writer<'_> {
     }
 
     fn select(&mut self, value: Value, [which, a, b]: [Value; 3], copy: usize) {
+        // A mask has all bits set or none: where one side is 0, it takes them or leaves them.
+        if self.form != Form::Zmm && self.is_zero(a) {
+            return self.binary(Op::AndNot, value, [which, b], copy);
+        }
+        if self.form != Form::Zmm && self.is_zero(b) {
+            return self.binary(Op::And, value, [which, a], copy);
+        }
         if self.form != Form::Zmm {
             let mask = self.register(which, copy);
             let (otherwise, chosen) = (self.register(b, copy), self.source(a, copy));
@@ -298,6 +306,14 @@ impl Writer<'_> {
         let (register, into) = self.result(&[which, a, b], copy);
         self.blend(into, otherwise, chosen, which_register);
         self.define(value, copy, register);
+    }
+
+    /// Whether a value is a constant without bits.
+    fn is_zero(&self, value: Value) -> bool {
+        matches!(
+            self.constants.get(value),
+            Some(Operation::Real(0) | Operation::Integer(0) | Operation::Mask(false))
+        )
     }
 
     /// `into = mask ? chosen : otherwise`, with a mask register.

@@ -7,6 +7,7 @@ use super::assembler::at;
 use super::codes::Form;
 use super::memory::{COUNTER, SCRATCH, SECOND};
 use super::tiles::Way;
+use super::turn::TURNING;
 use super::uses::{Uses, constants_used};
 use super::values::mask;
 use super::{Body, STACK, Writer};
@@ -26,16 +27,17 @@ impl Writer<'_> {
         let plain = std::mem::replace(&mut self.form, self.wide_form);
         let alone = matches!(inner.extent, Extent::Literal(end) if end <= BLOCK);
         let blocks = inner.in_blocks() && !alone;
-        let innermost = !inner.holds_loops();
         let after = self.code.label();
-        let sections = Sections::new(self, inner, innermost);
+        let tiles = self.find_tiles(inner);
+        let sections = Sections::new(self, inner, !tiles.is_empty());
         let mut partials = self.begin_partials(&inner.accumulators, blocks, sections.in_registers);
         self.lanes = Some(inner.id);
         self.form = plain;
-        let mut body = Body::new(self.uses(inner), Some(inner.id), innermost);
-        self.find_tiles(inner);
-        self.write_bases(&mut body, &inner.body, innermost);
-        if innermost && sections.operations > MEDIUM_BODY / 2 {
+        let in_register = sections.stored_counter().is_none();
+        let mut body = Body::new(self.uses(inner), Some(inner.id), in_register);
+        self.place_tiles(tiles, sections.copies);
+        self.write_bases(&mut body, &inner.body, in_register);
+        if in_register && sections.operations > MEDIUM_BODY / 2 {
             self.write_bases_ahead(&mut body);
         }
         self.form = self.wide_form;
@@ -43,7 +45,7 @@ impl Writer<'_> {
             self.pin_partials(&mut partials);
         }
         self.skip_unless_it_runs(inner, after);
-        self.pin_what_stays(&body.uses, &sections, partials.len());
+        self.pin_what_stays(inner, &body.uses, &sections, partials.len());
         self.begin_counter(inner);
         if inner.behind.is_some() {
             self.begin_totals_of_blocks(&partials);
@@ -71,7 +73,7 @@ impl Writer<'_> {
         self.release_partials(&partials);
         self.form = plain;
         for (accumulator, home) in inner.accumulators.iter().zip(homes) {
-            self.define_in_memory(accumulator.result, home);
+            self.define_in_memory(accumulator.result, 0, home);
         }
     }
 
@@ -244,49 +246,22 @@ impl Writer<'_> {
     }
 
     /// Keeps the constants and the values from outside that a loop in lanes uses most in registers.
-    fn pin_what_stays(&mut self, uses: &Uses, sections: &Sections, partials: usize) {
+    fn pin_what_stays(&mut self, inner: &Loop, uses: &Uses, sections: &Sections, partials: usize) {
         let outside = uses.outside();
         if self.form == Form::Ymm {
             for (value, _) in &outside {
                 self.broadcast_to_memory(*value);
             }
         }
-        if !sections.innermost {
+        if !sections.is_straight {
             return;
         }
         let taken = if sections.in_registers { partials * self.vectors_of_partials() } else { 0 };
-        let needed = uses.pressure() * sections.copies + taken + 4;
-        self.pin_most_used(&sections.constants, &outside, needed);
-    }
-
-    /// Keeps what is used most in the registers that are not needed.
-    pub(super) fn pin_most_used(
-        &mut self,
-        constants: &[(Value, usize)],
-        outside: &[(Value, usize)],
-        needed: usize,
-    ) {
-        let room = self.register_count().saturating_sub(needed);
-        let mut wanted: Vec<(usize, Value)> = constants
-            .iter()
-            .chain(outside)
-            .filter(|(value, _)| !self.is_mask(*value))
-            .map(|(value, count)| (*count, *value))
-            .collect();
-        wanted.sort_unstable_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-        for (_, value) in wanted.into_iter().take(room) {
-            let register = self.pin();
-            self.fill_pinned(value, register);
-            self.pinned.insert(value, register);
+        let mut needed = uses.pressure() * sections.copies + taken + 4;
+        if !self.tiles.is_empty() {
+            needed = needed.max(TURNING);
         }
-    }
-
-    /// Gives those registers back.
-    pub(super) fn unpin_most_used(&mut self) {
-        let registers: Vec<usize> = std::mem::take(&mut self.pinned).into_values().collect();
-        for register in registers {
-            self.unpin(register);
-        }
+        self.pin_most_used(&inner.body, &sections.constants, &outside, needed);
     }
 
     fn unpin_what_stays(&mut self) {
@@ -304,7 +279,9 @@ pub(super) struct Sections {
     copies: usize,
     /// Whether partial results are in registers there.
     in_registers: bool,
-    innermost: bool,
+    /// Whether the body holds no loops.
+    is_straight: bool,
+    has_tiles: bool,
     /// How many operations the body has.
     operations: usize,
     counter: i32,
@@ -316,7 +293,8 @@ pub(super) struct Sections {
 }
 
 impl Sections {
-    fn new(writer: &mut Writer<'_>, inner: &Loop, innermost: bool) -> Self {
+    fn new(writer: &mut Writer<'_>, inner: &Loop, has_tiles: bool) -> Self {
+        let is_straight = !inner.holds_loops();
         let [counter, end, main_end] = [(); 3].map(|()| writer.frame.word());
         writer.counters.insert(inner.id, counter);
         let constants = constants_used(&writer.constants, &inner.body);
@@ -330,25 +308,37 @@ impl Sections {
         let room_for =
             |copies: usize| copies * pressure + taken <= writer.register_count() + copies;
         let copies = match operations {
-            _ if !innermost => 1,
-            most if most <= SMALL_BODY => {
+            _ if !is_straight => 2,
+            most if most <= SMALL_BODY && !has_tiles => {
                 if fits {
                     vectors.max(4)
                 } else {
                     4
                 }
             }
+            _ if has_tiles => 2,
             most if most <= MEDIUM_BODY => 2,
             most if most <= LARGE_BODY && room_for(4) => 4,
             _ if room_for(2) => 2,
             _ => 1,
         };
-        let in_registers = fits && copies % vectors == 0;
-        Self { copies, in_registers, innermost, operations, counter, end, main_end, constants }
+        let in_registers = is_straight && fits && copies % vectors == 0;
+        Self {
+            copies,
+            in_registers,
+            is_straight,
+            has_tiles,
+            operations,
+            counter,
+            end,
+            main_end,
+            constants,
+        }
     }
 
+    /// Where the counter is kept while general registers are wanted for other things.
     fn stored_counter(&self) -> Option<i32> {
-        (!self.innermost).then_some(self.counter)
+        (!self.is_straight || self.has_tiles).then_some(self.counter)
     }
 
     fn release(self, writer: &mut Writer<'_>) {

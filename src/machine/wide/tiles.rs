@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use iced_x86::{Code, MemoryOperand};
 
 use super::assembler::{at, indexed};
+use super::frame::VECTOR;
 use super::memory::{SCALED, SECOND};
 use super::{Body, STACK, Writer};
 use crate::loops::{
@@ -22,10 +23,19 @@ pub(super) struct Tile {
     pub(super) first: Vec<Subscript>,
     /// How many elements a row has.
     pub(super) length: Extent,
-    /// Where it lies.
-    pub(super) buffer: i32,
+    /// Where that of the first copy of the body lies, those of the others behind it.
+    buffer: i32,
+    copies: usize,
     is_read: bool,
     is_written: bool,
+}
+
+impl Tile {
+    /// Where the tile of a copy of the body lies.
+    pub(super) fn place(&self, copy: usize) -> i32 {
+        let vectors = copy * SHORT as usize;
+        self.buffer + VECTOR * i32::try_from(vectors).expect("a few vectors")
+    }
 }
 
 /// Which way elements go.
@@ -37,17 +47,25 @@ pub(super) enum Way {
 
 impl Writer<'_> {
     /// Finds the arrays that a loop in lanes goes along row by row.
-    pub(super) fn find_tiles(&mut self, inner: &Loop) {
+    pub(super) fn find_tiles(&self, inner: &Loop) -> BTreeMap<ArrayId, Tile> {
         let mut accesses = BTreeMap::new();
         collect(&inner.body, &mut accesses);
-        for (array, accesses) in accesses {
-            if let Some(tile) = self.tile_of(inner, array, &accesses) {
-                self.tiles.insert(array, tile);
-            }
-        }
+        let tile = |(array, accesses): (ArrayId, Vec<Found<'_>>)| {
+            Some((array, self.tile_of(inner, array, &accesses)?))
+        };
+        accesses.into_iter().filter_map(tile).collect()
     }
 
-    fn tile_of(&mut self, inner: &Loop, id: ArrayId, accesses: &[Found<'_>]) -> Option<Tile> {
+    /// Makes room for tiles, one for each copy of the body.
+    pub(super) fn place_tiles(&mut self, mut tiles: BTreeMap<ArrayId, Tile>, copies: usize) {
+        for tile in tiles.values_mut() {
+            tile.buffer = self.frame.vectors(copies * SHORT as usize);
+            tile.copies = copies;
+        }
+        self.tiles = tiles;
+    }
+
+    fn tile_of(&self, inner: &Loop, id: ArrayId, accesses: &[Found<'_>]) -> Option<Tile> {
         let array = &self.program.arrays[id.0 as usize];
         let length = *array.extents.last()?;
         let is_row = |access: &&Found<'_>| self.is_row(inner, access.subscripts);
@@ -56,16 +74,18 @@ impl Writer<'_> {
         let (_, outer) = row.subscripts.split_last()?;
         let alike = rows.iter().all(|access| access.subscripts.starts_with(outer));
         let is_written = accesses.iter().any(|access| access.is_store);
-        let looped = rows.iter().any(|access| access.is_inside);
-        if !alike || !looped || (is_written && !others.is_empty()) || !is_short(length, inner) {
+        let is_worth_it = rows.len() > 1 || row.is_inside;
+        if !alike || !is_worth_it || (is_written && !others.is_empty()) || !is_short(length, inner)
+        {
             return None;
         }
         let first = outer.iter().copied().chain([Subscript::Literal(0)]).collect();
         // What is seen nowhere else neither comes from memory nor goes there, nor comes what is written first.
         let is_private = self.is_private(array, id, inner);
-        let is_read = !(row.is_store && (is_private || is_covered(inner, row.subscripts, length)));
-        let buffer = self.frame.vectors(SHORT as usize);
-        Some(Tile { first, length, buffer, is_read, is_written: is_written && !is_private })
+        let is_covered = is_covered(inner, row.subscripts, length) || is_written_out(&rows, length);
+        let is_read = !(row.is_store && (is_private || is_covered));
+        let is_written = is_written && !is_private;
+        Some(Tile { first, length, buffer: 0, copies: 0, is_read, is_written })
     }
 
     /// Whether an access goes along the last axis, the lanes along the one before, all else staying the same.
@@ -100,18 +120,19 @@ impl Writer<'_> {
         count(&inside) == count(&all)
     }
 
-    /// Where the vector of a position of a tile lies, if an access goes to one.
+    /// Where the vector of a position of a tile lies, if an access of a copy of the body goes to one.
     pub(super) fn tile_place(
         &mut self,
         array: ArrayId,
         subscripts: &[Subscript],
+        copy: usize,
     ) -> Option<MemoryOperand> {
         let tile = self.tiles.get(&array)?;
         let (last, outer) = subscripts.split_last()?;
         if !tile.first.starts_with(outer) || outer.len() + 1 != tile.first.len() {
             return None;
         }
-        let buffer = tile.buffer;
+        let buffer = tile.place(copy);
         match last {
             Subscript::Literal(literal) => {
                 let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
@@ -127,8 +148,8 @@ impl Writer<'_> {
             Subscript::Value(value) => match self.constants.get(*value) {
                 Some(Operation::Integer(literal)) => {
                     let literal = u32::try_from(*literal).expect("a position in an axis");
-                    return self
-                        .tile_place(array, &[outer, &[Subscript::Literal(literal)]].concat());
+                    let subscripts = [outer, &[Subscript::Literal(literal)]].concat();
+                    return self.tile_place(array, &subscripts, copy);
                 }
                 _ => self.read_integer(*value),
             },
@@ -138,10 +159,22 @@ impl Writer<'_> {
         Some(indexed(STACK, SECOND, 1, buffer))
     }
 
+    /// The tile that an access goes to at a position that differs between lanes, and that position.
+    pub(super) fn position_in_tile(
+        &self,
+        array: ArrayId,
+        subscripts: &[Subscript],
+    ) -> Option<(Tile, Value)> {
+        let tile = self.tiles.get(&array).filter(|tile| tile.is_read)?;
+        let (Subscript::Value(position), outer) = subscripts.split_last()? else { return None };
+        let is_row = tile.first.starts_with(outer) && outer.len() + 1 == tile.first.len();
+        (is_row && !self.is_shared(*position)).then(|| (tile.clone(), *position))
+    }
+
     /// Lets go of the tiles.
     pub(super) fn release_tiles(&mut self) {
         for (_, tile) in std::mem::take(&mut self.tiles) {
-            self.frame.release_vectors(tile.buffer, SHORT as usize);
+            self.frame.release_vectors(tile.buffer, tile.copies * SHORT as usize);
         }
     }
 
@@ -150,8 +183,8 @@ impl Writer<'_> {
         self.bodies.push(body);
         for (array, tile) in self.tiles.clone() {
             let goes = if way == Way::In { tile.is_read } else { tile.is_written };
-            if goes {
-                self.move_tile(array, &tile, way);
+            for copy in (0..self.copies).filter(|_| goes) {
+                self.move_tile(array, &tile, copy, way);
             }
         }
         self.bodies.pop().expect("it was just pushed")
@@ -216,6 +249,15 @@ fn is_covered(inner: &Loop, subscripts: &[Subscript], length: Extent) -> bool {
             subscripts.last() == Some(&Subscript::Counter(loops.id)) && loops.extent == length
         }
         Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => false,
+    })
+}
+
+/// Whether there is a store for each position of an axis.
+fn is_written_out(rows: &[&Found<'_>], length: Extent) -> bool {
+    let Extent::Literal(length) = length else { return false };
+    (0..length).all(|at| {
+        let is_here = |row: &&&Found<'_>| row.subscripts.last() == Some(&Subscript::Literal(at));
+        rows.iter().filter(is_here).any(|row| row.is_store)
     })
 }
 

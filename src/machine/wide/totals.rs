@@ -1,12 +1,11 @@
 //! What accumulators of plain loops come to: totals in memory, or in registers while an innermost loop runs.
 
-use super::accumulators::neutral_of;
 use super::assembler::at;
 use super::values::{Home, Source};
 use super::{STACK, Writer};
 use crate::loops::{Accumulator, Join, Operation, Value};
 
-/// How many registers operations want beside those of values.
+/// How many registers operations want beside those that are reserved.
 pub(super) const SPARE: usize = 6;
 
 /// What an accumulator of a plain loop has come to, in memory.
@@ -14,6 +13,8 @@ pub(super) const SPARE: usize = 6;
 pub(super) struct Totals {
     join: Join,
     element: Value,
+    /// The copy of the body whose elements it takes.
+    copy: usize,
     total: i32,
     /// By how much a sum is too large.
     lost: Option<i32>,
@@ -22,16 +23,17 @@ pub(super) struct Totals {
 }
 
 impl Writer<'_> {
-    /// Makes neutral totals of a plain loop.
+    /// Makes neutral totals of a plain loop: for each accumulator one for each copy of the body.
     pub(super) fn begin_totals(&mut self, accumulators: &[Accumulator]) -> Vec<Totals> {
         let mut all = vec![];
         for accumulator in accumulators {
-            let join = accumulator.join;
-            let total = self.plain_total(&neutral_of(join));
+            let Accumulator { join, element, .. } = *accumulator;
             let compensated = join == Join::Sum && self.lanes.is_none();
-            let lost = compensated.then(|| self.plain_total(&neutral_of(join)));
-            let element = accumulator.element;
-            all.push(Totals { join, element, total, lost, register: None });
+            for copy in 0..self.copies {
+                let total = self.plain_total(&join.neutral());
+                let lost = compensated.then(|| self.plain_total(&join.neutral()));
+                all.push(Totals { join, element, copy, total, lost, register: None });
+            }
         }
         all
     }
@@ -40,7 +42,7 @@ impl Writer<'_> {
     /// body needs.
     pub(super) fn pin_totals(&mut self, all: &mut [Totals], needed: usize) {
         let count = all.iter().filter(|totals| totals.lost.is_none()).count();
-        if needed + count + SPARE > self.register_count() {
+        if needed.max(SPARE) + count > self.register_count() {
             return;
         }
         for totals in all.iter_mut().filter(|totals| totals.lost.is_none()) {
@@ -74,7 +76,7 @@ impl Writer<'_> {
         let tail = std::mem::replace(&mut self.tail, false);
         for totals in all {
             let memory = at(STACK, totals.total);
-            let source = self.element(totals.join, totals.element, 0);
+            let source = self.element(totals.join, totals.element, totals.copy);
             if let Some(register) = totals.register {
                 let register = self.vector(register);
                 self.join(totals.join, register, register, source);

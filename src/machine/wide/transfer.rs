@@ -17,7 +17,7 @@ impl Writer<'_> {
         subscripts: &[Subscript],
         copy: usize,
     ) {
-        if let Some(memory) = self.tile_place(array, subscripts) {
+        if let Some(memory) = self.tile_place(array, subscripts, copy) {
             self.release(&subscript_values(subscripts), copy);
             let register = self.take(false);
             self.load_vector(self.vector(register), memory);
@@ -26,6 +26,9 @@ impl Writer<'_> {
         let access = self.access(array, subscripts, self.body());
         let pattern = self.is_contiguous(&access);
         if pattern == Some(false) {
+            if let Some((tile, position)) = self.position_in_tile(array, subscripts) {
+                return self.choose(value, &tile, position, copy);
+            }
             return self.gather(value, &access, subscripts, copy);
         }
         let memory = self.place(&access, copy);
@@ -51,7 +54,7 @@ impl Writer<'_> {
             let access = self.access(array, subscripts, self.body());
             let pattern = self.is_contiguous(&access);
             let from = self.register(value, copy);
-            if let Some(memory) = self.tile_place(array, subscripts) {
+            if let Some(memory) = self.tile_place(array, subscripts, copy) {
                 self.store_vector(memory, from);
             } else if pattern == Some(false) {
                 self.scatter(&access, from, copy);

@@ -28,12 +28,14 @@ const THREE: Register = Register::RAX;
 const LANE: Register = Register::R12;
 /// How many elements a row has.
 const LENGTH: Register = Register::R11;
+/// How many vector registers, the first ones, turning takes.
+pub(super) const TURNING: usize = 8;
 
 impl Writer<'_> {
-    /// Fills a tile, or writes it back.
-    pub(super) fn move_tile(&mut self, array: ArrayId, tile: &Tile, way: Way) {
+    /// Fills the tile of a copy of the body, or writes it back.
+    pub(super) fn move_tile(&mut self, array: ArrayId, tile: &Tile, copy: usize, way: Way) {
         let access = self.access(array, &tile.first, self.body());
-        let first = self.place(&access, 0);
+        let first = self.place(&access, copy);
         self.code.load(Code::Lea_r64_m, ROWS[0], first);
         match tile.length {
             Extent::Literal(literal) => self.load_number(LENGTH, literal),
@@ -45,17 +47,31 @@ impl Writer<'_> {
         let shift = self.element_size().ilog2().cast_signed();
         self.code.two(Code::Mov_r64_rm64, STRIDE, LENGTH);
         self.code.number(Code::Shl_rm64_imm8, STRIDE, shift);
-        self.code.load(Code::Lea_r64_m, LANE, at(STACK, tile.buffer));
-        let done = self.code.label();
-        if !self.tail {
-            let small = self.code.label();
-            self.code.load(Code::Lea_r64_m, LAST, at(LENGTH, -self.block()));
+        let (small, done) = (self.code.label(), self.code.label());
+        if self.tail {
+            let lanes = i32::try_from(self.lane_count()).expect("a few lanes");
+            self.code.number_in_memory(Code::Cmp_rm64_imm32, at(STACK, self.remaining), lanes);
+            self.code.jump(Code::Jb_rel32_64, small);
+        }
+        let block = self.block();
+        let length = match tile.length {
+            Extent::Literal(literal) => i32::try_from(literal).ok(),
+            Extent::Given(_) => None,
+        };
+        if let Some(length) = length.filter(|length| *length >= block) {
+            self.move_known_blocks(tile.place(copy), length, way);
+            if !self.tail {
+                return;
+            }
+        } else {
+            self.code.load(Code::Lea_r64_m, LAST, at(LENGTH, -block));
             self.code.two(Code::Test_rm64_r64, LAST, LAST);
             self.code.jump(Code::Js_rel32_64, small);
-            self.move_blocks(tile, way);
-            self.code.jump(Code::Jmp_rel32_64, done);
-            self.code.bind(small);
+            self.move_blocks(tile.place(copy), way);
         }
+        self.code.jump(Code::Jmp_rel32_64, done);
+        self.code.bind(small);
+        self.code.load(Code::Lea_r64_m, LANE, at(STACK, tile.place(copy)));
         self.move_elements(way, done);
         self.code.bind(done);
     }
@@ -65,8 +81,41 @@ impl Writer<'_> {
         16 / self.element_size()
     }
 
+    /// Moves a vector of whole rows whose length is a number, at least that of a block.
+    fn move_known_blocks(&mut self, buffer: i32, length: i32, way: Way) {
+        let (block, size) = (self.block(), self.element_size());
+        let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
+        for column in (0..length).step_by(usize::try_from(block).expect("2 or 4")) {
+            let column = column.min(length - block);
+            let inside = |row: i32| at(STACK, buffer + (column + row) * bytes);
+            let all = || (0..bytes / 16).flat_map(|part| (0..block).map(move |row| (part, row)));
+            let outside =
+                |(part, row)| at(ROWS[0], (part * block + row) * length * size + column * size);
+            let place = |number: i32| usize::try_from(number).expect("a few rows and parts");
+            if way == Way::In {
+                for (part, row) in all() {
+                    self.move_part(place(part), place(row), outside((part, row)), way);
+                }
+                self.turn();
+            }
+            for row in 0..block {
+                let register = self.vector(place(row));
+                match way {
+                    Way::In => self.store_vector(inside(row), register),
+                    Way::Out => self.load_vector(register, inside(row)),
+                }
+            }
+            if way == Way::Out {
+                self.turn();
+                for (part, row) in all() {
+                    self.move_part(place(part), place(row), outside((part, row)), way);
+                }
+            }
+        }
+    }
+
     /// Moves a vector of whole rows, some columns at a time: rows as far apart as a block is tall share a register.
-    fn move_blocks(&mut self, tile: &Tile, way: Way) {
+    fn move_blocks(&mut self, buffer: i32, way: Way) {
         let column = self.code.label();
         let block = self.block();
         let height = usize::try_from(block).expect("2 or 4");
@@ -89,7 +138,7 @@ impl Writer<'_> {
         }
         for row in 0..height {
             let row_bytes = i32::try_from(row).expect("2 or 4") * bytes;
-            let inside = indexed(STACK, SCRATCH, 1, tile.buffer + row_bytes);
+            let inside = indexed(STACK, SCRATCH, 1, buffer + row_bytes);
             if way == Way::Out {
                 self.load_vector(self.vector(row), inside);
             } else {

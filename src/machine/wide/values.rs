@@ -36,8 +36,8 @@ pub(super) enum Home {
 #[derive(Debug)]
 pub(super) struct Registers {
     content: Vec<Option<Key>>,
-    pinned: Vec<bool>,
-    locked: Vec<bool>,
+    pub(super) pinned: Vec<bool>,
+    pub(super) locked: Vec<bool>,
 }
 
 impl Registers {
@@ -49,7 +49,7 @@ impl Registers {
         self.locked.fill(false);
     }
 
-    fn is_free(&self, at: usize) -> bool {
+    pub(super) fn is_free(&self, at: usize) -> bool {
         self.content[at].is_none() && !self.pinned[at] && !self.locked[at]
     }
 }
@@ -78,12 +78,21 @@ impl Writer<'_> {
     }
 
     /// Whether a value is kept in a mask register.
-    fn is_masked(&self, value: Value) -> bool {
+    pub(super) fn is_masked(&self, value: Value) -> bool {
         self.form == Form::Zmm && self.program.kinds[value.0 as usize] == Kind::Mask
     }
 
+    /// What a copy has of its own differs between lanes; the rest all copies share.
     pub(super) fn key(&self, value: Value, copy: usize) -> Key {
-        if self.body().uses.defines(value) { (value, copy) } else { (value, 0) }
+        if self.is_shared(value) { (value, 0) } else { (value, copy) }
+    }
+
+    pub(super) fn is_shared(&self, value: Value) -> bool {
+        !self.wide[value.0 as usize] || self.constants.get(value).is_some()
+    }
+
+    pub(super) fn is_pinned(&self, value: Value, copy: usize) -> bool {
+        self.pinned.contains_key(&self.key(value, copy))
     }
 
     fn file(&mut self, masks: bool) -> &mut Registers {
@@ -166,28 +175,16 @@ impl Writer<'_> {
         }
     }
 
-    /// Reserves a register until it is unpinned.
-    pub(super) fn pin(&mut self) -> usize {
-        let register = self.take(false);
-        self.vectors.pinned[register] = true;
-        self.vectors.locked[register] = false;
-        register
-    }
-
-    pub(super) fn unpin(&mut self, register: usize) {
-        self.vectors.pinned[register] = false;
-    }
-
     /// A value in a vector register.
     pub(super) fn register(&mut self, value: Value, copy: usize) -> Register {
-        let register = if let Some(register) = self.pinned.get(&value) {
+        let key = self.key(value, copy);
+        let register = if let Some(register) = self.pinned.get(&key) {
             *register
         } else if let Some(constant) = self.constants.get(value).cloned() {
             let register = self.take(false);
             self.load_constant(register, &constant);
             register
         } else {
-            let key = self.key(value, copy);
             self.in_register(key, false)
         };
         self.vectors.locked[register] = true;
@@ -224,7 +221,7 @@ impl Writer<'_> {
         }
     }
 
-    fn load_mask(&mut self, register: Register, home: Home) {
+    pub(super) fn load_mask(&mut self, register: Register, home: Home) {
         let bits = match home {
             Home::Mask(slot) => {
                 return self.code.load(Code::VEX_Kmovw_kr_km16, register, at(STACK, slot));
@@ -260,12 +257,15 @@ impl Writer<'_> {
             return register;
         }
         let key = self.key(value, copy);
+        if let Some(register) = self.pinned.get(&key) {
+            return mask(*register);
+        }
         mask(self.in_register(key, true))
     }
 
     /// A value as an instruction's last operand reads it: from a register, or from memory where it is there.
     pub(super) fn source(&mut self, value: Value, copy: usize) -> Source {
-        if self.pinned.contains_key(&value) {
+        if self.is_pinned(value, copy) {
             return Source::Register(self.register(value, copy));
         }
         if let Some(constant) = self.constants.get(value).cloned() {
@@ -286,7 +286,7 @@ impl Writer<'_> {
 
     /// Whether reading a value takes no register of its own.
     pub(super) fn is_in_memory(&self, value: Value, copy: usize) -> bool {
-        !self.pinned.contains_key(&value)
+        !self.is_pinned(value, copy)
             && (self.constants.get(value).is_some()
                 || self.values[&self.key(value, copy)].register.is_none())
     }
@@ -300,7 +300,7 @@ impl Writer<'_> {
                 continue;
             }
             let is_own = self.body().uses.defines(*value);
-            if !is_own && copy + 1 < self.copies {
+            if self.is_shared(*value) && copy + 1 < self.copies {
                 continue;
             }
             let key = self.key(*value, copy);
@@ -343,9 +343,9 @@ impl Writer<'_> {
     }
 
     /// Says that memory holds a value from here on.
-    pub(super) fn define_in_memory(&mut self, value: Value, home: Home) {
-        self.values.insert((value, 0), Location { register: None, home: Some(home) });
-        self.release(&[value], 0);
+    pub(super) fn define_in_memory(&mut self, value: Value, copy: usize, home: Home) {
+        self.values.insert((value, copy), Location { register: None, home: Some(home) });
+        self.release(&[value], copy);
     }
 
     /// A constant as an instruction's last operand reads it.
