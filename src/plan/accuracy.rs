@@ -4,15 +4,14 @@
 //! a loss that computes with functions every step rounds, and a last place of a function is lost among them: there functions take
 //! fewer steps. The value alone decides, so that no result's bits depend on which others are asked for.
 
-use std::collections::HashSet;
-
 use crate::builtins::{Function, Reduction};
 use crate::graph::{Graph, Node, NodeId};
+use crate::hash::HashSet;
 use crate::loops::Accuracy;
 
 /// The accuracy of the functions in a loss with this value and in its derivatives.
 pub(super) fn accuracy(graph: &Graph, value: NodeId) -> Accuracy {
-    let (mut ends, mut seen) = (vec![value], HashSet::new());
+    let (mut ends, mut seen) = (vec![value], HashSet::default());
     while let Some(end) = ends.pop() {
         if !seen.insert(end) {
             continue;
