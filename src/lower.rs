@@ -46,7 +46,7 @@ use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId, Role};
 use crate::loops::{Accuracy, ArrayId, Precision, Program};
 
 pub use explain::explain;
-pub use lengths::with_lengths;
+pub use lengths::{Known, for_lengths, tells_lengths_apart};
 
 /// An array that the program is to write.
 #[derive(Clone, Debug)]
@@ -127,7 +127,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lower
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
     let roots = renames::push_renames(graph, &roots);
-    let expanded = expand::expand(graph, &roots, rounding.precision);
+    let expanded = expand::expand(graph, &roots, rounding);
     let expanded = running::find_running_sums(graph, &expanded);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();

@@ -8,18 +8,19 @@
 
 use std::ops::Index;
 
+use super::Rounding;
 use super::clamp::clamp;
 use super::logistic::{cross_entropy, product_of_sigmoids};
 use super::quotient;
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
-use super::scale::{Scaled, negation, product, quotient, scaled, zero_product};
+use super::scale::{Scaled, is_away_from_0, negation, product, quotient, scaled, zero_product};
 use super::shares::{share_less_one, sum_of_logs};
 use super::square::Squares;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
 use crate::hash::{HashMap, HashSet};
-use crate::loops::Precision;
+use crate::loops::Accuracy;
 use crate::rewrite::ranges::{Ranges, place_in};
 
 /// What each node has become.
@@ -28,6 +29,8 @@ pub(super) struct Expanded {
     nodes: HashMap<NodeId, NodeId>,
     /// What the exponentials of softmaxes are multiplied by, once for all elements.
     scales: HashSet<NodeId>,
+    /// The factors of products, in order.
+    products: HashSet<[NodeId; 2]>,
 }
 
 impl Index<&NodeId> for Expanded {
@@ -39,6 +42,13 @@ impl Index<&NodeId> for Expanded {
 }
 
 impl Expanded {
+    /// The product of two numbers, which is the same the other way round.
+    pub(super) fn product(&mut self, graph: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
+        let [a, b] = if self.products.contains(&[b, a]) { [b, a] } else { [a, b] };
+        self.products.insert([a, b]);
+        graph.map(Function::Multiply, &[a, b])
+    }
+
     /// What a node becomes.
     pub(super) fn set(&mut self, id: NodeId, new: NodeId) {
         self.nodes.insert(id, new);
@@ -65,7 +75,8 @@ impl Expanded {
 }
 
 /// The roots in those words.
-pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) -> Vec<NodeId> {
+pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], rounding: Rounding) -> Vec<NodeId> {
+    let Rounding { precision, accuracy, .. } = rounding;
     let mut expanded = Expanded::default();
     let mut ranges = Ranges::new(graph);
     for id in graph.reachable(roots) {
@@ -98,7 +109,11 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     Some(_) => None,
                     None => quotient::quotient(&mut squares, &expanded, sides),
                 };
-                balanced.unwrap_or_else(|| quotient(graph, &mut expanded, sides))
+                balanced.unwrap_or_else(|| {
+                    let is_bounded =
+                        accuracy == Accuracy::Close && is_away_from_0(graph, &mut ranges, sides[1]);
+                    quotient(graph, &mut expanded, sides, is_bounded)
+                })
             }
             Node::Map(
                 function @ (Function::Log

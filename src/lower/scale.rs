@@ -7,6 +7,7 @@
 use super::expand::Expanded;
 use crate::builtins::Function;
 use crate::graph::{AxisSet, Graph, Node, NodeId};
+use crate::rewrite::ranges::Ranges;
 
 /// How deep sums and selections nest in what is multiplied term by term.
 const DEPTH: usize = 8;
@@ -30,7 +31,7 @@ pub(super) fn product(graph: &mut Graph, expanded: &mut Expanded, a: NodeId, b: 
             return graph.map(Function::Multiply, &[factor, rest]);
         }
     }
-    graph.map(Function::Multiply, &[a, b])
+    expanded.product(graph, a, b)
 }
 
 /// Whether something is made of exponentials with factors, and of what is the same for all elements that a number with these axes
@@ -129,8 +130,23 @@ pub(super) fn zero_product(
     }
 }
 
-/// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow.
-pub(super) fn quotient(graph: &mut Graph, expanded: &mut Expanded, [a, b]: [NodeId; 2]) -> NodeId {
+/// The least denominator whose reciprocal takes its place: far from where that overflows.
+const LEAST: f64 = 1e-30;
+
+/// Whether a denominator has a reciprocal that is as good, but for its rounding.
+pub(super) fn is_away_from_0(graph: &Graph, ranges: &mut Ranges, id: NodeId) -> bool {
+    ranges.find_all(graph, id);
+    graph.as_number(id).is_none() && ranges.get(id).low >= LEAST
+}
+
+/// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow. Elements over what is the same for
+/// all of them are multiplied by its reciprocal, where that is bounded.
+pub(super) fn quotient(
+    graph: &mut Graph,
+    expanded: &mut Expanded,
+    [a, b]: [NodeId; 2],
+    is_bounded: bool,
+) -> NodeId {
     let (a, b) = (expanded[&a], expanded[&b]);
     let is_large = match graph.node(b) {
         Node::Size(_) => true,
@@ -140,6 +156,11 @@ pub(super) fn quotient(graph: &mut Graph, expanded: &mut Expanded, [a, b]: [Node
         Some(parts) if is_large => {
             let scale = graph.map(Function::Divide, &[parts.scale, b]);
             expanded.scaled(graph, Scaled { scale, ..parts })
+        }
+        _ if is_bounded && !graph.axes(a).minus(graph.axes(b)).is_empty() => {
+            let one = graph.number(1.0);
+            let reciprocal = graph.map(Function::Divide, &[one, b]);
+            graph.map(Function::Multiply, &[a, reciprocal])
         }
         _ => graph.map(Function::Divide, &[a, b]),
     }
