@@ -14,7 +14,7 @@ use super::logistic::{cross_entropy, product_of_sigmoids};
 use super::quotient;
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
-use super::scale::{Scaled, negation, product, quotient, scaled, zero_product};
+use super::scale::{Scaled, is_away_from_0, negation, product, quotient, scaled, zero_product};
 use super::shares::{share_less_one, sum_of_logs};
 use super::square::Squares;
 use crate::builtins::{Function, Reduction};
@@ -42,7 +42,7 @@ impl Index<&NodeId> for Expanded {
 }
 
 impl Expanded {
-    /// The product, or the same product the other way round if that is there.
+    /// The product of two numbers, which is the same the other way round.
     pub(super) fn product(&mut self, graph: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
         let [a, b] = if self.products.contains(&[b, a]) { [b, a] } else { [a, b] };
         self.products.insert([a, b]);
@@ -237,15 +237,6 @@ fn logsumexp(graph: &Graph, id: NodeId) -> Option<(AxisId, NodeId)> {
         Node::Reduce(Reduction::LogSumExp, axis, argument) => Some((axis, argument)),
         _ => None,
     }
-}
-
-/// The least denominator whose reciprocal takes its place: far from where that overflows.
-const LEAST: f64 = 1e-30;
-
-/// Whether a denominator has a reciprocal that is as good, but for its rounding.
-fn is_away_from_0(graph: &Graph, ranges: &mut Ranges, id: NodeId) -> bool {
-    ranges.find_all(graph, id);
-    graph.as_number(id).is_none() && ranges.get(id).low >= LEAST
 }
 
 /// `z - logsumexp(z)`, or `z[i] - logsumexp(z)`.

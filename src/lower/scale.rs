@@ -7,6 +7,7 @@
 use super::expand::Expanded;
 use crate::builtins::Function;
 use crate::graph::{AxisSet, Graph, Node, NodeId};
+use crate::rewrite::ranges::Ranges;
 
 /// How deep sums and selections nest in what is multiplied term by term.
 const DEPTH: usize = 8;
@@ -127,6 +128,15 @@ pub(super) fn zero_product(
         }
         _ => graph.map(Function::ZeroProduct, &[a, b]),
     }
+}
+
+/// The least denominator whose reciprocal takes its place: far from where that overflows.
+const LEAST: f64 = 1e-30;
+
+/// Whether a denominator has a reciprocal that is as good, but for its rounding.
+pub(super) fn is_away_from_0(graph: &Graph, ranges: &mut Ranges, id: NodeId) -> bool {
+    ranges.find_all(graph, id);
+    graph.as_number(id).is_none() && ranges.get(id).low >= LEAST
 }
 
 /// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow. Elements over what is the same for

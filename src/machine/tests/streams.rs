@@ -108,9 +108,10 @@ fn program_with_elements() -> Program {
         let id = maker.open();
         let here = vec![row, Subscript::Counter(id)];
         let element = maker.set(Kind::Real, Operation::Load(from, here.clone()));
-        let value = match twice {
-            false => Operation::Multiply(element, element),
-            true => Operation::Add(element, element),
+        let value = if twice {
+            Operation::Add(element, element)
+        } else {
+            Operation::Multiply(element, element)
         };
         let value = maker.set(Kind::Real, value);
         maker.push(Statement::Store { array: out, subscripts: here, value });
