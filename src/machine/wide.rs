@@ -47,7 +47,7 @@ use memory::{Base, BaseKey};
 use signs::{Folded, Signs};
 use tiles::Tile;
 use uses::{Constants, Uses};
-use values::{Home, Location, Registers};
+use values::{Home, Key, Location, Registers};
 
 /// The vectors of an instruction set, if it has wide ones.
 fn form(isa: Isa) -> Option<Form> {
