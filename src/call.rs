@@ -156,7 +156,8 @@ impl<T: Element> Loss<T> {
     }
 
     /// Begins the preparation of a call that is run many times, on other numbers of the same shapes:
-    /// names and shapes are then looked up and tested once.
+    /// names and shapes are then looked up and tested once. Where an axis is short, code is compiled for its very length; it
+    /// gives the same bits as any other.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

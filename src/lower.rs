@@ -17,6 +17,7 @@ mod cost;
 mod emit;
 mod expand;
 mod explain;
+mod labels;
 mod lengths;
 mod logistic;
 mod memory;
@@ -31,7 +32,9 @@ mod reuse;
 mod root;
 mod rows;
 mod running;
+mod scale;
 mod schedule;
+mod shares;
 mod square;
 #[cfg(test)]
 mod tests;
@@ -146,6 +149,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lower
         rows::rows_as_lanes(&mut lowered.program);
         unroll::unroll(&mut lowered.program);
     }
+    labels::write_labels_apart(&mut lowered.program);
     lowered.arrays.resize(lowered.program.arrays.len(), ArraySource::Temporary);
     lowered
 }

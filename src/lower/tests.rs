@@ -169,20 +169,50 @@ fn what_has_a_form_of_its_own_is_written_so() {
 
 #[test]
 fn what_is_cut_off_at_bounds_is_the_smaller_of_them_and_the_number() {
-    for (condition, sign) in [("abs(x) <= 2", "2 * sign(x)"), ("abs(x) < 1", "sign(x)")] {
-        let text = format!("loss cut(pred x) = 3 * (if {condition} {{ x }} else {{ {sign} }})");
-        let source = Source::Text { name: "cut.loss".to_owned(), text };
-        let model = check(&source).expect("the loss is right").models.remove(0);
-        let mut graph = model.graph.clone();
-        let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
-        let lowered = lower(&mut graph, &[output], exact(Precision::F64));
-        let program = lowered.program.to_string();
+    for text in [
+        "3 * (if abs(x) <= 2 { x } else { 2 * sign(x) })",
+        "3 * (if abs(x) < 1 { x } else { sign(x) })",
+        "if abs(x) < 0.25 { x / 0.25 } else { sign(x) }",
+        "if abs(x) <= 0.3 { x^2 / 2 } else { 0.3 * (abs(x) - 0.15) }",
+        "if abs(x) <= 1 { 0.5 * abs(x)^2 } else { abs(x) - 0.5 }",
+        "if abs(x) < 0.25 { x^2 / 0.5 } else { abs(x) - 0.125 }",
+    ] {
+        let (program, of) = of_number(text);
         assert!(program.contains("= minimum") && !program.contains("= select"), "{program}");
-        for x in [0.0, -0.0, 0.5, -1.0, 1.0, 2.0, 2.5, -1e300, f64::INFINITY, f64::NAN] {
-            let environment = evaluate::Environment { extents: vec![], inputs: vec![vec![x]] };
-            let want = evaluate::evaluate(&model.graph, &[model.value], &environment)[0].data[0];
-            let got = run(&lowered, &graph, &environment)[0][0];
+        for x in [0.0, 0.1, 0.25, 0.3, -0.5, -1.0, 1.0, 2.0, 2.5, -1e300, f64::INFINITY, f64::NAN] {
+            let (got, want) = of(x);
             assert!(got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan(), "at {x}");
+            let (got, want) = of(-x);
+            assert!(got == want || got.is_nan() && want.is_nan(), "at {}", -x);
         }
     }
+}
+
+#[test]
+fn sides_that_do_not_meet_stay_a_selection() {
+    for text in [
+        "if abs(x) <= 2 { x } else { sign(x) }",
+        "if abs(x) <= 0.3 { x / 0.3 } else { sign(x) }",
+        "if abs(x) <= 1 { x^2 / 2 } else { abs(x) - 0.25 }",
+        "if abs(x) <= 1 { x^2 } else { abs(x) - 0.5 }",
+        "if abs(x) <= 1 { x^2 / 6 } else { (abs(x) - 0.5) / 3 }",
+    ] {
+        let (program, _) = of_number(text);
+        assert!(program.contains("= select"), "{program}");
+    }
+}
+
+/// The program for a loss of one number, and what it gives beside what it should give.
+fn of_number(text: &str) -> (String, impl Fn(f64) -> (f64, f64)) {
+    let text = format!("loss cut(pred x) = {text}");
+    let source = Source::Text { name: "cut.loss".to_owned(), text };
+    let model = check(&source).expect("the loss is right").models.remove(0);
+    let mut graph = model.graph.clone();
+    let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
+    let lowered = lower(&mut graph, &[output], exact(Precision::F64));
+    (lowered.program.to_string(), move |x| {
+        let environment = evaluate::Environment { extents: vec![], inputs: vec![vec![x]] };
+        let want = evaluate::evaluate(&model.graph, &[model.value], &environment)[0].data[0];
+        (run(&lowered, &graph, &environment)[0][0], want)
+    })
 }

@@ -9,6 +9,7 @@
 mod accumulators;
 mod ahead;
 mod assembler;
+mod blocks;
 mod choose;
 mod codes;
 mod control;

@@ -2,25 +2,27 @@
 
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
-use super::assembler::{Label, at};
+use super::assembler::at;
 use super::codes::{Form, Op, code};
-use super::memory::COUNTER;
 use super::values::{Home, Source, mask};
 use super::{STACK, Writer};
-use crate::loops::{Accumulator, BLOCK, Extent, Join, Kind, PARTIALS, Precision, Value};
+use crate::loops::{Accumulator, Join, Kind, PARTIALS, Precision, Value};
 
 /// Where the partial results of an accumulator of a loop in lanes lie.
 #[derive(Clone, Debug)]
 pub(super) struct Partials {
-    join: Join,
+    pub(super) join: Join,
     element: Value,
     /// Vectors of partial results, one behind the other.
     pub(super) partial: i32,
     /// Those of the totals of a sum that goes in blocks, and of what they have lost.
-    total: Option<[i32; 2]>,
+    pub(super) total: Option<[i32; 2]>,
     /// The registers that hold the partial results in the section that is being written, and in the end what is to be
     /// joined.
     pub(super) registers: Vec<usize>,
+    /// The registers that hold totals, and what they have lost, where those are in registers too: none, or two for each
+    /// vector.
+    pub(super) totals: Vec<[usize; 2]>,
 }
 
 impl Writer<'_> {
@@ -53,7 +55,7 @@ impl Writer<'_> {
                     .flatten()
                     .for_each(|place| self.fill(place, join));
             }
-            all.push(Partials { join, element, partial, total, registers: vec![] });
+            all.push(Partials { join, element, partial, total, registers: vec![], totals: vec![] });
         }
         all
     }
@@ -74,7 +76,7 @@ impl Writer<'_> {
     }
 
     /// Writes what is neutral to a join into all partial results.
-    fn fill(&mut self, partial: i32, join: Join) {
+    pub(super) fn fill(&mut self, partial: i32, join: Join) {
         let neutral = self.take(false);
         self.load_constant(neutral, &join.neutral());
         let neutral = self.vector(neutral);
@@ -84,7 +86,7 @@ impl Writer<'_> {
         self.unlock();
     }
 
-    fn partial_at(&self, partial: i32, vector: usize) -> MemoryOperand {
+    pub(super) fn partial_at(&self, partial: i32, vector: usize) -> MemoryOperand {
         let vector = i32::try_from(vector).expect("a few vectors");
         at(STACK, partial + vector * self.bytes())
     }
@@ -199,122 +201,6 @@ impl Writer<'_> {
         let code = code(Op::Blend, self.program.precision, self.form);
         let blend = Instruction::with4(code, into, otherwise, chosen, lanes);
         self.code.put(&blend.expect("four registers"));
-    }
-
-    /// Makes the totals of a loop that need not begin with the first block.
-    pub(super) fn begin_totals_of_blocks(&mut self, all: &[Partials]) {
-        for partials in all {
-            for place in partials.total.into_iter().flatten() {
-                self.fill(place, partials.join);
-            }
-        }
-    }
-
-    /// Lets the totals of sums take the partial results of a block, which begin anew for the next one, and goes there or
-    /// to what comes after the last. After the first block the totals are the partial results, and nothing has been
-    /// lost; if it is the only one, those in registers stay there.
-    pub(super) fn end_block(
-        &mut self,
-        all: &[Partials],
-        extent: Extent,
-        [block, after]: [Label; 2],
-    ) {
-        let (later, done) = (self.code.label(), self.code.label());
-        let first = i32::try_from(BLOCK).expect("a small number");
-        self.code.number(Code::Cmp_rm64_imm32, COUNTER, first);
-        self.code.jump(Code::Ja_rel32_64, later);
-        if all.iter().all(|partials| !partials.registers.is_empty()) {
-            self.compare_with_extent(extent);
-            self.code.jump(Code::Jae_rel32_64, after);
-        }
-        self.take_partials(all, |writer, [_, total, lost], [a, _, _]| {
-            writer.store_vector(total, a);
-            writer.clear(a);
-            writer.store_vector(lost, a);
-        });
-        self.code.jump(Code::Jmp_rel32_64, done);
-        self.code.bind(later);
-        self.take_partials(all, |writer, [_, total, lost], [a, b, c]| {
-            writer.load_vector(b, total);
-            writer.load_vector(c, lost);
-            writer.add_with_compensation(b, c, a);
-            writer.store_vector(total, b);
-            writer.store_vector(lost, c);
-            writer.clear(a);
-        });
-        self.code.bind(done);
-        self.compare_with_extent(extent);
-        self.code.jump(Code::Jb_rel32_64, block);
-        for partials in all {
-            let Some([total, _]) = partials.total else { continue };
-            for (vector, register) in partials.registers.iter().enumerate() {
-                self.load_vector(self.vector(*register), self.partial_at(total, vector));
-            }
-        }
-    }
-
-    /// Takes the partial results of sums: `take` is given where a vector of them is, its total and what was lost, and
-    /// registers for these, the first of them with the partial results, which it clears.
-    fn take_partials(
-        &mut self,
-        all: &[Partials],
-        take: impl Fn(&mut Self, [MemoryOperand; 3], [Register; 3]),
-    ) {
-        for partials in all {
-            let Some([total, lost]) = partials.total else { continue };
-            for vector in 0..self.vectors_of_partials() {
-                let slots = [partials.partial, total, lost];
-                let slots = slots.map(|slot| self.partial_at(slot, vector));
-                let pinned = partials.registers.get(vector).copied();
-                let registers = [pinned, None, None].map(|register| {
-                    let register = register.unwrap_or_else(|| self.take(false));
-                    self.vector(register)
-                });
-                if pinned.is_none() {
-                    self.load_vector(registers[0], slots[0]);
-                }
-                take(self, slots, registers);
-                if pinned.is_none() {
-                    self.store_vector(slots[0], registers[0]);
-                }
-                self.unlock();
-            }
-        }
-    }
-
-    /// Adds an element, which is destroyed, to a total that is too large by what was lost (Kahan 1965).
-    pub(super) fn add_with_compensation(
-        &mut self,
-        total: Register,
-        lost: Register,
-        element: Register,
-    ) {
-        let [add, subtract, and] =
-            [Op::Add, Op::Subtract, Op::And].map(|op| code(op, self.program.precision, self.form));
-        let sum = self.take(false);
-        let sum = self.vector(sum);
-        self.three(subtract, element, element, Source::Register(lost));
-        self.three(add, sum, total, Source::Register(element));
-        self.three(subtract, lost, sum, Source::Register(total));
-        self.three(subtract, lost, lost, Source::Register(element));
-        self.move_register(total, sum);
-        // What is left of an infinity or NaN is not equal to itself.
-        self.three(subtract, sum, lost, Source::Register(lost));
-        let compare = code(Op::Compare, self.program.precision, self.form);
-        if self.form == Form::Zmm {
-            let finite = mask(self.take(true));
-            let test = Instruction::with4(compare, finite, sum, sum, 0);
-            self.code.put(&test.expect("operands of a comparison"));
-            let load = code(Op::Load, self.program.precision, self.form);
-            let mut keep = Instruction::with2(load, lost, lost).expect("two registers");
-            keep.set_op_mask(finite);
-            keep.set_zeroing_masking(true);
-            self.code.put(&keep);
-        } else {
-            let test = Instruction::with4(compare, sum, sum, sum, 0);
-            self.code.put(&test.expect("operands of a comparison"));
-            self.three(and, lost, lost, Source::Register(sum));
-        }
     }
 
     /// Joins all partial results as a tree, into the lowest lane of the first register, and keeps that.

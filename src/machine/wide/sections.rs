@@ -45,7 +45,10 @@ impl Writer<'_> {
             self.pin_partials(&mut partials);
         }
         self.skip_unless_it_runs(inner, after);
-        self.pin_what_stays(inner, &body.uses, &sections, partials.len());
+        let left = self.pin_what_stays(inner, &body.uses, &sections, partials.len());
+        if blocks && sections.in_registers {
+            self.pin_totals_of_blocks(&mut partials, left);
+        }
         self.begin_counter(inner);
         if inner.behind.is_some() {
             self.begin_totals_of_blocks(&partials);
@@ -64,6 +67,7 @@ impl Writer<'_> {
             self.end_block(&partials, inner.extent, [block, after]);
         }
         self.unpin_what_stays();
+        self.unpin_totals_of_blocks(&mut partials);
         self.code.bind(after);
         self.release_tiles();
         self.lanes = None;
@@ -245,8 +249,15 @@ impl Writer<'_> {
         self.load_vector(self.vector(self.tail_lanes), at(SECOND, 0));
     }
 
-    /// Keeps the constants and the values from outside that a loop in lanes uses most in registers.
-    fn pin_what_stays(&mut self, inner: &Loop, uses: &Uses, sections: &Sections, partials: usize) {
+    /// Keeps the constants and the values from outside that a loop in lanes uses most in registers, and says how
+    /// many of those are left.
+    fn pin_what_stays(
+        &mut self,
+        inner: &Loop,
+        uses: &Uses,
+        sections: &Sections,
+        partials: usize,
+    ) -> usize {
         let outside = uses.outside();
         if self.form == Form::Ymm {
             for (value, _) in &outside {
@@ -254,14 +265,17 @@ impl Writer<'_> {
             }
         }
         if !sections.is_straight {
-            return;
+            return 0;
         }
         let taken = if sections.in_registers { partials * self.vectors_of_partials() } else { 0 };
-        let mut needed = uses.pressure() * sections.copies + taken + 4;
+        // Registers for what is in between; the tail, which needs some too, has one copy.
+        let spare = if self.form == Form::Ymm && sections.copies >= 4 { 2 } else { 4 };
+        let mut needed = uses.pressure() * sections.copies + taken + spare;
         if !self.tiles.is_empty() {
             needed = needed.max(TURNING);
         }
         self.pin_most_used(&inner.body, &sections.constants, &outside, needed);
+        self.register_count().saturating_sub(needed + self.pinned.len())
     }
 
     fn unpin_what_stays(&mut self) {
