@@ -3,7 +3,9 @@
 use std::num::NonZero;
 
 use crate::hash::HashMap;
-use crate::loops::{Operation, Precision, Program, Statement, Value, subscript_values};
+use crate::loops::{
+    Accumulator, Operation, Precision, Program, Statement, Value, subscript_values,
+};
 
 /// The constants of a program, by value.
 pub(super) struct Constants(Vec<Option<Operation>>);
@@ -109,7 +111,7 @@ impl Uses {
             }
         });
         uses.sort(&notes);
-        uses.pressure = uses.most_at_once(body.len());
+        uses.pressure = uses.most_at_once(body);
         uses
     }
 
@@ -216,10 +218,14 @@ impl Uses {
         self.pressure
     }
 
-    fn most_at_once(&self, end: usize) -> usize {
+    /// What is stored at once needs a register for all copies of the body together.
+    fn most_at_once(&self, body: &[Statement]) -> usize {
+        let end = body.len();
         let (mut begin_at, mut end_at) = (vec![0; end + 1], vec![0; end + 1]);
         for entry in self.entries.iter().filter(|entry| entry.count > 0) {
-            if let Some(definition) = entry.definition {
+            if let Some(definition) =
+                entry.definition.filter(|place| !is_stored_at_once(self, body, *place))
+            {
                 begin_at[definition] += 1;
                 end_at[entry.last] += 1;
             }
@@ -233,6 +239,16 @@ impl Uses {
     }
 }
 
+/// Whether what a statement defines is read by the store behind it alone.
+pub(super) fn is_stored_at_once(uses: &Uses, body: &[Statement], place: usize) -> bool {
+    match body.get(place..place + 2) {
+        Some([Statement::Let(value, _), Statement::Store { value: stored, .. }]) => {
+            stored == value && uses.next(*value, place + 2).is_none()
+        }
+        _ => false,
+    }
+}
+
 /// Gives the values that a statement reads, those of loops inside included.
 pub(super) fn read_by(statement: &Statement, give: &mut impl FnMut(Value)) {
     match statement {
@@ -243,7 +259,7 @@ pub(super) fn read_by(statement: &Statement, give: &mut impl FnMut(Value)) {
         }
         Statement::Loop(inner) => {
             inner.body.iter().for_each(|statement| read_by(statement, give));
-            inner.accumulators.iter().for_each(|accumulator| give(accumulator.element));
+            inner.accumulators.iter().flat_map(Accumulator::reads).for_each(&mut *give);
             inner.guard.into_iter().for_each(give);
         }
         Statement::Product(_) => {}
