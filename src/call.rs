@@ -66,7 +66,7 @@ pub use pool::{Pool, Threads};
 pub use prepared::{Preparation, PreparedCall};
 pub use run::{Reduction, Summary};
 pub use shape::RANK_LIMIT;
-pub(crate) use variant::{Code, Compile, CompileFixed, Compiled, Variant};
+pub(crate) use variant::{Code, Compile, Compiled, Variant};
 
 use crate::graph::{Graph, InputId};
 use crate::model::Model;
@@ -156,7 +156,8 @@ impl<T: Element> Loss<T> {
     }
 
     /// Begins the preparation of a call that is run many times, on other numbers of the same shapes:
-    /// names and shapes are then looked up and tested once.
+    /// names and shapes are then looked up and tested once. Where an axis is short, code is compiled for its very length; it
+    /// gives the same bits as any other.
     ///
     /// ```
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {

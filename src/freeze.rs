@@ -57,6 +57,9 @@ pub fn freeze(model: &Model, values: &[(InputId, f64)]) -> Result<Model, FreezeE
         test_value(&model.graph, *id, *value)?;
     }
     let mut frozen = model.clone();
+    if values.is_empty() {
+        return Ok(frozen);
+    }
     let mut roots = vec![model.value];
     roots.extend(model.per.into_iter().chain(model.missing));
     for id in model.graph.input_ids() {

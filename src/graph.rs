@@ -51,12 +51,11 @@ impl Graph {
     /// # Panics
     /// If the types of the arguments do not fit: the checker has made sure that they do.
     pub fn intern(&mut self, node: Node) -> NodeId {
-        if let Some(index) = self.nodes.get_index_of(&node) {
-            return NodeId::from_index(index);
+        let (index, is_new) = self.nodes.insert_full(node);
+        if is_new {
+            let node = &self.nodes[index];
+            self.facts.push(Facts { ty: self.type_of(node), axes: self.axes_of(node) });
         }
-        let facts = Facts { ty: self.type_of(&node), axes: self.axes_of(&node) };
-        let (index, _) = self.nodes.insert_full(node);
-        self.facts.push(facts);
         NodeId::from_index(index)
     }
 
@@ -99,6 +98,16 @@ impl Graph {
     /// `if condition { a } else { b }`
     pub fn select(&mut self, condition: NodeId, a: NodeId, b: NodeId) -> NodeId {
         self.map(Function::Select, &[condition, a, b])
+    }
+
+    /// A node with each argument replaced: itself if none is.
+    pub fn rebuild(&mut self, id: NodeId, replace: impl Fn(NodeId) -> NodeId) -> NodeId {
+        let node = self.node(id);
+        if node.arguments().iter().all(|argument| replace(*argument) == *argument) {
+            return id;
+        }
+        let node = node.with_arguments(replace);
+        self.intern(node)
     }
 
     /// The node behind an id.
@@ -236,14 +245,18 @@ impl Graph {
         for root in roots {
             needed[root.index()] = true;
         }
+        let mut count = 0;
         for index in (0..end).rev() {
             if needed[index] {
+                count += 1;
                 for argument in self.nodes[index].arguments() {
                     needed[argument.index()] = true;
                 }
             }
         }
-        (0..needed.len()).filter(|index| needed[*index]).map(NodeId::from_index).collect()
+        let mut found = Vec::with_capacity(count);
+        found.extend((0..end).filter(|index| needed[*index]).map(NodeId::from_index));
+        found
     }
 
     fn type_of(&self, node: &Node) -> Type {

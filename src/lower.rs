@@ -19,6 +19,7 @@ mod cost;
 mod emit;
 mod expand;
 mod explain;
+mod labels;
 mod lengths;
 mod logistic;
 mod memory;
@@ -33,7 +34,9 @@ mod reuse;
 mod root;
 mod rows;
 mod running;
+mod scale;
 mod schedule;
+mod shares;
 mod square;
 #[cfg(test)]
 mod tests;
@@ -45,7 +48,7 @@ use crate::graph::{AxisId, ExtentId, Graph, InputId, Node, NodeId, Role};
 use crate::loops::{Accuracy, ArrayId, Precision, Program};
 
 pub use explain::explain;
-pub use lengths::with_lengths;
+pub use lengths::{Known, for_lengths, tells_lengths_apart};
 
 /// An array that the program is to write.
 #[derive(Clone, Debug)]
@@ -126,7 +129,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lower
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
     let roots = renames::push_renames(graph, &roots);
-    let expanded = expand::expand(graph, &roots, rounding.precision);
+    let expanded = expand::expand(graph, &roots, rounding);
     let expanded = running::find_running_sums(graph, &expanded);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
@@ -148,6 +151,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lower
         rows::rows_as_lanes(&mut lowered.program);
         unroll::unroll(&mut lowered.program);
     }
+    labels::write_labels_apart(&mut lowered.program);
     contract::contract(&mut lowered.program);
     lowered.arrays.resize(lowered.program.arrays.len(), ArraySource::Temporary);
     lowered

@@ -105,7 +105,12 @@ fn rewrite(
         let node = engine.graph.node(id);
         // Most nodes stay as they are; looking them up again is what costs.
         let is_same = node.arguments().iter().all(|argument| becomes(*argument) == *argument);
-        let look = if is_same && engine.folding == Folding::Never {
+        let is_folded = engine.folding == Folding::Always
+            && matches!(
+                node,
+                Node::Map(..) | Node::Reduce(..) | Node::Rename { .. } | Node::Size(_)
+            );
+        let look = if is_same && !is_folded {
             Look::Known(id)
         } else {
             Look::New(node.with_arguments(becomes))

@@ -191,7 +191,6 @@ impl<T: Element> PreparedCall<T> {
     fn lay_out(&mut self, code: Needed) {
         let Needed { weights, values, results } = code;
         let mut pass = |variant: Arc<Variant>| {
-            let variant = variant.for_extents(&self.extents).map_or(variant, Arc::new);
             let mut pass = Pass { variant, layout: Layout::default() };
             let variant = &pass.variant;
             pass.layout.lay_out::<T>(variant, self.loss.graph(), &self.extents, self.cut);

@@ -61,7 +61,7 @@ impl<T: Element> Call<'_, T> {
         self.prepare_inputs()?;
         self.check_results(examples, reduction)?;
         let cut = Cut::new::<T>(self.loss.graph(), &self.scratch.extents, examples);
-        let code = self.find_code(reduction, cut)?;
+        let code = self.find_code(reduction, cut, false)?;
         let mut passes = self.lay_out(code, cut);
         // SAFETY: `lay_out` gave the addresses of the caller's slices, which were checked to have the elements
         // of all examples; exclusive borrows make results overlap nothing; labels were tested to lie
@@ -113,11 +113,12 @@ impl<T: Element> Call<'_, T> {
         Ok(())
     }
 
-    /// The code that the call needs, compiled now if it has not been.
+    /// The code that the call needs, compiled now if it has not been; for its very lengths where it `is_prepared`.
     pub(super) fn find_code(
         &mut self,
         reduction: Reduction,
         cut: Cut,
+        is_prepared: bool,
     ) -> Result<Needed, CallError> {
         let graph = self.loss.graph();
         let mut gradients = std::mem::take(&mut self.scratch.asked);
@@ -129,12 +130,12 @@ impl<T: Element> Call<'_, T> {
         };
         let weighting_of_values = Weighting { upstream: false, ..weighting };
         let weights = if self.loss.has_weights() || weighting.sample_weights {
-            Some(self.find_variant(&Request::Weights(weighting_of_values))?)
+            Some(self.find_variant(&Request::Weights(weighting_of_values), is_prepared)?)
         } else {
             None
         };
         let request = Request::Values { each: self.values.is_some(), gradients, weighting };
-        let results = self.find_variant(&request);
+        let results = self.find_variant(&request, is_prepared);
         if let Request::Values { gradients, .. } = request {
             self.scratch.asked = gradients;
         }
@@ -144,7 +145,8 @@ impl<T: Element> Call<'_, T> {
         let values = if centered {
             let gradients = Vec::new();
             let weighting = weighting_of_values;
-            Some(self.find_variant(&Request::Values { each: false, gradients, weighting })?)
+            let request = Request::Values { each: false, gradients, weighting };
+            Some(self.find_variant(&request, is_prepared)?)
         } else {
             None
         };
@@ -156,15 +158,22 @@ impl<T: Element> Call<'_, T> {
     }
 
     /// The code for a combination of results: what this scratch memory knows, or the loss, or new code.
-    fn find_variant(&mut self, request: &Request) -> Result<Arc<Variant>, CallError> {
+    fn find_variant(
+        &mut self,
+        request: &Request,
+        is_prepared: bool,
+    ) -> Result<Arc<Variant>, CallError> {
+        let not_compiled = |reason| CallError::NotCompiled { reason };
         let known = &mut self.scratch.known;
-        if let Some((_, found)) = known.iter().find(|(known, _)| known == request) {
-            return Ok(Arc::clone(found));
-        }
-        let found = self.loss.variant(request);
-        let found = found.map_err(|reason| CallError::NotCompiled { reason })?;
-        known.push((request.clone(), Arc::clone(&found)));
-        Ok(found)
+        let kept = known.iter().find(|(known, _)| known == request);
+        let found = if let Some((_, found)) = kept {
+            Arc::clone(found)
+        } else {
+            let found = self.loss.variant(request).map_err(not_compiled)?;
+            known.push((request.clone(), Arc::clone(&found)));
+            found
+        };
+        found.for_extents(&self.scratch.extents, is_prepared).map_err(not_compiled)
     }
 
     /// Makes sure that all lengths are known that the code goes by.

@@ -1,9 +1,10 @@
 //! Compiled code for one combination of results, and what it works on.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::shape::Extents;
 use crate::loops::SHORT;
+use crate::lower::Known;
 use crate::machine::{Aligned, Kernel};
 use crate::plan::{Array, Length, Work};
 
@@ -33,7 +34,7 @@ enum Way {
 pub(crate) struct Compiled {
     kernel: Kernel,
     streaming: Option<Streaming>,
-    fixed: Option<Fixed>,
+    short: Option<Short>,
 }
 
 /// Code that is compiled when a call is large enough for it.
@@ -44,25 +45,31 @@ struct Streaming {
     code: [OnceLock<Option<Kernel>>; 2],
 }
 
-/// Code for calls that know how long some axes are, compiled when such a call is prepared.
-struct Fixed {
-    compile: CompileFixed,
-    known: Mutex<Vec<(Lengths, Option<Kernel>)>>,
+/// Code for calls with short axes, compiled when there is one.
+struct Short {
+    compile: CompileShort,
+    /// That for all lengths.
+    any: OnceLock<Arc<Variant>>,
+    /// That for some lengths alone.
+    known: Mutex<Vec<(Vec<Known>, Arc<Variant>)>>,
 }
 
-/// What is known of the length of each extent.
-type Lengths = Vec<Option<u32>>;
+/// For so many combinations of lengths there is code for each; for further ones that for all.
+const MOST_LENGTHS: usize = 64;
 
 /// Compiles code whose results go past the caches, if that can be.
 pub(crate) type Compile = Box<dyn Fn(Aligned) -> Option<Kernel> + Send + Sync>;
 
-/// Compiles code for calls in which some extents have lengths that are known, if it is any better.
-pub(crate) type CompileFixed = Box<dyn Fn(&[Option<u32>]) -> Option<Kernel> + Send + Sync>;
+/// Compiles code for calls that know something of each extent.
+pub(crate) type CompileShort = Box<dyn Fn(&[Known]) -> Result<Kernel, String> + Send + Sync>;
+
+/// Runs on addresses of arrays and on extents.
+type Run = dyn Fn(&[*mut u8], &[u64]) + Send + Sync;
 
 impl Compiled {
     /// Code that stands for itself.
     pub(crate) fn new(kernel: Kernel) -> Self {
-        Self { kernel, streaming: None, fixed: None }
+        Self { kernel, streaming: None, short: None }
     }
 
     /// With what compiles the same so that results go past the caches, and the results that have a further array there.
@@ -71,51 +78,86 @@ impl Compiled {
         Self { streaming: Some(Streaming { staged, compile, code }), ..self }
     }
 
-    /// With what compiles the same for lengths that are known.
-    pub(crate) fn with_fixed(self, compile: CompileFixed) -> Self {
-        Self { fixed: Some(Fixed { compile, known: Mutex::default() }), ..self }
-    }
-}
-
-impl Fixed {
-    /// The code for these lengths, compiled now if it has not been.
-    fn code(&self, lengths: &[Option<u32>]) -> Option<Kernel> {
-        let find = |known: &[(Lengths, Option<Kernel>)]| {
-            known.iter().find(|(of, _)| of == lengths).map(|(_, kernel)| kernel.clone())
-        };
-        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = find(&known()) {
-            return found;
+    /// With what compiles the same for short axes: the code itself is for axes that are not.
+    pub(crate) fn with_short(self, compile: CompileShort) -> Self {
+        Self {
+            short: Some(Short { compile, any: OnceLock::new(), known: Mutex::default() }),
+            ..self
         }
-        let compiled = (self.compile)(lengths);
-        known().push((lengths.to_vec(), compiled.clone()));
-        compiled
     }
 }
 
 impl Variant {
-    /// The same for calls of these extents alone, where that is any better: short axes have lengths that are known then.
-    pub(super) fn for_extents(&self, extents: &Extents) -> Option<Self> {
-        let Way::Compiled(Compiled { fixed: Some(fixed), .. }) = &self.code.0 else { return None };
-        let known = |length: &Length| match length {
-            Length::Given(id) => {
-                extents.get(*id).and_then(|it| u32::try_from(it).ok()).filter(|it| *it <= SHORT)
-            }
-            Length::Literal(_) | Length::Batch => None,
+    /// The same for calls of these extents: as it is, or compiled now if axes are short and it has not been. Where `is_prepared`, it
+    /// is for calls of these very lengths.
+    ///
+    /// # Errors
+    /// Why it cannot be compiled.
+    pub(super) fn for_extents(
+        self: &Arc<Self>,
+        extents: &Extents,
+        is_prepared: bool,
+    ) -> Result<Arc<Self>, String> {
+        let Way::Compiled(Compiled { short: Some(short), .. }) = &self.code.0 else {
+            return Ok(Arc::clone(self));
         };
-        let lengths: Lengths = self.extents.iter().map(known).collect();
-        if lengths.iter().all(Option::is_none) {
-            return None;
+        let known = |length: &Length| match length {
+            Length::Given(id) => extents.get(*id).map_or(Known::Nothing, known_of),
+            Length::Literal(_) | Length::Batch => Known::Nothing,
+        };
+        let mut lengths = self.extents.iter().map(known);
+        if !lengths.any(|known| matches!(known, Known::Length(_))) {
+            return Ok(Arc::clone(self));
         }
-        let kernel = fixed.code(&lengths)?;
+        if is_prepared {
+            let lengths: Vec<Known> = self.extents.iter().map(known).collect();
+            if let Some(found) = self.for_lengths(short, lengths)? {
+                return Ok(found);
+            }
+        }
+        if let Some(found) = short.any.get() {
+            return Ok(Arc::clone(found));
+        }
+        // Nobody waits for a compilation that they do not need: two callers may compile the same, and one of it is kept.
+        let built = self.with_code(short, &vec![Known::Nothing; self.extents.len()])?;
+        Ok(Arc::clone(short.any.get_or_init(|| built)))
+    }
+
+    /// The same for these lengths alone; none if there are many such.
+    fn for_lengths(&self, short: &Short, lengths: Vec<Known>) -> Result<Option<Arc<Self>>, String> {
+        let find = |known: &[(Vec<Known>, Arc<Self>)]| {
+            known.iter().find(|(of, _)| *of == lengths).map(|(_, found)| Arc::clone(found))
+        };
+        {
+            let known = short.known.lock().unwrap_or_else(PoisonError::into_inner);
+            let found = find(&known);
+            if found.is_some() || known.len() >= MOST_LENGTHS {
+                return Ok(found);
+            }
+        }
+        let built = self.with_code(short, &lengths)?;
+        let mut known = short.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = find(&known);
+        if found.is_none() {
+            known.push((lengths, Arc::clone(&built)));
+        }
+        Ok(Some(found.unwrap_or(built)))
+    }
+
+    fn with_code(&self, short: &Short, known: &[Known]) -> Result<Arc<Self>, String> {
+        let code = Code(Way::Compiled(Compiled::new((short.compile)(known)?)));
         let (arrays, extents) = (self.arrays.clone(), self.extents.clone());
-        let code = Code(Way::Compiled(Compiled::new(kernel)));
-        Some(Self { arrays, extents, work: self.work.clone(), code })
+        Ok(Arc::new(Self { arrays, extents, work: self.work.clone(), code }))
     }
 }
 
-/// Runs on addresses of arrays and on extents.
-type Run = dyn Fn(&[*mut u8], &[u64]) + Send + Sync;
+/// What is known of an extent of some length.
+fn known_of(length: usize) -> Known {
+    match u32::try_from(length) {
+        Ok(length) if length <= SHORT => Known::Length(length),
+        _ => Known::Long,
+    }
+}
 
 impl Code {
     /// # Safety

@@ -3,38 +3,44 @@
 use std::sync::Arc;
 
 use super::Target;
-use crate::call::{Code, Compile, CompileFixed, Compiled, Variant};
+use crate::call::{Code, Compile, Compiled, Variant};
 use crate::interpret::{ArrayData, element_count, interpret};
 use crate::loops::{self, ArrayId, ArrayRole, Kind, Precision, Program};
-use crate::lower::with_lengths;
+use crate::lower::{Known, for_lengths, tells_lengths_apart};
 use crate::machine::{self, Isa};
-use crate::plan::Plan;
+use crate::plan::{Length, Plan};
 
 /// Code, with its arrays and extents as a call knows them.
 pub(super) fn assemble(plan: Plan, target: Target, isa: Isa) -> Result<Variant, String> {
     let Plan { program, arrays, extents, work } = plan;
-    Ok(Variant { arrays, extents, work, code: code(program, target, isa)? })
+    let code = code(program, &extents, target, isa)?;
+    Ok(Variant { arrays, extents, work, code })
 }
 
-fn code(program: Program, target: Target, isa: Isa) -> Result<Code, String> {
+fn code(program: Program, extents: &[Length], target: Target, isa: Isa) -> Result<Code, String> {
     let options = machine::Options { lanes: target == Target::Native, isa };
     match target {
         Target::Native | Target::NativeScalar => {
-            let kernel = machine::compile(&program, options).map_err(|error| error.to_string())?;
-            let mut compiled = Compiled::new(kernel);
+            let compile = move |program: &Program| {
+                machine::compile(program, options).map_err(|error| error.to_string())
+            };
             let program = Arc::new(program);
-            if let Some(staged) = machine::staged(&program, options) {
-                let program = Arc::clone(&program);
+            let is_apart = options.lanes && isa != Isa::Portable && tells_lengths_apart(&program);
+            let usual = if is_apart {
+                Arc::new(for_lengths(&program, &long(extents)))
+            } else {
+                Arc::clone(&program)
+            };
+            let mut compiled = Compiled::new(compile(&usual)?);
+            if let Some(staged) = machine::staged(&usual, options) {
                 let compile: Compile = Box::new(move |aligned| {
-                    machine::compile_streaming(&program, options, aligned).ok().flatten()
+                    machine::compile_streaming(&usual, options, aligned).ok().flatten()
                 });
                 compiled = compiled.with_streaming(staged, compile);
             }
-            if options.lanes && isa != Isa::Portable {
-                let compile: CompileFixed = Box::new(move |lengths| {
-                    machine::compile(&with_lengths(&program, lengths)?, options).ok()
-                });
-                compiled = compiled.with_fixed(compile);
+            if is_apart {
+                let compile = move |known: &[Known]| compile(&for_lengths(&program, known));
+                compiled = compiled.with_short(Box::new(compile));
             }
             // SAFETY: a plan has the arrays and extents of its program.
             Ok(unsafe { Code::compiled(compiled) })
@@ -44,6 +50,15 @@ fn code(program: Program, target: Target, isa: Isa) -> Result<Code, String> {
             Ok(unsafe { Code::new(move |arrays, extents| interpret_at(&program, arrays, extents)) })
         }
     }
+}
+
+/// What most calls know of extents: axes are not short.
+fn long(extents: &[Length]) -> Vec<Known> {
+    let known = |length: &Length| match length {
+        Length::Given(_) => Known::Long,
+        Length::Literal(_) | Length::Batch => Known::Nothing,
+    };
+    extents.iter().map(known).collect()
 }
 
 /// Interprets a program on arrays at addresses.

@@ -1,5 +1,7 @@
 //! The words of the graph: nodes, types, axes, inputs and their domains.
 
+use std::hash::{Hash, Hasher};
+
 use crate::builtins::{Function, Reduction};
 use crate::diagnostic::Span;
 pub use crate::syntax::ast::Role;
@@ -104,9 +106,12 @@ impl Node {
                 Self::Read(*input, subscripts.iter().map(|id| replace(*id)).collect())
             }
             Self::Map(function, arguments) => {
-                let replaced: Vec<NodeId> =
-                    arguments.as_slice().iter().map(|id| replace(*id)).collect();
-                Self::Map(*function, Arguments::new(&replaced))
+                let of = arguments.as_slice();
+                let mut replaced = [of[0]; 3];
+                for (new, id) in replaced.iter_mut().zip(of) {
+                    *new = replace(*id);
+                }
+                Self::Map(*function, Arguments::new(&replaced[..of.len()]))
             }
             Self::Reduce(reduction, axis, argument) => {
                 Self::Reduce(*reduction, *axis, replace(*argument))
@@ -119,10 +124,19 @@ impl Node {
 }
 
 /// One to three arguments, in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arguments {
     ids: [NodeId; 3],
     count: u8,
+}
+
+/// Two words: graphs look up nodes all the time.
+impl Hash for Arguments {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b, c] = self.ids.map(|id| u64::from(id.0));
+        state.write_u64(a << 32 | b);
+        state.write_u64(c << 32 | u64::from(self.count));
+    }
 }
 
 impl Arguments {

@@ -50,13 +50,14 @@ impl Operation {
 
     /// The values that it reads, in order; those in the subscripts of a load included.
     pub fn operands(&self) -> impl Iterator<Item = Value> {
-        let (values, subscripts): ([Option<Value>; 3], &[Subscript]) = match self {
+        let none = Value(0);
+        let (count, values, subscripts): (usize, [Value; 3], &[Subscript]) = match self {
             Self::Real(_)
             | Self::Integer(_)
             | Self::Mask(_)
             | Self::Counter(_)
-            | Self::Extent(_) => ([None; 3], &[]),
-            Self::Load(_, subscripts) => ([None; 3], subscripts),
+            | Self::Extent(_) => (0, [none; 3], &[]),
+            Self::Load(_, subscripts) => (0, [none; 3], subscripts),
             Self::Negate(a)
             | Self::Absolute(a)
             | Self::SquareRoot(a)
@@ -68,7 +69,7 @@ impl Operation {
             | Self::ToReal(a)
             | Self::ShiftLeft(a, _)
             | Self::ShiftRight(a, _)
-            | Self::ShiftRightUnsigned(a, _) => ([Some(*a), None, None], &[]),
+            | Self::ShiftRightUnsigned(a, _) => (1, [*a, none, none], &[]),
             Self::Add(a, b)
             | Self::Subtract(a, b)
             | Self::Multiply(a, b)
@@ -86,12 +87,10 @@ impl Operation {
             | Self::IntegerSubtract(a, b)
             | Self::BitAnd(a, b)
             | Self::BitOr(a, b)
-            | Self::BitXor(a, b) => ([Some(*a), Some(*b), None], &[]),
-            Self::FusedMultiplyAdd(a, b, c) | Self::Select(a, b, c) => {
-                ([Some(*a), Some(*b), Some(*c)], &[])
-            }
+            | Self::BitXor(a, b) => (2, [*a, *b, none], &[]),
+            Self::FusedMultiplyAdd(a, b, c) | Self::Select(a, b, c) => (3, [*a, *b, *c], &[]),
         };
-        values.into_iter().flatten().chain(subscript_values(subscripts))
+        values.into_iter().take(count).chain(subscript_values(subscripts))
     }
 
     /// The operation on other values and under the counters of other loops.

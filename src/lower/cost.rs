@@ -42,10 +42,9 @@ pub(super) struct Cost {
     core: Option<NodeId>,
 }
 
-/// What each node costs in another loop than its own, around those over `inner`.
-pub(super) fn costs(emitter: &Emitter<'_>, nodes: &[NodeId], inner: &[AxisId]) -> Vec<Cost> {
+/// What nodes cost without their arguments, in order; the maximum for what must lie in memory.
+pub(super) fn own_costs(emitter: &Emitter<'_>, nodes: &[NodeId]) -> Vec<u32> {
     let graph = emitter.graph;
-    let mut costs = vec![Cost { whole: 0, is_again: true, there: 0, core: None }; graph.len()];
     // An array that is read under another axis name must lie in memory.
     let mut is_renamed = vec![false; graph.len()];
     for id in nodes {
@@ -53,15 +52,22 @@ pub(super) fn costs(emitter: &Emitter<'_>, nodes: &[NodeId], inner: &[AxisId]) -
             is_renamed[argument.index()] = true;
         }
     }
-    for id in nodes {
-        let own = match graph.node(*id) {
-            _ if is_renamed[id.index()] || emitter.is_in_memory(*id) => u32::MAX,
-            Node::Number(_) | Node::Bool(_) | Node::Position(..) => 0,
-            Node::Index(_) | Node::Size(_) => 1,
-            Node::Read(..) => LOAD,
-            Node::Map(function, _) => cost_of(*function),
-            Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
-        };
+    let own = |id: &NodeId| match graph.node(*id) {
+        _ if is_renamed[id.index()] || emitter.is_in_memory(*id) => u32::MAX,
+        Node::Number(_) | Node::Bool(_) | Node::Position(..) => 0,
+        Node::Index(_) | Node::Size(_) => 1,
+        Node::Read(..) => LOAD,
+        Node::Map(function, _) => cost_of(*function),
+        Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
+    };
+    nodes.iter().map(own).collect()
+}
+
+/// What each node costs in another loop than its own, around those over `inner`; of nodes in order, with what they cost
+/// without their arguments.
+pub(super) fn costs(graph: &Graph, nodes: &[NodeId], own: &[u32], inner: &[AxisId]) -> Vec<Cost> {
+    let mut costs = vec![Cost { whole: 0, is_again: true, there: 0, core: None }; graph.len()];
+    for (id, own) in nodes.iter().zip(own.iter().copied()) {
         let (mut whole, mut cost, mut core, mut has_one_core) = (own, own, None, true);
         for argument in graph.arguments(*id) {
             let of = costs[argument.index()];

@@ -46,6 +46,9 @@ pub(super) struct Emitter<'a> {
     pub(super) running_loop: Option<LoopId>,
 }
 
+/// For how many operations of a body there is room at first.
+const ROOM: usize = 28;
+
 /// A body that is being written.
 #[derive(Default)]
 pub(super) struct Body {
@@ -193,7 +196,10 @@ impl<'a> Emitter<'a> {
     pub(super) fn open_loop(&mut self, axis: AxisId, behind: Option<AxisId>) {
         let behind = behind.map(|around| self.counter(around));
         let id = self.loop_id();
-        self.bodies.push(Body { counter: Some((axis, id)), behind, ..Body::default() });
+        let mut body = Body { counter: Some((axis, id)), behind, ..Body::default() };
+        body.operations.reserve(ROOM);
+        body.values.reserve(ROOM);
+        self.bodies.push(body);
     }
 
     /// Ends the innermost loop, and defines the reductions that it was for.

@@ -8,16 +8,19 @@
 
 use std::ops::Index;
 
+use super::Rounding;
 use super::clamp::clamp;
 use super::logistic::{cross_entropy, product_of_sigmoids};
 use super::quotient;
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
+use super::scale::{Scaled, negation, product, quotient, scaled, zero_product};
+use super::shares::{share_less_one, sum_of_logs};
 use super::square::Squares;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
 use crate::hash::{HashMap, HashSet};
-use crate::loops::Precision;
+use crate::loops::Accuracy;
 use crate::rewrite::ranges::{Ranges, place_in};
 
 /// What each node has become.
@@ -26,6 +29,8 @@ pub(super) struct Expanded {
     nodes: HashMap<NodeId, NodeId>,
     /// What the exponentials of softmaxes are multiplied by, once for all elements.
     scales: HashSet<NodeId>,
+    /// The factors of products, in order.
+    products: HashSet<[NodeId; 2]>,
 }
 
 impl Index<&NodeId> for Expanded {
@@ -36,8 +41,42 @@ impl Index<&NodeId> for Expanded {
     }
 }
 
+impl Expanded {
+    /// The product, or the same product the other way round if that is there.
+    pub(super) fn product(&mut self, graph: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
+        let [a, b] = if self.products.contains(&[b, a]) { [b, a] } else { [a, b] };
+        self.products.insert([a, b]);
+        graph.map(Function::Multiply, &[a, b])
+    }
+
+    /// What a node becomes.
+    pub(super) fn set(&mut self, id: NodeId, new: NodeId) {
+        self.nodes.insert(id, new);
+    }
+
+    /// Whether a node is what exponentials of a softmax are multiplied by.
+    pub(super) fn is_scale(&self, id: NodeId) -> bool {
+        self.scales.contains(&id)
+    }
+
+    /// A multiple of a softmax.
+    pub(super) fn scaled(&mut self, graph: &mut Graph, parts: Scaled) -> NodeId {
+        self.scales.insert(parts.scale);
+        let product = graph.map(Function::Multiply, &[parts.exponential, parts.scale]);
+        match parts.zero {
+            None => product,
+            Some(test) => {
+                let zero = graph.number(0.0);
+                let is_zero = graph.map(Function::Equal, &[parts.exponential, test]);
+                graph.select(is_zero, zero, product)
+            }
+        }
+    }
+}
+
 /// The roots in those words.
-pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) -> Vec<NodeId> {
+pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], rounding: Rounding) -> Vec<NodeId> {
+    let Rounding { precision, accuracy, .. } = rounding;
     let mut expanded = Expanded::default();
     let mut ranges = Ranges::new(graph);
     for id in graph.reachable(roots) {
@@ -51,7 +90,11 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
             Node::Reduce(Reduction::Max | Reduction::Min, axis, argument) => {
                 extremum(graph, &node, *axis, expanded[argument])
             }
-            Node::Map(Function::Subtract, _) => difference(graph, &mut ranges, &expanded, id),
+            Node::Reduce(Reduction::Sum, axis, argument) => {
+                sum_of_logs(graph, &expanded, *axis, *argument)
+                    .unwrap_or_else(|| graph.reduce(Reduction::Sum, *axis, expanded[argument]))
+            }
+            Node::Map(Function::Subtract, _) => difference(graph, &mut ranges, &mut expanded, id),
             Node::Map(Function::Multiply, arguments) => {
                 let [a, b] = [0, 1].map(|at| arguments.as_slice()[at]);
                 match zero_factor(graph, &mut ranges, a, b) {
@@ -66,7 +109,11 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     Some(_) => None,
                     None => quotient::quotient(&mut squares, &expanded, sides),
                 };
-                balanced.unwrap_or_else(|| quotient(graph, &mut expanded, of.as_slice()))
+                balanced.unwrap_or_else(|| {
+                    let is_bounded =
+                        accuracy == Accuracy::Close && is_away_from_0(graph, &mut ranges, sides[1]);
+                    quotient(graph, &mut expanded, sides, is_bounded)
+                })
             }
             Node::Map(
                 function @ (Function::Log
@@ -92,8 +139,16 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
                     .unwrap_or_else(|| graph.map(Function::Sqrt, &[argument]))
             }
             Node::Map(Function::Add, of) => cross_entropy(graph, of.as_slice(), |id| expanded[&id])
-                .unwrap_or_else(|| plain_sum(graph, &mut ranges, &expanded, id)),
+                .unwrap_or_else(|| plain_sum(graph, &mut ranges, &mut expanded, id)),
             Node::Map(Function::Exp, of) => exponential(graph, &mut expanded, of.as_slice()[0]),
+            Node::Map(Function::Expm1, of) => {
+                let of = of.as_slice()[0];
+                share_less_one(graph, &mut ranges, &mut expanded, of)
+                    .unwrap_or_else(|| graph.map(Function::Expm1, &[expanded[&of]]))
+            }
+            Node::Map(Function::ZeroProduct, of) => {
+                zero_product(graph, &mut expanded, of.as_slice()[0], of.as_slice()[1])
+            }
             _ => {
                 let node = node.with_arguments(|argument| expanded[&argument]);
                 graph.intern(node)
@@ -105,15 +160,16 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) 
 }
 
 /// `a - b`, where either may be a logsumexp, or `a` the root of a sum of squares.
-fn difference(graph: &mut Graph, ranges: &mut Ranges, expanded: &Expanded, id: NodeId) -> NodeId {
+fn difference(
+    graph: &mut Graph,
+    ranges: &mut Ranges,
+    expanded: &mut Expanded,
+    id: NodeId,
+) -> NodeId {
     let node = graph.node(id).clone();
     let [a, b] = [0, 1].map(|at| node.arguments()[at]);
-    if let Some((axis, argument)) = logsumexp(graph, b) {
-        let parts = logsumexp_parts(graph, axis, expanded[&argument]);
-        let element = with_offset(graph, expanded[&a], &parts);
-        let centered = graph.map(Function::Subtract, &[element, parts.center]);
-        let is_part = softmax(graph, id).is_some();
-        let log_total = if is_part { parts.log_share } else { parts.log_total };
+    if logsumexp(graph, b).is_some() {
+        let (centered, log_total) = log_softmax_parts(graph, expanded, id);
         return graph.map(Function::Subtract, &[centered, log_total]);
     }
     if let Some((axis, argument)) = logsumexp(graph, a) {
@@ -129,8 +185,23 @@ fn difference(graph: &mut Graph, ranges: &mut Ranges, expanded: &Expanded, id: N
     }
 }
 
+/// The two sides of a difference with a logsumexp on its right: an element less the largest, and the logarithm of the total.
+pub(super) fn log_softmax_parts(
+    graph: &mut Graph,
+    expanded: &Expanded,
+    id: NodeId,
+) -> (NodeId, NodeId) {
+    let [a, b] = [0, 1].map(|at| graph.arguments(id)[at]);
+    let (axis, argument) = logsumexp(graph, b).expect("less a logsumexp");
+    let parts = logsumexp_parts(graph, axis, expanded[&argument]);
+    let element = with_offset(graph, expanded[&a], &parts);
+    let centered = graph.map(Function::Subtract, &[element, parts.center]);
+    let is_part = softmax(graph, id).is_some();
+    (centered, if is_part { parts.log_share } else { parts.log_total })
+}
+
 /// An exponential, which may be an element of a softmax.
-fn exponential(graph: &mut Graph, expanded: &mut Expanded, argument: NodeId) -> NodeId {
+pub(super) fn exponential(graph: &mut Graph, expanded: &mut Expanded, argument: NodeId) -> NodeId {
     let Some(Softmax { element, axis, argument, .. }) = softmax(graph, argument) else {
         return product_of_sigmoids(graph, argument, |part| expanded[&part])
             .unwrap_or_else(|| graph.map(Function::Exp, &[expanded[&argument]]));
@@ -168,82 +239,13 @@ fn logsumexp(graph: &Graph, id: NodeId) -> Option<(AxisId, NodeId)> {
     }
 }
 
-/// `a * b`; of a softmax the factor of its exponentials is multiplied, and a number that one factor is a multiple of goes to the
-/// other one where that is done once for all elements.
-fn product(graph: &mut Graph, expanded: &mut Expanded, a: NodeId, b: NodeId) -> NodeId {
-    let (a, b) = (expanded[&a], expanded[&b]);
-    for (factor, of) in [(a, b), (b, a)] {
-        if let Some((exponential, scale)) = scaled(graph, expanded, of)
-            && graph.axes(factor).minus(graph.axes(scale)).is_empty()
-        {
-            let scale = graph.map(Function::Multiply, &[factor, scale]);
-            expanded.scales.insert(scale);
-            return graph.map(Function::Multiply, &[exponential, scale]);
-        }
-    }
-    for (factor, of) in [(a, b), (b, a)] {
-        if let Some((number, rest)) = multiple(graph, of)
-            && graph.as_number(factor).is_none()
-            && graph.axes(factor).is_empty()
-            && !graph.axes(rest).is_empty()
-        {
-            let factor = graph.map(Function::Multiply, &[factor, number]);
-            return graph.map(Function::Multiply, &[factor, rest]);
-        }
-    }
-    graph.map(Function::Multiply, &[a, b])
-}
+/// The least denominator whose reciprocal takes its place: far from where that overflows.
+const LEAST: f64 = 1e-30;
 
-/// The number and the rest of a product with a number of moderate size.
-fn multiple(graph: &Graph, id: NodeId) -> Option<(NodeId, NodeId)> {
-    let Node::Map(Function::Multiply, of) = graph.node(id) else { return None };
-    let [a, b] = [of.as_slice()[0], of.as_slice()[1]];
-    let is_moderate =
-        |id: NodeId| graph.as_number(id).is_some_and(|number| (1e-3..=1e3).contains(&number.abs()));
-    if is_moderate(a) {
-        Some((a, b))
-    } else if is_moderate(b) {
-        Some((b, a))
-    } else {
-        None
-    }
-}
-
-/// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow.
-fn quotient(graph: &mut Graph, expanded: &mut Expanded, of: &[NodeId]) -> NodeId {
-    let (a, b) = (expanded[&of[0]], expanded[&of[1]]);
-    let is_large = match graph.node(b) {
-        Node::Size(_) => true,
-        _ => graph.as_number(b).is_some_and(|number| number.abs() >= 1.0),
-    };
-    match scaled(graph, expanded, a) {
-        Some((exponential, scale)) if is_large => {
-            let scale = graph.map(Function::Divide, &[scale, b]);
-            expanded.scales.insert(scale);
-            graph.map(Function::Multiply, &[exponential, scale])
-        }
-        _ => graph.map(Function::Divide, &[a, b]),
-    }
-}
-
-/// `-a`; of a softmax the factor of its exponentials is negated.
-fn negation(graph: &mut Graph, expanded: &mut Expanded, a: NodeId) -> NodeId {
-    let a = expanded[&a];
-    let Some((exponential, scale)) = scaled(graph, expanded, a) else {
-        return graph.map(Function::Negate, &[a]);
-    };
-    let scale = graph.map(Function::Negate, &[scale]);
-    expanded.scales.insert(scale);
-    graph.map(Function::Multiply, &[exponential, scale])
-}
-
-/// The exponential of an element, and what all elements are multiplied by.
-fn scaled(graph: &Graph, expanded: &Expanded, id: NodeId) -> Option<(NodeId, NodeId)> {
-    let Node::Map(Function::Multiply, of) = graph.node(id) else { return None };
-    let [exponential, scale] = [of.as_slice()[0], of.as_slice()[1]];
-    let is_scaled = expanded.scales.contains(&scale)
-        && !graph.axes(exponential).minus(graph.axes(scale)).is_empty();
-    is_scaled.then_some((exponential, scale))
+/// Whether a denominator has a reciprocal that is as good, but for its rounding.
+fn is_away_from_0(graph: &Graph, ranges: &mut Ranges, id: NodeId) -> bool {
+    ranges.find_all(graph, id);
+    graph.as_number(id).is_none() && ranges.get(id).low >= LEAST
 }
 
 /// `z - logsumexp(z)`, or `z[i] - logsumexp(z)`.
@@ -300,7 +302,12 @@ pub(super) fn is_below_largest(graph: &Graph, id: NodeId) -> bool {
 }
 
 /// A sum or difference, without cancellation if it has multiples of a softmax.
-fn plain_sum(graph: &mut Graph, ranges: &mut Ranges, expanded: &Expanded, id: NodeId) -> NodeId {
+fn plain_sum(
+    graph: &mut Graph,
+    ranges: &mut Ranges,
+    expanded: &mut Expanded,
+    id: NodeId,
+) -> NodeId {
     residual(graph, ranges, expanded, id).unwrap_or_else(|| {
         let node = graph.node(id).with_arguments(|argument| expanded[&argument]);
         graph.intern(node)

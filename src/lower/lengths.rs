@@ -1,73 +1,87 @@
 //! Programs for calls that know how long some axes are.
 //!
-//! In comes a program and the lengths of some of its extents, out goes one in which these are numbers: it gives the same bits,
-//! for calls of these lengths alone. Loops whose guard cannot hold are gone.
+//! In comes a program and what is known of its extents, out goes one that gives the same bits, for such calls alone. Lengths of short
+//! axes are numbers in it, and loops whose guard cannot hold are gone.
 
 use super::unroll::unroll;
 use crate::hash::HashMap;
-use crate::loops::{Accumulator, Extent, Loop, Operation, Program, Statement, Value};
+use crate::loops::{Accumulator, Extent, Loop, Operation, Program, SHORT, Statement, Value};
 
-/// The program with a number in place of each extent whose length is given, in the order of its extents; none where no loop
-/// inside of a loop in lanes is one of them, as the others gain nothing. It is still called with all extents.
+/// What a call knows of an extent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Nothing.
+    Nothing,
+    /// That it is longer than [`SHORT`].
+    Long,
+    /// How long it is.
+    Length(u32),
+}
+
+/// Whether a program has other code for short rows than for long ones.
 #[must_use]
-pub fn with_lengths(program: &Program, lengths: &[Option<u32>]) -> Option<Program> {
+pub fn tells_lengths_apart(program: &Program) -> bool {
+    let is_guarded =
+        |statement: &Statement| matches!(statement, Statement::Loop(Loop { guard: Some(_), .. }));
+    program.body.iter().any(is_guarded)
+}
+
+/// The program for calls of which something is known, for each of its extents in order. It is still called with all extents.
+#[must_use]
+pub fn for_lengths(program: &Program, known: &[Known]) -> Program {
     let mut program = program.clone();
     for array in &mut program.arrays {
-        array.extents.iter_mut().for_each(|extent| _ = fix(extent, lengths));
+        array.extents.iter_mut().for_each(|extent| fix(extent, known));
     }
-    if !fix_body(&mut program.body, lengths, false) {
-        return None;
-    }
-    program.body = fold(std::mem::take(&mut program.body));
+    fix_body(&mut program.body, known);
+    program.body = fold(std::mem::take(&mut program.body), known);
     unroll(&mut program);
-    Some(program)
+    program
 }
 
-/// Says whether the length of an extent is a number only now.
-fn fix(extent: &mut Extent, lengths: &[Option<u32>]) -> bool {
-    let Extent::Given(id) = *extent else { return false };
-    let Some(length) = lengths[id.0 as usize] else { return false };
-    *extent = Extent::Literal(length);
-    true
+fn fix(extent: &mut Extent, known: &[Known]) {
+    if let Extent::Given(id) = *extent
+        && let Known::Length(length) = known[id.0 as usize]
+    {
+        *extent = Extent::Literal(length);
+    }
 }
 
-/// Says whether there is a loop inside of one in lanes whose length is a number only now.
-fn fix_body(body: &mut [Statement], lengths: &[Option<u32>], in_lanes: bool) -> bool {
-    let mut any = false;
+fn fix_body(body: &mut [Statement], known: &[Known]) {
     for statement in body {
         match statement {
             Statement::Let(_, operation) => {
-                if let Operation::Extent(extent) = operation
-                    && fix(extent, lengths)
-                    && let Extent::Literal(length) = *extent
-                {
-                    *operation = Operation::Integer(length.into());
+                if let Operation::Extent(extent) = operation {
+                    fix(extent, known);
+                    if let Extent::Literal(length) = *extent {
+                        *operation = Operation::Integer(length.into());
+                    }
                 }
             }
             Statement::Store { .. } => {}
             Statement::Loop(inner) => {
-                any |= fix(&mut inner.extent, lengths) && in_lanes;
-                any |= fix_body(&mut inner.body, lengths, inner.lanes);
+                fix(&mut inner.extent, known);
+                fix_body(&mut inner.body, known);
             }
             Statement::Product(product) => {
                 for index in [&mut product.row, &mut product.column, &mut product.depth] {
-                    fix(&mut index.extent, lengths);
+                    fix(&mut index.extent, known);
                 }
             }
         }
     }
-    any
 }
 
 /// Works out what is known outside of loops, and leaves out the loops that do not run.
-fn fold(body: Vec<Statement>) -> Vec<Statement> {
+fn fold(body: Vec<Statement>, lengths: &[Known]) -> Vec<Statement> {
     let mut known: HashMap<Value, Operation> = HashMap::default();
     let mut left = Vec::with_capacity(body.len());
     for statement in body {
         match statement {
             Statement::Let(value, operation) => {
-                let operation = folded(&known, operation);
-                if let Operation::Integer(_) | Operation::Mask(_) = operation {
+                let operation = folded(&known, lengths, operation);
+                if let Operation::Integer(_) | Operation::Mask(_) | Operation::Extent(_) = operation
+                {
                     known.insert(value, operation.clone());
                 }
                 left.push(Statement::Let(value, operation));
@@ -87,12 +101,19 @@ fn fold(body: Vec<Statement>) -> Vec<Statement> {
 }
 
 /// What an operation on known integers and masks gives; a selection that is known has one value on both sides.
-fn folded(known: &HashMap<Value, Operation>, operation: Operation) -> Operation {
+fn folded(known: &HashMap<Value, Operation>, lengths: &[Known], operation: Operation) -> Operation {
     use Operation::{Integer, IntegerLess, Mask, Not, Select};
+    let is_long = |extent: &Extent| match extent {
+        Extent::Given(id) => lengths[id.0 as usize] == Known::Long,
+        Extent::Literal(_) => false,
+    };
     let get = |value: &Value| known.get(value);
     match &operation {
         IntegerLess(a, b) => match (get(a), get(b)) {
             (Some(Integer(a)), Some(Integer(b))) => Mask(a < b),
+            (Some(Integer(a)), Some(Operation::Extent(b))) if *a <= SHORT.into() && is_long(b) => {
+                Mask(true)
+            }
             _ => operation,
         },
         Not(a) => match get(a) {

@@ -1,21 +1,20 @@
 //! The order in which axes are looped over: outermost first, as the arrays lie in memory.
 
 use super::Output;
-use crate::graph::{AxisId, AxisKind, ExtentId, Graph, Node, NodeId};
+use crate::graph::{AxisId, AxisKind, AxisSet, ExtentId, Graph, Node, NodeId};
 
 /// All axes that the outputs need.
 pub(super) fn order_axes(graph: &Graph, outputs: &[Output]) -> Vec<AxisId> {
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
-    let mut used: Vec<AxisId> =
-        outputs.iter().flat_map(|output| output.axes.iter().copied()).collect();
+    let axes = outputs.iter().flat_map(|output| output.axes.iter());
+    let mut used = axes.fold(AxisSet::EMPTY, |used, axis| used.with(*axis));
     for id in graph.reachable(&roots) {
-        used.extend(graph.axes(id).iter());
+        used = used.union(graph.axes(id));
         if let Node::Rename { from, .. } = graph.node(id) {
-            used.push(*from);
+            used = used.with(*from);
         }
     }
-    used.sort_unstable();
-    used.dedup();
+    let mut used: Vec<AxisId> = used.iter().collect();
     let extents = order_extents(graph);
     let rank = |axis: &AxisId| {
         let axis_of = graph.axis(*axis);

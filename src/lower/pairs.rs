@@ -83,7 +83,7 @@ pub(super) fn halve_pairs(
         let sum = sums.get(&id).filter(|sum| asked.contains(&id) && worthy.contains(&sum.axes));
         let new = match sum {
             Some(sum) => written(graph, &mut pairs, sum, &moved),
-            None => graph.intern(graph.node(id).with_arguments(|argument| moved[&argument])),
+            None => graph.rebuild(id, |argument| moved[&argument]),
         };
         moved.insert(id, new);
     }

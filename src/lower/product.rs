@@ -81,14 +81,13 @@ fn rebuilt(
     roots: &[NodeId],
     mut replace: impl FnMut(&mut Graph, NodeId) -> Option<NodeId>,
 ) -> Vec<NodeId> {
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
-    for id in graph.reachable(roots) {
-        let node = graph.node(id).with_arguments(|argument| moved[&argument]);
-        let new = graph.intern(node);
-        let new = replace(graph, new).unwrap_or(new);
-        moved.insert(id, new);
+    let needed = graph.reachable(roots);
+    let mut moved: Vec<NodeId> = vec![NodeId::from_index(0); graph.len()];
+    for id in needed {
+        let new = graph.rebuild(id, |argument| moved[argument.index()]);
+        moved[id.index()] = replace(graph, new).unwrap_or(new);
     }
-    roots.iter().map(|root| moved[root]).collect()
+    roots.iter().map(|root| moved[root.index()]).collect()
 }
 
 /// For sums that are the diagonals of products: those elements, so that both are the same bits.

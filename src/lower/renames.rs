@@ -3,10 +3,9 @@
 //! In comes `h[j] * p[j]` along `j`, renamed to `k`, where `p[k]` is needed as well; out goes `h[j]`, renamed to `k`, times
 //! `p[k]`. So `p` is computed once, and what else is a multiple of `p[k]` is known to be one of the same number.
 
-use std::collections::HashMap;
-
 use crate::builtins::Function;
 use crate::graph::{AxisId, Graph, Node, NodeId};
+use crate::hash::HashMap;
 
 /// The roots with renames on what is multiplied.
 pub(super) fn push_renames(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
@@ -14,16 +13,15 @@ pub(super) fn push_renames(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
     if !needed.iter().any(|id| matches!(graph.node(*id), Node::Rename { .. })) {
         return roots.to_vec();
     }
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::new();
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
     for id in &needed {
-        let node = graph.node(*id).with_arguments(|argument| moved[&argument]);
-        let new = match node {
+        let found = match *graph.node(*id) {
             Node::Rename { argument, from, to } => {
-                let pushed = pushed(graph, &needed, argument, [from, to]);
-                pushed.unwrap_or_else(|| graph.intern(node))
+                pushed(graph, &needed, moved[&argument], [from, to])
             }
-            _ => graph.intern(node),
+            _ => None,
         };
+        let new = found.unwrap_or_else(|| graph.rebuild(*id, |argument| moved[&argument]));
         moved.insert(*id, new);
     }
     roots.iter().map(|root| moved[root]).collect()

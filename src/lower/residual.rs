@@ -5,25 +5,33 @@
 //! known to all digits. So of every term `c * p` the `c` is added to the other terms first, where it cancels exactly
 //! if it can, and `c * r` is taken off at the end. A mean under the softmax, `sum(p * g)`, is likewise
 //! `top + sum(p * (g - top))`, where `top` is the `g` of the element above one half, as softmaxes sum to 1.
+//! Terms of an element that is not above one half are one, `(c + d) * p`, where their coefficients are the same for all elements;
+//! and all elements are such where a number multiplies them that is much larger than what stands beside them.
 
 mod coefficient;
 mod share;
 
 use super::expand::Expanded;
+use super::scale::{Scaled, scaled};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{Graph, Node, NodeId};
 use crate::rewrite::ranges::Ranges;
-use coefficient::{Signed, Split, added, coefficient, complement, joined, one_term, zero_product};
-use share::{Share, Top, share_in, top};
+use coefficient::{
+    Signed, Split, added, coefficient, complement, joined, one_term, product, zero_product,
+};
+use share::{Share, Top, has_zero_product, share_in, top};
 
 /// How many terms a sum may have, and how deep they lie; a longer one stays as it is.
 const TERMS: usize = 24;
+
+/// How many times as large as what stands beside it a multiple of a softmax is at least, for it to be taken as it is.
+const LARGE: f64 = 4.0;
 
 /// The sum without cancellation; none, if the node is no sum of multiples of a softmax, or nothing in it can cancel.
 pub(super) fn residual(
     graph: &mut Graph,
     ranges: &mut Ranges,
-    expanded: &Expanded,
+    expanded: &mut Expanded,
     id: NodeId,
 ) -> Option<NodeId> {
     let terms = terms(graph, id)?;
@@ -44,6 +52,11 @@ pub(super) fn residual(
     if shares.is_empty() || shares.len() > 2 || have_one_sign(graph, ranges, &terms) {
         return None;
     }
+    if let [share] = shares[..]
+        && is_large(graph, ranges, expanded, &terms, &share)
+    {
+        return Some(sum(graph, expanded, &terms, &shares, &[], &[false]));
+    }
     let tops: Vec<Top> = shares.iter().map(|share| top(graph, expanded, share)).collect();
     Some(choose(graph, expanded, &terms, &shares, &tops, &mut Vec::new()))
 }
@@ -61,10 +74,39 @@ fn have_one_sign(graph: &Graph, ranges: &mut Ranges, terms: &[Signed]) -> bool {
     signs.next().is_some_and(|first| signs.all(|sign| sign == first))
 }
 
+/// Whether the multiples of a share are so large where it is above one half that what else there is takes at most half of them
+/// away: then the sum has the digits of the share, but for one bit.
+fn is_large(
+    graph: &mut Graph,
+    ranges: &mut Ranges,
+    expanded: &Expanded,
+    terms: &[Signed],
+    share: &Share,
+) -> bool {
+    let (mut whole, mut others) = (0.0, 0.0);
+    for (is_negative, term) in terms {
+        if share_in(graph, *term) == Some(*share) {
+            let Split { main, rest } = coefficient(graph, expanded, share, *term, false);
+            for (minus, part) in main {
+                let Some(number) = graph.as_number(part) else { return false };
+                whole += if minus == *is_negative { number } else { -number };
+            }
+            if rest.is_some() {
+                return false;
+            }
+        } else {
+            ranges.find_all(graph, *term);
+            let range = ranges.get(*term);
+            others += range.low.abs().max(range.high.abs());
+        }
+    }
+    whole != 0.0 && LARGE * others <= f64::abs(whole)
+}
+
 /// The sum, whichever of the shares are above one half.
 fn choose(
     graph: &mut Graph,
-    expanded: &Expanded,
+    expanded: &mut Expanded,
     terms: &[Signed],
     shares: &[Share],
     tops: &[Top],
@@ -86,16 +128,28 @@ fn choose(
 /// The sum, where it is known which of the shares are above one half.
 fn sum(
     graph: &mut Graph,
-    expanded: &Expanded,
+    expanded: &mut Expanded,
     terms: &[Signed],
     shares: &[Share],
     tops: &[Top],
     above: &[bool],
 ) -> NodeId {
-    let (mut main, mut rest) = (Vec::new(), None);
+    let multiples: Vec<Option<NodeId>> = shares
+        .iter()
+        .zip(above)
+        .map(|(share, is_above)| match is_above {
+            true => None,
+            false => one_multiple(graph, expanded, terms, share),
+        })
+        .collect();
+    let mut main: Vec<Signed> = multiples.iter().flatten().map(|one| (false, *one)).collect();
+    let mut rest = None;
     for (is_negative, term) in terms {
         let place = share_in(graph, *term)
             .and_then(|share| shares.iter().position(|known| *known == share));
+        if place.is_some_and(|place| multiples[place].is_some()) {
+            continue;
+        }
         let split = match place {
             None => one_term(expanded[term]),
             Some(place) => {
@@ -116,6 +170,43 @@ fn sum(
         }
     }
     joined(graph, Split { main, rest })
+}
+
+/// All terms with a share as one multiple of it; none, if there is but one, or they are multiplied by what is not the same for all
+/// elements, or may be infinite where an element is 0.
+fn one_multiple(
+    graph: &mut Graph,
+    expanded: &mut Expanded,
+    terms: &[Signed],
+    share: &Share,
+) -> Option<NodeId> {
+    let (mut main, mut count) = (Vec::new(), 0);
+    for (is_negative, term) in terms {
+        if share_in(graph, *term) != Some(*share) {
+            continue;
+        }
+        let split = coefficient(graph, expanded, share, *term, false);
+        if split.rest.is_some() || has_zero_product(graph, *term) {
+            return None;
+        }
+        main.extend(split.main.into_iter().map(|(minus, node)| (minus != *is_negative, node)));
+        count += 1;
+    }
+    if count < 2 {
+        return None;
+    }
+    let whole = joined(graph, Split { main, rest: None });
+    if graph.axes(share.node).is_subset_of(graph.axes(whole)) {
+        return None;
+    }
+    let known = expanded[&share.node];
+    Some(match scaled(graph, expanded, known) {
+        Some(parts) => {
+            let scale = product(graph, whole, parts.scale);
+            expanded.scaled(graph, Scaled { scale, ..parts })
+        }
+        None => product(graph, whole, known),
+    })
 }
 
 /// The terms of a sum with their signs, true for minus; none if it is no sum or has too many.

@@ -10,12 +10,9 @@ use crate::loops::{
 /// Lets temporaries live in outputs; gives where each array went, none for those that are gone.
 pub(super) fn reuse_outputs(program: &mut Program) -> Vec<Option<ArrayId>> {
     let mut gone = vec![false; program.arrays.len()];
-    let mut from = 0;
-    while let Some(home) = next_home(program, from) {
+    for home in find_homes(program) {
         home.move_in(&mut program.body);
-        let temporary = home.temporary.0 as usize;
-        gone[temporary] = true;
-        from = temporary + 1;
+        gone[home.temporary.0 as usize] = true;
     }
     let mut next = 0;
     let moved: Vec<Option<ArrayId>> = gone
@@ -59,25 +56,28 @@ struct Access<'p> {
     is_store: bool,
 }
 
-/// The first temporary from a place on that may live in an output, and where.
-fn next_home(program: &Program, from: usize) -> Option<Home> {
+/// The temporaries that may live in outputs, and where: one in each output.
+fn find_homes(program: &Program) -> Vec<Home> {
     let reals_of = |role: ArrayRole| -> Vec<ArrayId> {
         let ids = (0..).map(ArrayId).zip(&program.arrays);
         let reals = ids.filter(|(_, array)| array.role == role && array.kind == Kind::Real);
         reals.map(|(id, _)| id).collect()
     };
-    let (mut temporaries, outputs) = (reals_of(ArrayRole::Temporary), reals_of(ArrayRole::Output));
-    temporaries.retain(|id| id.0 as usize >= from);
+    let (temporaries, mut outputs) = (reals_of(ArrayRole::Temporary), reals_of(ArrayRole::Output));
     if temporaries.is_empty() {
-        return None;
+        return Vec::new();
     }
     let accesses = accesses(program);
-    temporaries.into_iter().find_map(|temporary| {
-        outputs.iter().find_map(|output| {
-            let places = find_home(program, &accesses, temporary, *output)?;
-            Some(Home { temporary, output: *output, places })
-        })
-    })
+    let mut homes = Vec::new();
+    for temporary in temporaries {
+        let found = outputs.iter().enumerate().find_map(|(at, output)| {
+            Some((at, find_home(program, &accesses, temporary, *output)?))
+        });
+        if let Some((at, places)) = found {
+            homes.push(Home { temporary, output: outputs.remove(at), places });
+        }
+    }
+    homes
 }
 
 /// Whether a temporary may live in an output, and how its elements lie there.

@@ -6,14 +6,13 @@
 //! [`super::totals`] finds again and writes in one pass each, and what chooses between them at each `k`. What comes from a
 //! place on is never the whole less what comes before it, which would cancel.
 
-use std::collections::HashMap;
-
 use super::cases::fold;
 use super::cost::is_worth_running;
 use super::expand::is_below_largest;
 use super::totals::{Range, is_input, is_there};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, AxisSet, Graph, Node, NodeId, Type};
+use crate::hash::{HashMap, HashSet};
 
 /// How many conditions that are the same for all terms may be told apart: each may double the number of sums.
 const CONDITIONS: usize = 2;
@@ -27,8 +26,8 @@ pub(super) fn find_running_sums(graph: &mut Graph, roots: &[NodeId]) -> Vec<Node
     if !needed.iter().any(|id| compared(graph, *id).is_some()) {
         return roots.to_vec();
     }
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::new();
-    let mut found = HashMap::new();
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
+    let mut found = HashMap::default();
     for id in &needed {
         // A count may be the same at all places where it was found: its axis is gone.
         let node = graph.node(*id).with_arguments(|argument| moved[&argument]);
@@ -94,25 +93,28 @@ fn running_sum(
         if !both.iter().any(|id| compared(graph, *id).and_then(other) == Some(place)) {
             return None;
         }
-        let mut sums = Sums { graph, needed, found, axis, place };
+        let failed = HashSet::default();
+        let mut sums = Sums { graph, needed, found, failed, axis, place };
         sums.total(body, CONDITIONS)
     })
 }
 
 /// The nodes under a root with these axes, arguments before their users.
 fn region(graph: &Graph, root: NodeId, axes: AxisSet) -> Vec<NodeId> {
-    let (mut found, mut open) = (Vec::new(), vec![root]);
-    let mut seen = std::collections::HashSet::new();
-    while let Some(id) = open.pop() {
-        if !axes.is_subset_of(graph.axes(id)) || !seen.insert(id) {
+    let mut needed = vec![false; root.index() + 1];
+    needed[root.index()] = true;
+    let mut found = Vec::new();
+    for index in (0..needed.len()).rev() {
+        let id = NodeId::from_index(index);
+        if !needed[index] || !axes.is_subset_of(graph.axes(id)) {
             continue;
         }
         found.push(id);
         if let Node::Map(..) | Node::Reduce(..) = graph.node(id) {
-            open.extend(graph.arguments(id));
+            graph.arguments(id).iter().for_each(|argument| needed[argument.index()] = true);
         }
     }
-    found.sort_unstable();
+    found.reverse();
     found
 }
 
@@ -121,6 +123,8 @@ struct Sums<'a> {
     graph: &'a mut Graph,
     needed: &'a [NodeId],
     found: &'a mut Found,
+    /// The terms that have no such sum, though so many conditions were told apart.
+    failed: HashSet<(NodeId, usize)>,
     axis: AxisId,
     place: AxisId,
 }
@@ -136,16 +140,25 @@ enum Scale {
 impl Sums<'_> {
     /// The sum of terms over the axis.
     fn total(&mut self, body: NodeId, conditions: usize) -> Option<NodeId> {
-        self.sum_of_parts(body).or_else(|| self.chosen(body, conditions.checked_sub(1)?))
+        if self.failed.contains(&(body, conditions)) {
+            return None;
+        }
+        let total =
+            self.sum_of_parts(body).or_else(|| self.chosen(body, conditions.checked_sub(1)?));
+        if total.is_none() {
+            self.failed.insert((body, conditions));
+        }
+        total
     }
 
     /// The sum where a condition that is the same for all terms holds, and where it does not.
     fn chosen(&mut self, body: NodeId, conditions: usize) -> Option<NodeId> {
         let alike = self.alike(body);
+        let along = region(self.graph, body, AxisSet::of(self.place));
         alike.into_iter().rev().take(TRIED).find_map(|condition| {
             let [yes, no] = [true, false].map(|truth| {
                 let known = |_: &Graph, id: NodeId| (id == condition).then_some(truth);
-                self.where_known(body, AxisSet::of(self.place), known)
+                self.where_known(body, &along, known)
             });
             if yes == no {
                 return None;
@@ -171,11 +184,16 @@ impl Sums<'_> {
 
     /// The sum of the terms before the place, of that at the place, and of those behind it.
     fn sum_of_parts(&mut self, body: NodeId) -> Option<NodeId> {
-        let [before, at, behind] = [(true, false), (false, true), (false, false)].map(|case| {
-            let axes = [self.axis, self.place];
-            let both = AxisSet::of(axes[0]).with(axes[1]);
-            self.where_known(body, both, |graph, id| comparison(graph, id, axes, case))
-        });
+        let axes = [self.axis, self.place];
+        let both = region(self.graph, body, AxisSet::of(axes[0]).with(axes[1]));
+        let case = |sums: &mut Self, case| {
+            sums.where_known(body, &both, |graph, id| comparison(graph, id, axes, case))
+        };
+        let before = case(self, (true, false));
+        if !self.is_part(before) {
+            return None;
+        }
+        let [at, behind] = [true, false].map(|is_same| case(self, (false, is_same)));
         if before == at && at == behind {
             return self.part(at, None);
         }
@@ -193,27 +211,37 @@ impl Sums<'_> {
         Some(terms.reduce(sum).unwrap_or(zero))
     }
 
-    /// A term where the truth of some conditions is known, among what has these axes.
+    /// A term where the truth of some conditions is known, among the nodes of a region of it.
     fn where_known(
         &mut self,
         body: NodeId,
-        axes: AxisSet,
+        region: &[NodeId],
         known: impl Fn(&Graph, NodeId) -> Option<bool>,
     ) -> NodeId {
-        let mut moved: HashMap<NodeId, NodeId> = HashMap::new();
-        for id in region(self.graph, body, axes) {
+        let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
+        for id in region.iter().copied() {
             let new = match known(self.graph, id) {
                 Some(truth) => self.graph.intern(Node::Bool(truth)),
                 None if !matches!(self.graph.node(id), Node::Map(..) | Node::Reduce(..)) => id,
                 None => {
-                    let of = |id: NodeId| moved.get(&id).copied().unwrap_or(id);
-                    let node = self.graph.node(id).with_arguments(of);
-                    if node == *self.graph.node(id) { id } else { simple(self.graph, node) }
+                    let node = self.graph.node(id);
+                    if !node.arguments().iter().any(|argument| moved.contains_key(argument)) {
+                        continue;
+                    }
+                    let node = node.with_arguments(|id| moved.get(&id).copied().unwrap_or(id));
+                    simple(self.graph, node)
                 }
             };
-            moved.insert(id, new);
+            if new != id {
+                moved.insert(id, new);
+            }
         }
         moved.get(&body).copied().unwrap_or(body)
+    }
+
+    /// Whether there is a sum of terms in a range.
+    fn is_part(&self, term: NodeId) -> bool {
+        self.graph.as_number(term) == Some(0.0) || self.taken_apart(term).is_some()
     }
 
     /// The sum of terms in a range, all of them without one; none if they depend on the place in another way.

@@ -1,11 +1,8 @@
 //! Which loop holds which node.
 
-use std::collections::BTreeSet;
-
-use super::cost::{Cost, costs, is_constant};
+use super::cost::{Cost, costs, is_constant, own_costs};
 use super::emit::Emitter;
 use crate::graph::{AxisId, AxisSet, Node, NodeId};
-use crate::hash::HashMap;
 
 /// A piece of work. The order is that of the code: arguments before their users.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,34 +25,100 @@ pub(super) enum Task {
 
 /// Writes the code of all outputs.
 pub(super) fn schedule(emitter: &mut Emitter<'_>, axes: &[AxisId]) {
-    let items: BTreeSet<Item> = (0..emitter.outputs.len())
-        .map(|index| Item { node: emitter.outputs[index].node, task: Task::Write(index) })
-        .collect();
-    let mut items = items;
-    let roots: Vec<NodeId> = items.iter().map(|item| item.node).collect();
-    let nodes = emitter.graph.reachable(&roots);
-    let costs = (0..axes.len()).map(|at| costs(emitter, &nodes, &axes[at + 1..])).collect();
-    items.extend(
-        nodes
-            .iter()
-            .filter(|id| !is_constant(emitter.graph, **id))
-            .map(|id| Item { node: *id, task: Task::Compute }),
-    );
-    let scheduler = Scheduler { costs };
-    scheduler.run(emitter, &Group { items, wanted: BTreeSet::new() }, axes);
+    let graph = emitter.graph;
+    let roots: Vec<NodeId> = emitter.outputs.iter().map(|output| output.node).collect();
+    let nodes = graph.reachable(&roots);
+    let own = own_costs(emitter, &nodes);
+    let costs = (0..axes.len()).map(|at| costs(graph, &nodes, &own, &axes[at + 1..])).collect();
+    let mut group = Group::default();
+    for node in nodes.into_iter().filter(|id| !is_constant(graph, *id)) {
+        group.insert(Item { node, task: Task::Compute });
+    }
+    for (index, node) in roots.into_iter().enumerate() {
+        group.insert(Item { node, task: Task::Write(index) });
+    }
+    let homes = Homes { nodes: vec![(0, 0, Home::Before(0)); graph.len()], round: 0 };
+    Scheduler { costs, homes }.run(emitter, &group.in_order(), axes);
 }
 
 struct Scheduler {
     /// What each node costs to compute again, for the loops over each axis.
     costs: Vec<Vec<Cost>>,
+    homes: Homes,
+}
+
+/// The homes of the nodes that are computed in a group, at one axis.
+struct Homes {
+    /// For each node the last round that it was in, its stage and its home then.
+    nodes: Vec<(usize, usize, Home)>,
+    /// How many groups have been divided: what was found before counts no more.
+    round: usize,
+}
+
+impl Homes {
+    /// The stage and the home of a node.
+    fn get(&self, node: NodeId) -> Option<(usize, Home)> {
+        let (round, stage, home) = self.nodes[node.index()];
+        (round == self.round).then_some((stage, home))
+    }
 }
 
 /// Work that is scheduled together.
 #[derive(Clone, Debug, Default)]
 struct Group {
-    items: BTreeSet<Item>,
-    /// The nodes among them whose values others need as well.
-    wanted: BTreeSet<NodeId>,
+    items: Vec<Item>,
+    /// The nodes that are computed, and the reductions that are added to.
+    computed: Bits,
+    added: Bits,
+    /// The nodes among those computed whose values others need as well.
+    wanted: Bits,
+}
+
+impl Group {
+    /// Adds an item; whether it is new.
+    fn insert(&mut self, item: Item) -> bool {
+        let is_new = match item.task {
+            Task::Compute => self.computed.insert(item.node),
+            Task::Accumulate(reduction) => self.added.insert(reduction),
+            // Each output is written once.
+            Task::Write(_) => true,
+        };
+        if is_new {
+            self.items.push(item);
+        }
+        is_new
+    }
+
+    /// With the items in the order of the code.
+    fn in_order(mut self) -> Self {
+        self.items.sort_unstable();
+        self
+    }
+}
+
+/// A set of nodes, a bit for each.
+#[derive(Clone, Debug, Default)]
+struct Bits(Vec<u64>);
+
+impl Bits {
+    /// Adds a node; whether it is new.
+    fn insert(&mut self, node: NodeId) -> bool {
+        let (word, bit) = (node.index() / 64, 1 << (node.index() % 64));
+        if self.0.len() <= word {
+            self.0.resize(word + 1, 0);
+        }
+        let is_new = self.0[word] & bit == 0;
+        self.0[word] |= bit;
+        is_new
+    }
+
+    fn contains(&self, node: NodeId) -> bool {
+        self.0.get(node.index() / 64).is_some_and(|word| word >> (node.index() % 64) & 1 == 1)
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.iter().all(|word| *word == 0)
+    }
 }
 
 /// The groups of work at one axis: what lies before the loop of each stage, and what lies in it.
@@ -72,7 +135,7 @@ enum Home {
 }
 
 impl Scheduler {
-    fn run(&self, emitter: &mut Emitter<'_>, group: &Group, axes: &[AxisId]) {
+    fn run(&mut self, emitter: &mut Emitter<'_>, group: &Group, axes: &[AxisId]) {
         let Some((axis, rest)) = axes.split_first() else {
             for item in &group.items {
                 emitter.item(item.node, item.task);
@@ -85,17 +148,23 @@ impl Scheduler {
             return self.run(emitter, group, rest);
         }
         let groups = self.divide(emitter, group, axes);
-        for (before, inside) in groups.before.iter().zip(&groups.inside) {
+        for (before, inside) in groups.before.into_iter().zip(groups.inside) {
             if !before.items.is_empty() {
-                self.run(emitter, before, rest);
+                self.run(emitter, &before.in_order(), rest);
             }
             if !inside.items.is_empty() {
-                self.run_loop(emitter, inside, *axis, rest);
+                self.run_loop(emitter, &inside.in_order(), *axis, rest);
             }
         }
     }
 
-    fn run_loop(&self, emitter: &mut Emitter<'_>, inside: &Group, axis: AxisId, rest: &[AxisId]) {
+    fn run_loop(
+        &mut self,
+        emitter: &mut Emitter<'_>,
+        inside: &Group,
+        axis: AxisId,
+        rest: &[AxisId],
+    ) {
         let reductions: Vec<NodeId> = inside
             .items
             .iter()
@@ -116,44 +185,42 @@ impl Scheduler {
     }
 
     /// Finds the group of every item, later groups first, so that each knows what is asked of it.
-    fn divide(&self, emitter: &mut Emitter<'_>, group: &Group, axes: &[AxisId]) -> Groups {
-        let homes = homes(emitter, &group.items, axes[0]);
-        let stages = 1 + homes.values().map(|home| home.stage()).max().unwrap_or(0);
+    fn divide(&mut self, emitter: &mut Emitter<'_>, group: &Group, axes: &[AxisId]) -> Groups {
+        let others = self.find_homes(emitter, &group.items, axes[0]);
+        let computed = group.items.iter().filter_map(|item| self.homes.get(item.node));
+        let all = computed.map(|(_, home)| home).chain(others.iter().map(|(_, home)| *home));
+        let stages = 1 + all.map(Home::stage).max().unwrap_or(0);
         let mut groups = Groups {
             before: vec![Group::default(); stages],
             inside: vec![Group::default(); stages],
         };
-        for item in &group.items {
-            if item.task != Task::Compute {
-                groups.of(homes[item]).items.insert(*item);
-            } else if group.wanted.contains(&item.node) {
-                let (home, producer) =
-                    producer(emitter, item.node, axes[0], &homes).expect("it is an item");
-                groups.want(home, producer);
-            }
+        for (item, home) in others {
+            groups.of(home).insert(item);
+        }
+        let is_wanted =
+            |item: &&Item| item.task == Task::Compute && group.wanted.contains(item.node);
+        for item in group.items.iter().filter(is_wanted) {
+            let (home, producer) = self.producer(emitter, item.node, axes[0]).expect("an item");
+            groups.want(home, producer);
         }
         for stage in (0..stages).rev() {
             for home in [Home::Inside(stage), Home::Before(stage)] {
-                self.demand(emitter, &mut groups, home, &homes, axes);
+                self.demand(emitter, &mut groups, home, axes);
             }
         }
         groups
     }
 
     /// Follows what a group needs: into the group itself, or to the group where it is computed.
-    fn demand(
-        &self,
-        emitter: &mut Emitter<'_>,
-        groups: &mut Groups,
-        home: Home,
-        homes: &HashMap<Item, Home>,
-        axes: &[AxisId],
-    ) {
+    fn demand(&self, emitter: &mut Emitter<'_>, groups: &mut Groups, home: Home, axes: &[AxisId]) {
         let costs = &self.costs[self.costs.len() - axes.len()];
-        let mut open: Vec<Item> = groups.of(home).items.iter().copied().collect();
+        let mut open = groups.of(home).items.clone();
+        open.sort_unstable();
+        let mut needed = Vec::new();
         while let Some(item) = open.pop() {
-            for argument in needs(emitter, &item) {
-                let Some((theirs, producer)) = producer(emitter, argument, axes[0], homes) else {
+            needs(emitter, &item, &mut needed);
+            for argument in needed.drain(..) {
+                let Some((theirs, producer)) = self.producer(emitter, argument, axes[0]) else {
                     continue;
                 };
                 let inner = emitter.graph.axes(argument).intersection(set_of(axes));
@@ -166,7 +233,7 @@ impl Scheduler {
                     emitter.choose(argument, costs[argument.index()].there, None);
                 }
                 if theirs == home || again {
-                    if groups.of(home).items.insert(producer) {
+                    if groups.of(home).insert(producer) {
                         open.push(producer);
                     }
                     continue;
@@ -180,6 +247,60 @@ impl Scheduler {
                 groups.want(theirs, producer);
             }
         }
+    }
+
+    /// Where the value of a node comes from at this axis: a reduction over the axis comes from its accumulation.
+    fn producer(&self, emitter: &Emitter<'_>, id: NodeId, axis: AxisId) -> Option<(Home, Item)> {
+        let (_, home) = self.homes.get(id)?;
+        if let Node::Reduce(_, reduced, argument) = emitter.graph.node(id)
+            && *reduced == axis
+            && emitter.own_axes(id).is_none()
+        {
+            let Home::Before(stage) = home else {
+                unreachable!("a reduction has not the axis that it reduces")
+            };
+            return Some((
+                Home::Inside(stage - 1),
+                Item { node: *argument, task: Task::Accumulate(id) },
+            ));
+        }
+        Some((home, Item { node: id, task: Task::Compute }))
+    }
+
+    /// Finds the group of each item at an axis, by its stage: the reductions over the axis on its way from the inputs. Gives
+    /// those of items that are not computed.
+    fn find_homes(
+        &mut self,
+        emitter: &Emitter<'_>,
+        items: &[Item],
+        axis: AxisId,
+    ) -> Vec<(Item, Home)> {
+        let homes = &mut self.homes;
+        homes.round += 1;
+        let mut others = Vec::new();
+        for item in items {
+            let stage_of = |node: &NodeId| homes.get(*node).map(|(stage, _)| stage);
+            let stage = match item.task {
+                Task::Compute => {
+                    let before = match emitter.own_factors(item.node) {
+                        Some(factors) => factors.iter().filter_map(stage_of).max(),
+                        None => {
+                            emitter.graph.arguments(item.node).iter().filter_map(stage_of).max()
+                        }
+                    };
+                    before.unwrap_or(0) + usize::from(consumes(emitter, item, axis))
+                }
+                Task::Accumulate(_) | Task::Write(_) => stage_of(&item.node).unwrap_or(0),
+            };
+            let has_axis = axes_of(emitter, item).contains(axis);
+            let home = if has_axis { Home::Inside(stage) } else { Home::Before(stage) };
+            if item.task == Task::Compute {
+                homes.nodes[item.node.index()] = (homes.round, stage, home);
+            } else {
+                others.push((*item, home));
+            }
+        }
+        others
     }
 }
 
@@ -205,7 +326,7 @@ impl Groups {
     /// Asks a group for a value that is used outside of it.
     fn want(&mut self, home: Home, producer: Item) {
         let group = self.of(home);
-        group.items.insert(producer);
+        group.insert(producer);
         if producer.task == Task::Compute {
             group.wanted.insert(producer.node);
         }
@@ -218,59 +339,6 @@ impl Home {
             Self::Before(stage) | Self::Inside(stage) => stage,
         }
     }
-}
-
-/// Where the value of a node comes from at this axis: a reduction over the axis comes from its accumulation.
-fn producer(
-    emitter: &Emitter<'_>,
-    id: NodeId,
-    axis: AxisId,
-    homes: &HashMap<Item, Home>,
-) -> Option<(Home, Item)> {
-    let computed = Item { node: id, task: Task::Compute };
-    let home = *homes.get(&computed)?;
-    if let Node::Reduce(_, reduced, argument) = emitter.graph.node(id)
-        && *reduced == axis
-        && emitter.own_axes(id).is_none()
-    {
-        let Home::Before(stage) = home else {
-            unreachable!("a reduction has not the axis that it reduces")
-        };
-        return Some((
-            Home::Inside(stage - 1),
-            Item { node: *argument, task: Task::Accumulate(id) },
-        ));
-    }
-    Some((home, computed))
-}
-
-/// The group of each item at an axis, by its stage: the reductions over the axis on its way from the inputs.
-fn homes(emitter: &Emitter<'_>, items: &BTreeSet<Item>, axis: AxisId) -> HashMap<Item, Home> {
-    let graph = emitter.graph;
-    let mut stages: HashMap<NodeId, usize> = HashMap::default();
-    let mut homes = HashMap::default();
-    for item in items {
-        let stage = match item.task {
-            Task::Compute => {
-                let arguments = emitter
-                    .own_factors(item.node)
-                    .unwrap_or_else(|| graph.arguments(item.node).to_vec());
-                let stage = arguments
-                    .iter()
-                    .filter_map(|argument| stages.get(argument))
-                    .max()
-                    .copied()
-                    .unwrap_or(0);
-                let stage = stage + usize::from(consumes(emitter, item, axis));
-                stages.insert(item.node, stage);
-                stage
-            }
-            Task::Accumulate(_) | Task::Write(_) => stages.get(&item.node).copied().unwrap_or(0),
-        };
-        let has_axis = axes_of(emitter, item).contains(axis);
-        homes.insert(*item, if has_axis { Home::Inside(stage) } else { Home::Before(stage) });
-    }
-    homes
 }
 
 /// Whether the node that an item computes or adds to has a value only when an axis has been run over to its end.
@@ -299,18 +367,20 @@ fn axes_of(emitter: &Emitter<'_>, item: &Item) -> AxisSet {
     }
 }
 
-/// The nodes whose values an item uses where it stands.
-fn needs(emitter: &Emitter<'_>, item: &Item) -> Vec<NodeId> {
+/// Adds the nodes whose values an item uses where it stands.
+fn needs(emitter: &Emitter<'_>, item: &Item, needed: &mut Vec<NodeId>) {
     let graph = emitter.graph;
     match item.task {
-        Task::Accumulate(_) | Task::Write(_) => vec![item.node],
-        Task::Compute if let Some(factors) = emitter.own_factors(item.node) => factors,
+        Task::Accumulate(_) | Task::Write(_) => needed.push(item.node),
+        Task::Compute if let Some(factors) = emitter.own_factors(item.node) => {
+            needed.extend(factors);
+        }
         Task::Compute => match graph.node(item.node) {
             Node::Read(_, subscripts) => {
                 let plain = |id: &&NodeId| !matches!(graph.node(**id), Node::Index(_));
-                subscripts.iter().filter(plain).copied().collect()
+                needed.extend(subscripts.iter().filter(plain));
             }
-            _ => graph.arguments(item.node).to_vec(),
+            _ => needed.extend(graph.arguments(item.node)),
         },
     }
 }

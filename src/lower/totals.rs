@@ -5,13 +5,12 @@
 //! element at a time with compensation as the totals of other sums do, and writes what it is at each place. Several sums
 //! that stand beside each other share a loop, so that none has to wait for the others.
 
-use std::collections::{HashMap, HashSet};
-
 use super::ArraySource;
 use super::cost::{cost_of, is_worth_running};
 use super::emit::{Body, Emitter};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, AxisSet, Graph, InputKind, Node, NodeId};
+use crate::hash::{HashMap, HashSet};
 use crate::loops::{
     ArrayId, ArrayRole, Emit, Extent, Kind, Loop, LoopId, Operation, Statement, Subscript, Value,
 };

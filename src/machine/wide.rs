@@ -13,8 +13,10 @@ mod blocks;
 mod choose;
 mod codes;
 mod control;
+mod encoding;
 mod frame;
 mod lanes;
+mod locations;
 mod memory;
 mod operations;
 mod pins;
@@ -30,17 +32,18 @@ mod turn;
 mod uses;
 mod values;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use iced_x86::{Code, Register};
 
 use super::{Aligned, Isa};
-use crate::hash::HashMap;
+use crate::hash::{HashMap, HashSet};
 use crate::loops::{ArrayId, Kind, LoopId, Program, Value};
 use assembler::{Assembler, POOL, at};
 use codes::Form;
 use frame::{Frame, WORD};
+use locations::Locations;
 use memory::{Base, BaseKey};
 use signs::{Folded, Signs};
 use tiles::Tile;
@@ -92,7 +95,7 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
     let Folded { mut program, signs } = signs::fold(program);
     let powers = match wide {
         Form::Zmm => powers::fold(&mut program),
-        Form::Xmm | Form::Ymm => HashSet::new(),
+        Form::Xmm | Form::Ymm => HashSet::default(),
     };
     let mut frame = Frame::default();
     let [arrays, remaining] = [(); 2].map(|()| frame.word());
@@ -116,7 +119,7 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
         streams,
         bodies: vec![],
         uses: HashMap::default(),
-        values: HashMap::default(),
+        values: Locations::new(program.kinds.len()),
         left: vec![],
         wide: vec![false; program.kinds.len()],
         vectors: Registers::new(32),
@@ -169,7 +172,7 @@ struct Writer<'a> {
     bodies: Vec<Body>,
     /// Where the bodies of loops use values.
     uses: HashMap<LoopId, Rc<Uses>>,
-    values: HashMap<Key, Location>,
+    values: Locations,
     /// Memory that is free as soon as the operation is written.
     left: Vec<Home>,
     /// Values that differ between lanes.

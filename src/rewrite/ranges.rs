@@ -113,6 +113,9 @@ impl Range {
     }
 
     fn quotient(self, other: Self) -> Self {
+        if self.low < 0.0 && self.high <= 0.0 {
+            return self.negated().quotient(other).negated();
+        }
         let finite = self.is_finite() && other.is_positive();
         if !(self.is_nonnegative() && other.is_nonnegative()) {
             return if finite { Self::REAL } else { Self::ANY };

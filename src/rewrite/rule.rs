@@ -41,8 +41,30 @@ pub(crate) struct RuleSet {
 struct Candidate {
     rule: usize,
     order: usize,
-    /// What must stand at the roots of the arguments; most rules are ruled out by that.
-    heads: [Head; 3],
+    /// What must stand at the roots of the arguments, and the bits of that which matter; most rules are ruled out by that.
+    heads: u64,
+    mask: u64,
+}
+
+impl Candidate {
+    fn new(rule: usize, order: usize, heads: [Head; 3]) -> Self {
+        let mask = heads.map(|head| if head == Head::Any { 0 } else { u64::from(u16::MAX) });
+        let [a, b, c] = mask;
+        Self { rule, order, heads: word(heads), mask: a | b << 16 | c << 32 }
+    }
+}
+
+/// Three heads as a number, 16 bits for each.
+fn word(heads: [Head; 3]) -> u64 {
+    let number = |head: Head| match head {
+        Head::Any => 0,
+        Head::Number => 1,
+        Head::Other => 2,
+        Head::Reduce(reduction) => 3 + reduction as u64,
+        Head::Map(function) => 256 + function as u64,
+    };
+    let [a, b, c] = heads.map(number);
+    a | b << 16 | c << 32
 }
 
 /// What stands at the root of a node, roughly.
@@ -96,15 +118,11 @@ impl RuleSet {
                 match left.terms.last().expect("a formula has a root") {
                     Term::Map(function, of) => {
                         let heads = heads(of, |at| head_of_term(&left.terms[*at]));
-                        by_function[*function as usize].push(Candidate {
-                            rule: index,
-                            order,
-                            heads,
-                        });
+                        by_function[*function as usize].push(Candidate::new(index, order, heads));
                     }
                     Term::Reduce(_, of) => {
                         let heads = heads(&[*of], |at| head_of_term(&left.terms[*at]));
-                        by_reduction.push(Candidate { rule: index, order, heads });
+                        by_reduction.push(Candidate::new(index, order, heads));
                     }
                     root => panic!("{}: a rule cannot match {root:?}", rule.name),
                 }
@@ -136,9 +154,9 @@ impl RuleSet {
             _ => return None,
         };
         let own = heads(graph.arguments(id), |argument| head_of_node(graph.node(*argument)));
+        let own = word(own);
         candidates.iter().find_map(|candidate| {
-            let fits = |(wanted, own): (&Head, &Head)| *wanted == Head::Any || wanted == own;
-            if !candidate.heads.iter().zip(&own).all(fits) {
+            if own & candidate.mask != candidate.heads {
                 return None;
             }
             *compared += 1;

@@ -13,7 +13,12 @@ pub(super) fn guard_products(graph: &mut Graph, roots: &mut [NodeId]) -> Vec<(No
     let known =
         |new: &[Option<Guarded>], id: NodeId| new[id.index()].expect("arguments come first");
     for &id in &order {
-        let node = graph.node(id).with_arguments(|argument| known(&new, argument).node);
+        let node = graph.node(id);
+        if node.arguments().is_empty() {
+            new[id.index()] = Some(Guarded { node: id, is_log: false });
+            continue;
+        }
+        let node = node.with_arguments(|argument| known(&new, argument).node);
         let is_log = |at: usize| known(&new, graph.arguments(id)[at]).is_log;
         let (node, is_log) = match &node {
             Node::Map(function, arguments) => {
@@ -56,7 +61,8 @@ pub(super) fn guard_products(graph: &mut Graph, roots: &mut [NodeId]) -> Vec<(No
             }
             _ => (node, false),
         };
-        new[id.index()] = Some(Guarded { node: graph.intern(node), is_log });
+        let node = if node == *graph.node(id) { id } else { graph.intern(node) };
+        new[id.index()] = Some(Guarded { node, is_log });
     }
     for root in roots {
         *root = known(&new, *root).node;

@@ -243,6 +243,47 @@ fn a_row_of_negative_infinities_has_no_mass() {
     assert_eq!(values, [f64::INFINITY]);
 }
 
+#[test]
+fn one_element_of_a_long_row_is_that_at_its_label() {
+    const CLASSES: usize = 40;
+    for (kind, labels) in [("K", [0, 17, 39]), ("K?", [39, -1, 0])] {
+        let text = format!("loss f(pred z[K], target y in {kind}) = -log_softmax(z)[y]");
+        let loss = Compiler::new().text::<f64>("row.loss", text).unwrap();
+        let mut z = [1.5; 3 * CLASSES];
+        z[CLASSES..2 * CLASSES].fill(if labels[1] < 0 { f64::NAN } else { -2.0 });
+        let mut gradient = [7.0; 3 * CLASSES];
+        let call = loss.call().bind("z", &z, &[3, CLASSES]).bind("y", &labels, &[3]);
+        call.gradient("z", &mut gradient).run(Reduction::Sum).unwrap();
+        for (row, label) in labels.into_iter().enumerate() {
+            for class in 0..CLASSES {
+                let want = match usize::try_from(label) {
+                    Err(_) => 0.0,
+                    Ok(label) => 1.0 / 40.0 - f64::from(u8::from(label == class)),
+                };
+                let got = gradient[row * CLASSES + class];
+                assert!((got - want).abs() <= 1e-15, "{kind}, {row}, {class}: {got}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_class_of_no_mass_gets_nothing_but_what_is_no_number() {
+    let text = "loss f(pred z[K], target y in K) = -(1 - softmax(z)[y])^2 * log_softmax(z)[y]";
+    let loss = Compiler::new().text::<f64>("mass.loss", text).unwrap();
+    let least = f64::NEG_INFINITY;
+    for (z, want) in [
+        ([f64::NAN, least, 0.0], [f64::NAN; 3]),
+        // The label has no mass itself: at a distance that is infinite, each step is a whole one.
+        ([least, least, 0.0], [-1.0, 0.0, 1.0]),
+    ] {
+        let mut gradient = [0.5; 3];
+        let call = loss.call().bind("z", &z, &[1, 3]).bind("y", &[0], &[1]);
+        call.gradient("z", &mut gradient).run(Reduction::Sum).unwrap();
+        assert_eq!(format!("{gradient:?}"), format!("{want:?}"));
+    }
+}
+
 /// Losses of vectors, how large their elements are, the value of the first and the gradient of its first element.
 const LARGE: &[(&str, [f64; 2], f64, f64)] = &[
     ("loss f(pred x[K]) = norm(x)", [3e200, 4e200], 5e200, 0.6),

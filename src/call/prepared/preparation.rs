@@ -118,7 +118,7 @@ impl<'l, T: Element> Preparation<'l, T> {
         let examples = call.resolve_shapes()?;
         call.prepare_inputs().map_err(in_words_of_a_preparation)?;
         let cut = Cut::new::<T>(call.loss.graph(), &call.scratch.extents, examples);
-        let code = call.find_code(reduction, cut)?;
+        let code = call.find_code(reduction, cut, true)?;
         let inputs = inputs
             .into_iter()
             .map(|from| incoming(&mut call, from, examples))

@@ -83,9 +83,10 @@ pub(super) fn added(
     }
 }
 
-/// `a * b`, where either may be the number 1.
-fn product(graph: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
+/// `a * b`, where either may be the number 1, or both may be numbers.
+pub(super) fn product(graph: &mut Graph, a: NodeId, b: NodeId) -> NodeId {
     match (graph.as_number(a), graph.as_number(b)) {
+        (Some(a), Some(b)) => graph.number(a * b),
         (Some(1.0), _) => b,
         (_, Some(1.0)) => a,
         _ => graph.map(Function::Multiply, &[a, b]),
@@ -111,7 +112,7 @@ pub(super) fn coefficient(
     match *graph.node(term) {
         Node::Map(Function::Negate, of) => {
             let inner = coefficient(graph, expanded, share, of.as_slice()[0], is_top);
-            each(graph, inner, |graph, part| graph.map(Function::Negate, &[part]))
+            negated(graph, inner)
         }
         Node::Map(Function::Divide, of) => {
             let divisor = expanded[&of.as_slice()[1]];
@@ -150,15 +151,27 @@ fn each(
     Split { main, rest: split.rest.map(|rest| change(graph, rest)) }
 }
 
+fn negated(graph: &mut Graph, split: Split) -> Split {
+    let main = split.main.into_iter().map(|(minus, part)| (!minus, part)).collect();
+    let rest = split.rest.map(|rest| graph.map(Function::Negate, &[rest]));
+    Split { main, rest }
+}
+
 /// The product of two coefficients; of two that are no single values, both are joined.
 fn times(graph: &mut Graph, a: Split, b: Split) -> Split {
     let single = |split: &Split| match (&split.main[..], split.rest) {
-        ([(false, node)], None) => Some(*node),
+        ([signed], None) => Some(*signed),
         _ => None,
     };
     match (single(&a), single(&b)) {
-        (Some(factor), _) => each(graph, b, |graph, part| product(graph, factor, part)),
-        (_, Some(factor)) => each(graph, a, |graph, part| product(graph, part, factor)),
+        (Some((is_negative, factor)), _) => {
+            let product = each(graph, b, |graph, part| product(graph, factor, part));
+            if is_negative { negated(graph, product) } else { product }
+        }
+        (_, Some((is_negative, factor))) => {
+            let product = each(graph, a, |graph, part| product(graph, part, factor));
+            if is_negative { negated(graph, product) } else { product }
+        }
         _ => {
             let (a, b) = (joined(graph, a), joined(graph, b));
             one_term(product(graph, a, b))

@@ -45,6 +45,21 @@ pub(super) fn factors(graph: &Graph, id: NodeId) -> Vec<NodeId> {
     factors
 }
 
+/// Whether a factor of a term stands for 0 whatever the others are.
+pub(super) fn has_zero_product(graph: &Graph, id: NodeId) -> bool {
+    let mut open = vec![id];
+    while let Some(id) = open.pop() {
+        match graph.node(id) {
+            Node::Map(Function::ZeroProduct, _) => return true,
+            Node::Map(Function::Multiply, of) if open.len() < TERMS => open.extend(of.as_slice()),
+            Node::Map(Function::Negate | Function::Divide, of) => open.push(of.as_slice()[0]),
+            Node::Map(Function::Select, of) => open.extend(&of.as_slice()[1..]),
+            _ => {}
+        }
+    }
+    false
+}
+
 /// What a selection of something or 0 selects.
 pub(super) fn masked(graph: &Graph, of: &[NodeId]) -> Option<NodeId> {
     let is_zero = |id: NodeId| graph.as_number(id) == Some(0.0);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::loops::{Accumulator, Join, Loop, PARTIALS, SHORT, Subscript};
-use crate::lower::with_lengths;
+use crate::lower::{Known, for_lengths};
 
 /// For each row of `a[N, K]`: its maximum m and the sum s of `a - m`, `out[n, k] = (a[n, k] - m) * s + a[n, at[n]]`
 /// by way of a temporary, which has an element of each row or of each lane, and `first[n, 0] = s`, the other elements of
@@ -92,7 +92,7 @@ fn rows_as_lanes_give_the_same_bits() {
             }
             let literal = program(precision, Some(length), of_lanes);
             let literal = (kernels(&literal), literal);
-            let fixed = with_lengths(&given.1, &[None, Some(length)]).unwrap();
+            let fixed = for_lengths(&given.1, &[Known::Nothing, Known::Length(length)]);
             let fixed = (kernels(&fixed), fixed);
             for rows in EXTENTS {
                 let all = [rows, u64::from(length)];

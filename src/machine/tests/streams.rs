@@ -93,3 +93,75 @@ fn what_is_not_written_in_lanes_has_no_code_past_the_caches() {
         assert!(compile_streaming(&plain, options, Aligned::Quarter).unwrap().is_none());
     }
 }
+
+/// Rows `out = x^2`, then `out = 2 out` in lanes, and then `out[at] = x[at]`.
+fn program_with_elements() -> Program {
+    let mut maker = Maker::new(Precision::F32);
+    let extents = ["N", "K"].map(|name| maker.extent(name));
+    let x = maker.array(ArrayRole::Input, Kind::Real, &extents);
+    let at = maker.array(ArrayRole::Input, Kind::Integer, &extents[..1]);
+    let out = maker.array(ArrayRole::Output, Kind::Real, &extents);
+    let example = maker.open();
+    let row = Subscript::Counter(example);
+    let at = maker.set(Kind::Integer, Operation::Load(at, vec![row]));
+    for (from, twice) in [(x, false), (out, true)] {
+        let id = maker.open();
+        let here = vec![row, Subscript::Counter(id)];
+        let element = maker.set(Kind::Real, Operation::Load(from, here.clone()));
+        let value = match twice {
+            false => Operation::Multiply(element, element),
+            true => Operation::Add(element, element),
+        };
+        let value = maker.set(Kind::Real, value);
+        maker.push(Statement::Store { array: out, subscripts: here, value });
+        let body = maker.bodies.pop().unwrap();
+        let (extent, guard, behind, accumulators) = (extents[1], None, None, vec![]);
+        let inner = Loop { id, extent, lanes: true, guard, behind, body, accumulators };
+        maker.push(Statement::Loop(inner));
+    }
+    let there = vec![row, Subscript::Value(at)];
+    let value = maker.set(Kind::Real, Operation::Load(x, there.clone()));
+    maker.push(Statement::Store { array: out, subscripts: there, value });
+    let body = maker.bodies.pop().unwrap();
+    let (id, extent, guard, behind, accumulators) = (example, extents[0], None, None, vec![]);
+    let outer = Loop { id, extent, lanes: false, guard, behind, body, accumulators };
+    maker.push(Statement::Loop(outer));
+    maker.finish()
+}
+
+#[test]
+fn single_elements_are_written_over_rows_past_the_caches() {
+    #[repr(C, align(64))]
+    #[derive(Clone, Copy)]
+    struct Line([f32; 16]);
+    let program = program_with_elements();
+    for options in ways().filter(|options| staged(&program, *options).is_some()) {
+        assert_eq!(staged(&program, options), Some(vec![2]));
+        for aligned in [Aligned::Quarter, Aligned::Line] {
+            let kernel = compile_streaming(&program, options, aligned).unwrap().unwrap();
+            let (rows, lines) = (3, 5);
+            let at = [0i32, 37, 79];
+            let mut x = vec![Line([0.0; 16]); rows * lines];
+            for (index, x) in x.iter_mut().flat_map(|line| &mut line.0).enumerate() {
+                *x = f32::from(u8::try_from(index).unwrap()) / 8.0 - 9.0;
+            }
+            let (mut out, mut other) = (vec![Line([7.0; 16]); rows * lines], x.clone());
+            let pointers = [
+                x.as_mut_ptr().cast::<u8>(),
+                at.as_ptr().cast::<u8>().cast_mut(),
+                out.as_mut_ptr().cast(),
+                other.as_mut_ptr().cast(),
+            ];
+            // SAFETY: there are as many elements as the extents say.
+            unsafe { kernel.call(&pointers, &[rows as u64, 16 * lines as u64]) };
+            let elements =
+                |lines: &[Line]| lines.iter().flat_map(|line| line.0).collect::<Vec<_>>();
+            let mut want: Vec<f32> = elements(&x).iter().map(|x| 2.0 * x * x).collect();
+            for (row, at) in at.iter().enumerate() {
+                let at = row * 16 * lines + usize::try_from(*at).unwrap();
+                want[at] = elements(&x)[at];
+            }
+            assert_eq!(elements(&out), want, "{options:?}, {aligned:?}");
+        }
+    }
+}

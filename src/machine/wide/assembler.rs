@@ -3,6 +3,7 @@
 
 use iced_x86::{Code, Encoder, Instruction, MemoryOperand, Register};
 
+use super::encoding::encode;
 use crate::hash::HashMap;
 
 /// Holds the address of the constants throughout.
@@ -34,7 +35,7 @@ pub(super) struct Label(usize);
 /// Code being written.
 pub(super) struct Assembler {
     encoder: Encoder,
-    position: usize,
+    bytes: Vec<u8>,
     labels: Vec<Option<usize>>,
     /// Where a distance to a label is to stand.
     branches: Vec<(usize, Label)>,
@@ -45,8 +46,8 @@ pub(super) struct Assembler {
 impl Assembler {
     pub(super) fn new() -> Self {
         Self {
-            encoder: Encoder::try_with_capacity(64, CAPACITY).expect("64 bits are known"),
-            position: 0,
+            encoder: Encoder::try_with_capacity(64, 16).expect("64 bits are known"),
+            bytes: Vec::with_capacity(CAPACITY),
             labels: vec![],
             branches: vec![],
             pool: vec![],
@@ -55,8 +56,14 @@ impl Assembler {
     }
 
     pub(super) fn put(&mut self, instruction: &Instruction) {
-        let length = self.encoder.encode(instruction, self.position as u64);
-        self.position += length.expect("operands that the instruction has a form for");
+        if let Some(bytes) = encode(instruction) {
+            return self.bytes.extend_from_slice(bytes.as_slice());
+        }
+        let length = self.encoder.encode(instruction, self.bytes.len() as u64);
+        length.expect("operands that the instruction has a form for");
+        let mut encoded = self.encoder.take_buffer();
+        self.bytes.append(&mut encoded);
+        self.encoder.set_buffer(encoded);
     }
 
     /// An instruction with one operand.
@@ -101,7 +108,7 @@ impl Assembler {
 
     /// Makes a label stand here.
     pub(super) fn bind(&mut self, label: Label) {
-        self.labels[label.0] = Some(self.position);
+        self.labels[label.0] = Some(self.bytes.len());
     }
 
     /// Goes on where a loop may begin, after instructions that do nothing.
@@ -111,46 +118,49 @@ impl Assembler {
 
     /// Likewise, so many bytes in front of there.
     pub(super) fn pad(&mut self, bytes: usize) {
-        let after = self.position + bytes;
+        let after = self.bytes.len() + bytes;
         let mut gap = after.next_multiple_of(ALIGNMENT) - after;
-        self.position += gap;
         while gap > 0 {
             let nop = NOPS[gap.min(NOPS.len()) - 1];
-            for byte in nop {
-                self.encoder.write_u8(*byte);
-            }
+            self.bytes.extend_from_slice(nop);
             gap -= nop.len();
         }
     }
 
     /// A jump to a label, with a distance of 32 bits.
     pub(super) fn jump(&mut self, code: Code, label: Label) {
-        let instruction = Instruction::with_branch(code, self.position as u64 + 1000);
+        let instruction = Instruction::with_branch(code, self.bytes.len() as u64 + 1000);
         self.put(&instruction.expect("a jump"));
-        self.branches.push((self.position - 4, label));
+        self.branches.push((self.bytes.len() - 4, label));
     }
 
     /// Where in the constants these bytes lie; as many as a power of two.
+    #[expect(clippy::needless_pass_by_value, reason = "most are made on the spot")]
     pub(super) fn constant(&mut self, bytes: Vec<u8>) -> i32 {
-        if let Some(offset) = self.constants.get(&bytes) {
+        self.constant_of(&bytes)
+    }
+
+    /// Likewise.
+    pub(super) fn constant_of(&mut self, bytes: &[u8]) -> i32 {
+        if let Some(offset) = self.constants.get(bytes) {
             return *offset;
         }
         let aligned = self.pool.len().next_multiple_of(bytes.len());
         self.pool.resize(aligned, 0);
-        self.pool.extend_from_slice(&bytes);
+        self.pool.extend_from_slice(bytes);
         let offset = i32::try_from(aligned).expect("fewer than 2^31 bytes of constants");
-        self.constants.insert(bytes, offset);
+        self.constants.insert(bytes.to_vec(), offset);
         offset
     }
 
     /// Code that branches nowhere and has no constants.
-    pub(super) fn into_bytes(mut self) -> Vec<u8> {
-        self.encoder.take_buffer()
+    pub(super) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
     }
 
     /// The finished code behind another one, which ends with the distance to the constants.
     pub(super) fn finish(mut self, mut start: Vec<u8>) -> Vec<u8> {
-        let mut code = self.encoder.take_buffer();
+        let mut code = self.bytes;
         for (place, label) in self.branches {
             let target = self.labels[label.0].expect("labels are bound");
             let distance = i64::try_from(target).and_then(|to| Ok(to - i64::try_from(place + 4)?));

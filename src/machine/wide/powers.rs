@@ -4,10 +4,8 @@
 //! exponent of a factor that is a power of two too large, and divide by that, is `p * n`, and the set of such products. The bits of
 //! the result are the same: both round once, where the product is subnormal.
 
-use crate::hash::HashMap;
-use std::collections::HashSet;
-
 use super::uses::read_by;
+use crate::hash::{HashMap, HashSet};
 use crate::loops::{Operation, Precision, Program, Statement, Value};
 
 /// A number with this added has its whole part in the low bits of the sum.
@@ -20,14 +18,14 @@ const BIAS: f64 = 127.0;
 /// Finds products with powers of two, and writes them with the exponent.
 pub(super) fn fold(program: &mut Program) -> HashSet<Value> {
     if program.precision != Precision::F32 {
-        return HashSet::new();
+        return HashSet::default();
     }
     let mut body = std::mem::take(&mut program.body);
     let mut finder = Finder {
         definitions: vec![None; program.kinds.len()],
         uses: vec![0; program.kinds.len()],
         wholes: HashMap::default(),
-        products: HashSet::new(),
+        products: HashSet::default(),
     };
     finder.count(&body);
     finder.fold(&mut body);
@@ -62,7 +60,7 @@ impl Finder {
 
     fn fold(&mut self, body: &mut Vec<Statement>) {
         let outside = self.wholes.clone();
-        let mut done = HashSet::new();
+        let mut done = HashSet::default();
         for statement in body.iter_mut() {
             match statement {
                 Statement::Let(value, operation) => {
@@ -76,7 +74,10 @@ impl Finder {
                     {
                         self.wholes.insert(sum, (*value, magic));
                     }
-                    self.definitions[value.0 as usize] = Some(operation.clone());
+                    // Of what is read from memory nothing is asked.
+                    if !matches!(operation, Operation::Load(..)) {
+                        self.definitions[value.0 as usize] = Some(operation.clone());
+                    }
                 }
                 Statement::Loop(inner) => self.fold(&mut inner.body),
                 Statement::Store { .. } | Statement::Product(_) => {}

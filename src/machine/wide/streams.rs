@@ -79,6 +79,7 @@ struct Access<'p> {
     subscripts: &'p [Subscript],
     /// The loop in lanes whose body it is in, of a store.
     stores_in: Option<&'p Loop>,
+    is_store: bool,
 }
 
 /// Whether a loop over examples writes rows of results in lanes, and which of these are read before they are whole; `None` where
@@ -95,14 +96,19 @@ fn has_rows(
         match program.arrays[array.0 as usize].extents[..] {
             [_] if accesses.iter().all(|access| *access.subscripts == [of_example]) => {}
             [_, length] => {
-                let last = accesses.last().expect("it was found by an access");
+                // Single elements may be written once more behind the row.
+                let end = accesses.iter().rposition(|access| access.stores_in.is_some())?;
+                let (last, behind) = (&accesses[end], &accesses[end + 1..]);
                 let row = last.stores_in.filter(|row| row.extent == length)?;
+                if !behind.iter().all(|access| access.is_store) {
+                    return None;
+                }
                 let alike = accesses.iter().all(|access| access.subscripts[0] == of_example);
                 if !alike || last.subscripts[1] != Subscript::Counter(row.id) {
                     return None;
                 }
                 some = true;
-                if accesses.len() > 1 && !staged.contains(&array) {
+                if end > 0 && !staged.contains(&array) {
                     staged.push(array);
                 }
             }
@@ -123,9 +129,11 @@ fn collect<'p>(
     let is_row = depth == 1 && around.lanes && !around.holds_loops();
     let in_lanes = is_row.then_some(around);
     for statement in &around.body {
-        let (array, subscripts, stores_in) = match statement {
-            Statement::Let(_, Operation::Load(array, subscripts)) => (array, subscripts, None),
-            Statement::Store { array, subscripts, .. } => (array, subscripts, in_lanes),
+        let (array, subscripts, stores_in, is_store) = match statement {
+            Statement::Let(_, Operation::Load(array, subscripts)) => {
+                (array, subscripts, None, false)
+            }
+            Statement::Store { array, subscripts, .. } => (array, subscripts, in_lanes, true),
             Statement::Let(..) => continue,
             Statement::Loop(inner) if inner.guard.is_none() && inner.behind.is_none() => {
                 collect(program, inner, depth + 1, results)?;
@@ -134,7 +142,7 @@ fn collect<'p>(
             Statement::Loop(_) | Statement::Product(_) => return None,
         };
         if is_result(program, *array) {
-            results.entry(*array).or_default().push(Access { subscripts, stores_in });
+            results.entry(*array).or_default().push(Access { subscripts, stores_in, is_store });
         }
     }
     Some(())
@@ -157,15 +165,17 @@ pub(super) fn with_staged(program: &Program, staged: &[ArrayId]) -> Program {
         if let Statement::Loop(inner) = statement
             && !inner.lanes
         {
-            redirect(&mut inner.body, &moved, &mut BTreeSet::new());
+            redirect(&mut inner.body, false, &moved, &mut BTreeSet::new());
         }
     }
     program
 }
 
-/// Lets all accesses but the last store go to the other memory; from the end, as that is where the last is.
+/// Lets all accesses but the last store in lanes, and what is stored behind it, go to the other memory; from the end, as that
+/// is where the last is.
 fn redirect(
     body: &mut [Statement],
+    in_lanes: bool,
     moved: &BTreeMap<ArrayId, ArrayId>,
     whole: &mut BTreeSet<ArrayId>,
 ) {
@@ -175,11 +185,13 @@ fn redirect(
                 *array = moved.get(array).copied().unwrap_or(*array);
             }
             Statement::Store { array, .. } => {
-                if moved.contains_key(array) && !whole.insert(*array) {
+                if whole.contains(array) {
                     *array = moved[array];
+                } else if in_lanes && moved.contains_key(array) {
+                    whole.insert(*array);
                 }
             }
-            Statement::Loop(inner) => redirect(&mut inner.body, moved, whole),
+            Statement::Loop(inner) => redirect(&mut inner.body, inner.lanes, moved, whole),
             Statement::Let(..) | Statement::Product(_) => {}
         }
     }

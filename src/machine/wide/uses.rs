@@ -4,16 +4,23 @@ use std::num::NonZero;
 
 use crate::hash::HashMap;
 use crate::loops::{
-    Accumulator, Operation, Precision, Program, Statement, Value, subscript_values,
+    Accumulator, LoopId, Operation, Precision, Program, Statement, Value, subscript_values,
 };
 
-/// The constants of a program, by value.
-pub(super) struct Constants(Vec<Option<Operation>>);
+/// The constants of a program, by value, and what its loops read of what is around them.
+pub(super) struct Constants {
+    values: Vec<Option<Operation>>,
+    /// What is read in a loop and defined outside of it; constants do not count.
+    read: HashMap<LoopId, Vec<Value>>,
+}
 
 impl Constants {
     pub(super) fn of(program: &Program) -> Self {
-        let mut constants = Self(vec![None; program.kinds.len()]);
+        let values = vec![None; program.kinds.len()];
+        let mut constants = Self { values, read: HashMap::default() };
         constants.collect(&program.body, program.precision);
+        let mut owners = vec![None; program.kinds.len()];
+        constants.find_read(&program.body, None, &mut owners);
         constants
     }
 
@@ -23,9 +30,10 @@ impl Constants {
                 Statement::Let(
                     value,
                     constant @ (Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_)),
-                ) => self.0[value.0 as usize] = Some(constant.clone()),
+                ) => self.values[value.0 as usize] = Some(constant.clone()),
                 Statement::Let(value, Operation::Bits(of)) => {
-                    self.0[value.0 as usize] = self.get(*of).and_then(|of| bits(of, precision));
+                    self.values[value.0 as usize] =
+                        self.get(*of).and_then(|of| bits(of, precision));
                 }
                 Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => {}
                 Statement::Loop(inner) => self.collect(&inner.body, precision),
@@ -33,8 +41,46 @@ impl Constants {
         }
     }
 
+    /// Finds what the loops of a body read; `owners` are the loops whose bodies define values.
+    fn find_read(
+        &mut self,
+        body: &[Statement],
+        around: Option<LoopId>,
+        owners: &mut [Option<LoopId>],
+    ) {
+        for statement in body {
+            defined_by(statement).for_each(|value| owners[value.0 as usize] = around);
+            let Statement::Loop(inner) = statement else { continue };
+            self.find_read(&inner.body, Some(inner.id), owners);
+            let mut read = Vec::with_capacity(2 * inner.body.len());
+            let mut give = |value: Value| {
+                if self.get(value).is_none() && owners[value.0 as usize] != Some(inner.id) {
+                    read.push(value);
+                }
+            };
+            inner.body.iter().for_each(|statement| self.read_here(statement, &mut give));
+            inner.accumulators.iter().flat_map(Accumulator::reads).for_each(&mut give);
+            read.sort_unstable();
+            read.dedup();
+            self.read.insert(inner.id, read);
+        }
+    }
+
+    /// Gives the values that a statement reads, of a loop those that it does not define itself.
+    fn read_here(&self, statement: &Statement, give: &mut impl FnMut(Value)) {
+        match statement {
+            Statement::Loop(inner) => {
+                self.read[&inner.id].iter().copied().for_each(&mut *give);
+                inner.guard.into_iter().for_each(give);
+            }
+            Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => {
+                read_by(statement, give);
+            }
+        }
+    }
+
     pub(super) fn get(&self, value: Value) -> Option<&Operation> {
-        self.0[value.0 as usize].as_ref()
+        self.values[value.0 as usize].as_ref()
     }
 }
 
@@ -67,6 +113,9 @@ pub(super) struct Uses {
 /// How many values of others may stand between two definitions of a body, on average.
 const MOST_BETWEEN: usize = 16;
 
+/// For how many values of others there is room at first.
+const FAR: usize = 24;
+
 /// What is known of a value that a body uses or defines.
 #[derive(Debug)]
 struct Entry {
@@ -92,7 +141,7 @@ impl Uses {
         // Which entry is used where.
         let mut notes: Vec<(usize, usize)> = Vec::with_capacity(2 * body.len());
         for (place, statement) in body.iter().enumerate() {
-            read_by(statement, &mut |value| {
+            constants.read_here(statement, &mut |value| {
                 if constants.get(value).is_none() {
                     notes.extend(uses.note(value, place));
                 }
@@ -102,14 +151,6 @@ impl Uses {
         for value in end.into_iter().filter(|value| constants.get(*value).is_none()) {
             notes.extend(uses.note(value, body.len()));
         }
-        // What a loop inside defines for itself is nobody's concern here.
-        defined_inside(body, &mut |value| {
-            if let Some(entry) = uses.place(value)
-                && uses.entries[entry].definition.is_none()
-            {
-                uses.entries[entry].count = 0;
-            }
-        });
         uses.sort(&notes);
         uses.pressure = uses.most_at_once(body);
         uses
@@ -143,7 +184,12 @@ impl Uses {
                 let number = u32::try_from(count).ok().and_then(NonZero::new);
                 *near = Some(number.expect("at least one, and not more than there are values"));
             }
-            None => _ = self.far.insert(value, count - 1),
+            None => {
+                if self.far.is_empty() {
+                    self.far.reserve(FAR);
+                }
+                self.far.insert(value, count - 1);
+            }
         }
         count - 1
     }
@@ -273,16 +319,6 @@ fn defined_by(statement: &Statement) -> impl Iterator<Item = Value> {
         Statement::Loop(inner) => (None, inner.accumulators.as_slice()),
     };
     value.into_iter().chain(results.iter().map(|accumulator| accumulator.result))
-}
-
-/// Gives what the loops of a body define inside of themselves.
-fn defined_inside(body: &[Statement], give: &mut impl FnMut(Value)) {
-    for statement in body {
-        if let Statement::Loop(inner) = statement {
-            inner.body.iter().flat_map(defined_by).for_each(&mut *give);
-            defined_inside(&inner.body, give);
-        }
-    }
 }
 
 /// How often a body without loops uses each constant.

@@ -350,21 +350,23 @@ impl Writer<'_> {
 
     /// A constant as an instruction's last operand reads it.
     pub(super) fn constant(&mut self, constant: &Operation) -> MemoryOperand {
-        let bytes = constant_bytes(constant, self.program.precision);
+        let (bytes, size) = constant_bytes(constant, self.program.precision);
+        let bytes = &bytes[..size];
         if self.form == Form::Zmm {
-            return in_all_lanes(at(POOL, self.code.constant(bytes)));
+            return in_all_lanes(at(POOL, self.code.constant_of(bytes)));
         }
         let vector = bytes.repeat(32 / bytes.len());
         at(POOL, self.code.constant(vector))
     }
 
     pub(super) fn load_constant(&mut self, register: usize, constant: &Operation) {
-        let bytes = constant_bytes(constant, self.program.precision);
+        let (bytes, size) = constant_bytes(constant, self.program.precision);
+        let bytes = &bytes[..size];
         let register = self.vector(register);
         if bytes.iter().all(|byte| *byte == 0) {
             return self.clear(register);
         }
-        let place = self.code.constant(bytes);
+        let place = self.code.constant_of(bytes);
         self.broadcast(register, at(POOL, place));
     }
 
@@ -422,8 +424,8 @@ fn in_all_lanes(mut memory: MemoryOperand) -> MemoryOperand {
     memory
 }
 
-/// The bytes of a constant in one lane.
-fn constant_bytes(constant: &Operation, precision: Precision) -> Vec<u8> {
+/// The bytes of a constant in one lane, and how many there are.
+fn constant_bytes(constant: &Operation, precision: Precision) -> ([u8; 8], usize) {
     let integer = match (constant, precision) {
         #[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
         (Operation::Real(bits), Precision::F32) => {
@@ -438,5 +440,5 @@ fn constant_bytes(constant: &Operation, precision: Precision) -> Vec<u8> {
         Precision::F32 => 4,
         Precision::F64 => 8,
     };
-    integer.to_le_bytes()[..size].to_vec()
+    (integer.to_le_bytes(), size)
 }

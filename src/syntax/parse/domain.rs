@@ -1,7 +1,8 @@
 //! Axes and domains: matched rules in, what was written of shapes and sets out.
 
 use super::build::{Builder, children, next};
-use super::grammar::{Pair, Rule};
+use super::grammar::Rule;
+use super::pair::Pair;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::ast::{AxisName, AxisRef, Domain, DomainKind, Expr, ExprKind};
 

@@ -4,7 +4,8 @@
 
 use super::MAX_DEPTH;
 use super::build::{Builder, children};
-use super::grammar::{Pair, Rule};
+use super::grammar::Rule;
+use super::pair::Pair;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::ast::{BinaryOperator, Expr, ExprKind, Link, UnaryOperator};
 
