@@ -175,7 +175,14 @@ impl<T: Number> Machine<'_, T> {
             self.run_body(&inner.body);
             for (partials, accumulator) in all.iter_mut().zip(&inner.accumulators) {
                 let element = self.values[accumulator.element.0 as usize];
-                partials[usize::try_from(at).expect("a length") % count].join(element);
+                let partial = &mut partials[usize::try_from(at).expect("a length") % count];
+                match accumulator.factor {
+                    None => partial.join(element),
+                    Some(factor) => {
+                        let [a, b] = [accumulator.element, factor].map(|it| self.real(it));
+                        partial.add_product(a, b, self.program.fused);
+                    }
+                }
                 if (at + 1 - start).is_multiple_of(block) || at + 1 == extent {
                     partials.iter_mut().for_each(Partial::end_block);
                 }
@@ -354,6 +361,11 @@ impl<T: Number> Partial<T> {
 
     fn join(&mut self, element: Scalar<T>) {
         self.value = join(self.join, self.value, element);
+    }
+
+    fn add_product(&mut self, a: T, b: T, fused: bool) {
+        let Scalar::Real(sum) = self.value else { unreachable!("a sum is a real") };
+        self.value = Scalar::Real(if fused { a.mul_add(b, sum) } else { sum + a * b });
     }
 
     fn end_block(&mut self) {

@@ -206,8 +206,18 @@ pub struct Accumulator {
     pub join: Join,
     /// The element of this iteration: a value of the loop's body or from outside of the loop.
     pub element: Value,
+    /// Of a sum of a loop in lanes: what the element is multiplied by. The product is not rounded before it is added where the
+    /// program is `fused`.
+    pub factor: Option<Value>,
     /// The result, defined after the loop.
     pub result: Value,
+}
+
+impl Accumulator {
+    /// The values that it reads.
+    pub fn reads(&self) -> impl Iterator<Item = Value> {
+        [Some(self.element), self.factor].into_iter().flatten()
+    }
 }
 
 /// How an accumulator joins what it has, `a`, with an element, `b`.

@@ -8,11 +8,13 @@
 //! Around that stand passes of their own: `cases` sets the element at a label apart, `renames` makes multiples of a softmax
 //! known as such, `expand` writes what machines have no word for, `running` finds sums up to each place of an axis, which
 //! `totals` writes in one pass, `pairs` leaves out what is known by symmetry, and `product` finds products of matrices;
-//! `reuse` moves temporaries into outputs, `rows` makes lanes of short rows, and `unroll` writes out loops along rows whose
-//! length is a number, as it is in a program that `lengths` makes of another one for calls that know how long rows are.
+//! `reuse` moves temporaries into outputs, `rows` makes lanes of short rows, `unroll` writes out loops along rows whose length
+//! is a number, as it is in a program that `lengths` makes of another one for calls that know how long rows are, and
+//! `contract` rounds sums with products once.
 
 mod cases;
 mod clamp;
+mod contract;
 mod cost;
 mod emit;
 mod expand;
@@ -150,6 +152,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lower
         unroll::unroll(&mut lowered.program);
     }
     labels::write_labels_apart(&mut lowered.program);
+    contract::contract(&mut lowered.program);
     lowered.arrays.resize(lowered.program.arrays.len(), ArraySource::Temporary);
     lowered
 }

@@ -20,7 +20,7 @@ fn program(precision: Precision, lanes: bool, join: Join) -> Program {
         guard: None,
         behind: None,
         body: vec![Statement::Let(Value(0), Operation::Load(ArrayId(0), here(0)))],
-        accumulators: vec![Accumulator { join, element: Value(0), result: Value(1) }],
+        accumulators: vec![Accumulator { join, element: Value(0), factor: None, result: Value(1) }],
     };
     let total = |value| Statement::Store { array: ArrayId(2), subscripts: vec![], value };
     let at = vec![Subscript::Value(Value(3))];

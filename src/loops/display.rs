@@ -133,6 +133,9 @@ fn write_loop(f: &mut Formatter<'_>, program: &Program, inner: &Loop, depth: usi
         let (result, join, element) =
             (accumulator.result, accumulator.join.name(), accumulator.element);
         write!(f, " {result} = {join} {element}")?;
+        if let Some(factor) = accumulator.factor {
+            write!(f, " * {factor}")?;
+        }
     }
     writeln!(f)
 }

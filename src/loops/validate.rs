@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{
-    Array, ArrayId, ArrayRole, Element, Extent, Kind, Loop, LoopId, MatrixProduct, Operation,
+    Array, ArrayId, ArrayRole, Element, Extent, Join, Kind, Loop, LoopId, MatrixProduct, Operation,
     PARTIALS, Precision, Program, SHORT, Statement, Subscript, Value, parts::subscript_values,
 };
 
@@ -122,6 +122,13 @@ impl Checker<'_> {
         for accumulator in &inner.accumulators {
             self.expect_in_scope(accumulator.element)?;
             self.expect_kind(accumulator.element, accumulator.join.kind())?;
+            if let Some(factor) = accumulator.factor {
+                if !inner.lanes || accumulator.join != Join::Sum {
+                    return Err(format!("{} is no sum of a loop in lanes", accumulator.result));
+                }
+                self.expect_in_scope(factor)?;
+                self.expect_kind(factor, Kind::Real)?;
+            }
         }
         for value in local {
             self.in_scope[value.0 as usize] = false;

@@ -264,7 +264,9 @@ impl<'a> Emitter<'a> {
         let innermost = self.bodies.last().and_then(|body| body.counter).map(|(axis, _)| axis);
         if innermost == Some(axis) {
             let result = self.new_value(self.program.kinds[element.0 as usize]);
-            self.body().accumulators.push((reduction, Accumulator { join, element, result }));
+            self.body()
+                .accumulators
+                .push((reduction, Accumulator { join, element, factor: None, result }));
             return;
         }
         let so_far = self.load_stored(reduction);

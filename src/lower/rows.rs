@@ -101,6 +101,7 @@ impl Writer<'_> {
         let copy = |of: &Accumulator| Accumulator {
             join: of.join,
             element: copies.value(of.element),
+            factor: of.factor.map(|factor| copies.value(factor)),
             result: self.value(of.join.kind()),
         };
         let accumulators: Vec<Accumulator> = inner.accumulators.iter().map(copy).collect();

@@ -30,8 +30,10 @@ fn unroll_body(kinds: &mut Vec<Kind>, body: &mut [Statement]) {
             }
             let Some(direct) = without_arrays(inner, writer.written) else { continue };
             inner.body = direct.body;
+            let renamed = |value| direct.renamed.of(writer.renamed.of(value));
             for accumulator in &mut inner.accumulators {
-                accumulator.element = direct.renamed.of(writer.renamed.of(accumulator.element));
+                accumulator.element = renamed(accumulator.element);
+                accumulator.factor = accumulator.factor.map(renamed);
             }
         }
     }

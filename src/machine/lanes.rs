@@ -256,9 +256,8 @@ impl<'a> Writer<'a> {
             let mut next = vec![];
             for (at, accumulator) in inner.accumulators.iter().enumerate() {
                 for copy in 0..section.copies {
-                    let element = self.operand(accumulator.element, copy);
                     let before = repeat.carried[at * section.copies + copy];
-                    next.push(self.join(accumulator.join, before, element));
+                    next.push(self.join_element(accumulator, before, copy));
                 }
             }
             let step = i64::try_from(section.step()).expect("a few lanes");
@@ -289,19 +288,29 @@ impl<'a> Writer<'a> {
             let pointer = self.ins().iadd(slot, phase);
             let of = self.partial_type(accumulator.join);
             for copy in 0..self.copies {
-                let mut element = self.operand(accumulator.element, copy);
-                if self.width == 1 && accumulator.join.kind() == Kind::Mask {
-                    element = self.ins().bmask(of, element);
-                }
                 let offset = partial_offset(of, copy);
                 let before = self.ins().load(of, partial_flags(), pointer, offset);
-                let mut after = self.join(accumulator.join, before, element);
+                let mut after = self.join_element(accumulator, before, copy);
                 if let Some(counting) = self.tail.as_ref().map(|tail| tail.counting) {
                     after = self.choose(counting, after, before);
                 }
                 self.ins().store(partial_flags(), after, pointer, offset);
             }
         }
+    }
+
+    /// What a partial result has after the element of an iteration.
+    fn join_element(&mut self, of: &Accumulator, before: ir::Value, copy: usize) -> ir::Value {
+        let mut element = self.operand(of.element, copy);
+        if let Some(factor) = of.factor {
+            let factor = self.operand(factor, copy);
+            return self.multiply_add(element, factor, before);
+        }
+        if self.width == 1 && of.join.kind() == Kind::Mask {
+            let integer = self.partial_type(of.join);
+            element = self.ins().bmask(integer, element);
+        }
+        self.join(of.join, before, element)
     }
 
     /// Joins all partial results: `p` takes `p + 16`, then `p + 8` and so on.

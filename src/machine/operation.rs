@@ -10,7 +10,9 @@ use cranelift::codegen::ir::{
 
 use super::address::{Amount, Known, Pattern, Pure};
 use super::clif::{Binding, Writer};
-use crate::loops::{ArrayId, Join, Kind, LoopId, Operation, Program, Statement, Subscript, Value};
+use crate::loops::{
+    Accumulator, ArrayId, Join, Kind, LoopId, Operation, Program, Statement, Subscript, Value,
+};
 
 /// 2^52 + 2^51: added to the bits of an integer below 2^51 and subtracted as a real, it converts.
 const MAGIC: f64 = 6_755_399_441_055_744.0;
@@ -108,12 +110,7 @@ impl Writer<'_> {
             Operation::FusedMultiplyAdd(a, b, c) => {
                 let (a, b) = (self.operand(*a, copy), self.operand(*b, copy));
                 let c = self.operand(*c, copy);
-                if self.program.fused {
-                    self.ins().fma(a, b, c)
-                } else {
-                    let product = self.ins().fmul(a, b);
-                    self.ins().fadd(product, c)
-                }
+                self.multiply_add(a, b, c)
             }
             Operation::Select(mask, a, b) => {
                 let (a, b) = (self.operand(*a, copy), self.operand(*b, copy));
@@ -367,6 +364,15 @@ impl Writer<'_> {
         }
     }
 
+    /// `a * b + c`, rounded once where the program is fused.
+    pub(super) fn multiply_add(&mut self, a: ir::Value, b: ir::Value, c: ir::Value) -> ir::Value {
+        if self.program.fused {
+            return self.ins().fma(a, b, c);
+        }
+        let product = self.ins().fmul(a, b);
+        self.ins().fadd(product, c)
+    }
+
     /// What an accumulator starts from.
     pub(super) fn neutral(&mut self, join: Join) -> ir::Value {
         match join {
@@ -417,7 +423,8 @@ pub(super) fn negated_in_fma(program: &Program) -> Vec<bool> {
                 }
                 Statement::Store { value, .. } => only[value.0 as usize] = false,
                 Statement::Loop(inner) => {
-                    inner.accumulators.iter().for_each(|of| only[of.element.0 as usize] = false);
+                    let reads = inner.accumulators.iter().flat_map(Accumulator::reads);
+                    reads.for_each(|value| only[value.0 as usize] = false);
                     bodies.push(&inner.body);
                 }
             }

@@ -22,7 +22,12 @@ fn row_sums() -> Program {
         guard: None,
         behind: None,
         body: vec![Statement::Let(Value(0), Operation::Load(ArrayId(0), here))],
-        accumulators: vec![Accumulator { join: Join::Sum, element: Value(0), result: Value(1) }],
+        accumulators: vec![Accumulator {
+            join: Join::Sum,
+            element: Value(0),
+            factor: None,
+            result: Value(1),
+        }],
     };
     let store = Statement::Store { array: ArrayId(1), subscripts: row, value: Value(1) };
     let outer = Loop {

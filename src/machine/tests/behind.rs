@@ -28,7 +28,7 @@ fn program(precision: Precision) -> Program {
     let value = maker.set(Kind::Real, Operation::Add(before, more));
     maker.push(Statement::Store { array: second, subscripts: j, value });
     let result = maker.value(Kind::Real);
-    let accumulators = vec![Accumulator { join: Join::Sum, element, result }];
+    let accumulators = vec![Accumulator { join: Join::Sum, element, factor: None, result }];
     close(&mut maker, guard, extent, Some(row), accumulators);
     maker.push(Statement::Store { array: first, subscripts: i, value: result });
     let body = maker.bodies.pop().unwrap();

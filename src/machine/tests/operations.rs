@@ -166,7 +166,7 @@ fn program_of(
         .iter()
         .map(|join| {
             let element = if join.kind() == Kind::Mask { element_mask } else { element };
-            Accumulator { join: *join, element, result: maker.value(join.kind()) }
+            Accumulator { join: *join, element, factor: None, result: maker.value(join.kind()) }
         })
         .collect();
     close(&mut maker, counter, extent, true, accumulators.clone());

@@ -85,7 +85,7 @@ impl<'a> Generator<'a> {
         }
         let length = 1 + self.choices.below(if lanes { 40 } else { 8 });
         self.body(length);
-        let accumulators = self.accumulators();
+        let accumulators = self.accumulators(lanes);
         self.store();
         if lanes {
             self.targets = None;
@@ -104,18 +104,21 @@ impl<'a> Generator<'a> {
         self.loops.push((id, extent));
         let length = 1 + self.choices.below(6);
         self.body(length);
-        let accumulators = self.accumulators();
+        let accumulators = self.accumulators(false);
         self.store();
         let (lanes, guard, body) = (false, None, vec![]);
         self.close(outer, Loop { id, extent, lanes, guard, behind: None, body, accumulators });
     }
 
-    fn accumulators(&mut self) -> Vec<Accumulator> {
+    fn accumulators(&mut self, lanes: bool) -> Vec<Accumulator> {
         let mut accumulators = vec![];
         for _ in 0..self.choices.below(3) {
             let join = self.choices.of(&Join::ALL);
             let element = self.operand(join.kind());
-            accumulators.push(Accumulator { join, element, result: self.maker.value(join.kind()) });
+            let is_product = lanes && join == Join::Sum && self.choices.below(2) == 0;
+            let factor = is_product.then(|| self.operand(Kind::Real));
+            let result = self.maker.value(join.kind());
+            accumulators.push(Accumulator { join, element, factor, result });
         }
         accumulators
     }

@@ -65,7 +65,7 @@ fn short(
     let element = body(maker, Subscript::Counter(id));
     let result = maker.value(Kind::Real);
     let body = maker.bodies.pop().unwrap();
-    let accumulators = vec![Accumulator { join, element, result }];
+    let accumulators = vec![Accumulator { join, element, factor: None, result }];
     maker.push(Statement::Loop(Loop {
         id,
         extent,

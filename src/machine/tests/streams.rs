@@ -21,7 +21,7 @@ fn program(precision: Precision, lanes: bool) -> Program {
     }
     let body = maker.bodies.pop().unwrap();
     let result = maker.value(Kind::Real);
-    let accumulators = vec![Accumulator { join: Join::Sum, element: square, result }];
+    let accumulators = vec![Accumulator { join: Join::Sum, element: square, factor: None, result }];
     let (guard, behind) = (None, None);
     maker.push(Statement::Loop(Loop { id, extent, lanes, guard, behind, body, accumulators }));
     maker.push(Statement::Store { array: total, subscripts: vec![], value: result });

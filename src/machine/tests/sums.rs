@@ -18,7 +18,12 @@ fn program(precision: Precision, lanes: bool, literal: Option<u32>) -> Program {
     let joins = [(Join::Sum, a), (Join::Maximum, a), (Join::Sum, square)];
     let accumulators: Vec<Accumulator> = joins
         .into_iter()
-        .map(|(join, element)| Accumulator { join, element, result: maker.value(Kind::Real) })
+        .map(|(join, element)| Accumulator {
+            join,
+            element,
+            factor: None,
+            result: maker.value(Kind::Real),
+        })
         .collect();
     let body = maker.bodies.pop().unwrap();
     let results: Vec<Value> = accumulators.iter().map(|accumulator| accumulator.result).collect();

@@ -3,7 +3,8 @@
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::at;
-use super::codes::{Form, Op, code};
+use super::codes::{Form, Op, Order, code, multiply_add};
+use super::signs::Signs;
 use super::values::{Home, Source, mask};
 use super::{STACK, Writer};
 use crate::loops::{Accumulator, Join, Kind, PARTIALS, Precision, Value};
@@ -13,6 +14,7 @@ use crate::loops::{Accumulator, Join, Kind, PARTIALS, Precision, Value};
 pub(super) struct Partials {
     pub(super) join: Join,
     element: Value,
+    factor: Option<Value>,
     /// Vectors of partial results, one behind the other.
     pub(super) partial: i32,
     /// Those of the totals of a sum that goes in blocks, and of what they have lost.
@@ -45,7 +47,7 @@ impl Writer<'_> {
         let space = self.space_of_partials();
         let mut all = vec![];
         for accumulator in accumulators {
-            let (join, element) = (accumulator.join, accumulator.element);
+            let Accumulator { join, element, factor, .. } = *accumulator;
             let partial = self.frame.vectors(space);
             let total =
                 (blocks && join == Join::Sum).then(|| [(); 2].map(|()| self.frame.vectors(space)));
@@ -55,7 +57,15 @@ impl Writer<'_> {
                     .flatten()
                     .for_each(|place| self.fill(place, join));
             }
-            all.push(Partials { join, element, partial, total, registers: vec![], totals: vec![] });
+            all.push(Partials {
+                join,
+                element,
+                factor,
+                partial,
+                total,
+                registers: vec![],
+                totals: vec![],
+            });
         }
         all
     }
@@ -131,11 +141,10 @@ impl Writer<'_> {
     pub(super) fn join_partials(&mut self, all: &[Partials], phase: Option<Register>) {
         for partials in all {
             for copy in 0..self.copies {
-                let element = self.element(partials.join, partials.element, copy);
                 let vector = copy % self.vectors_of_partials();
                 if let Some(register) = partials.registers.get(vector) {
                     let register = self.vector(*register);
-                    self.join(partials.join, register, register, element);
+                    self.join_element(partials, register, copy);
                 } else {
                     let memory = match phase {
                         Some(phase) => {
@@ -148,12 +157,41 @@ impl Writer<'_> {
                     let joined = self.take(false);
                     let joined = self.vector(joined);
                     self.load_vector(joined, memory);
-                    self.join(partials.join, joined, joined, element);
+                    self.join_element(partials, joined, copy);
                     self.store_vector(memory, joined);
                 }
                 self.unlock();
             }
         }
+    }
+
+    /// Joins an element, or adds its product with a factor.
+    fn join_element(&mut self, partials: &Partials, into: Register, copy: usize) {
+        let Some(factor) = partials.factor else {
+            let element = self.element(partials.join, partials.element, copy);
+            return self.join(partials.join, into, into, element);
+        };
+        let precision = self.program.precision;
+        let a = self.register(partials.element, copy);
+        let b = self.source(factor, copy);
+        if !self.program.fused {
+            let product = self.take(false);
+            let product = self.vector(product);
+            self.three(code(Op::Multiply, precision, self.form), product, a, b);
+            return self.join(Join::Sum, into, into, Source::Register(product));
+        }
+        let add = multiply_add(Order::Last, Signs::default(), precision, self.form);
+        if !self.tail {
+            return self.three(add, into, a, b);
+        }
+        if self.form == Form::Zmm {
+            return self.three_where_counted(add, into, a, b);
+        }
+        let sum = self.take(false);
+        let sum = self.vector(sum);
+        self.move_register(sum, into);
+        self.three(add, sum, a, b);
+        self.blend_by(into, into, sum, self.vector(self.tail_lanes));
     }
 
     /// An element to be joined; masks as integers.
@@ -182,18 +220,23 @@ impl Writer<'_> {
             return self.three(code, into, a, b);
         }
         if self.form == Form::Zmm {
-            let instruction = match b {
-                Source::Register(b) => Instruction::with3(code, into, a, b),
-                Source::Memory(b) => Instruction::with3(code, into, a, b),
-            };
-            let mut instruction = instruction.expect("three operands");
-            instruction.set_op_mask(mask(1));
-            return self.code.put(&instruction);
+            return self.three_where_counted(code, into, a, b);
         }
         let joined = self.take(false);
         let joined = self.vector(joined);
         self.three(code, joined, a, b);
         self.blend_by(into, a, joined, self.vector(self.tail_lanes));
+    }
+
+    /// `into = op(a, b)` in the lanes that count, in EVEX.
+    fn three_where_counted(&mut self, code: Code, into: Register, a: Register, b: Source) {
+        let instruction = match b {
+            Source::Register(b) => Instruction::with3(code, into, a, b),
+            Source::Memory(b) => Instruction::with3(code, into, a, b),
+        };
+        let mut instruction = instruction.expect("three operands");
+        instruction.set_op_mask(mask(1));
+        self.code.put(&instruction);
     }
 
     /// `into = lanes ? chosen : otherwise`, in VEX.

@@ -8,10 +8,10 @@ use super::assembler::{Label, at};
 use super::codes::Form;
 use super::memory::{COUNTER, SCALED, SCRATCH};
 use super::totals::SPARE;
-use super::uses::{Uses, constants_used};
+use super::uses::{Uses, constants_used, is_stored_at_once};
 use super::values::Home;
 use super::{Body, STACK, Writer};
-use crate::loops::{Extent, Loop, LoopId, Operation, Precision, Statement, Value};
+use crate::loops::{Accumulator, Extent, Loop, LoopId, Operation, Precision, Statement, Value};
 
 /// How many registers an operation wants between those of its operands and of its result.
 const BETWEEN: usize = 2;
@@ -25,12 +25,20 @@ impl Writer<'_> {
         end: impl FnOnce(&mut Self),
     ) -> Body {
         self.bodies.push(body);
+        let mut is_stored = false;
         for (place, statement) in statements.iter().enumerate() {
-            self.bodies.last_mut().expect("it was just pushed").place = place;
+            if std::mem::take(&mut is_stored) {
+                continue;
+            }
+            self.go_to(place);
             match statement {
                 Statement::Let(value, operation) => {
                     self.wide[value.0 as usize] = self.differs(operation);
-                    self.write_let(*value, operation);
+                    is_stored = is_stored_at_once(&self.body().uses, statements, place)
+                        && self.write_and_store(*value, operation, &statements[place + 1]);
+                    if !is_stored {
+                        self.write_let(*value, operation);
+                    }
                 }
                 Statement::Store { array, subscripts, value } => {
                     self.write_store(*array, subscripts, *value);
@@ -51,12 +59,34 @@ impl Writer<'_> {
                 }
             }
         }
-        self.bodies.last_mut().expect("it was just pushed").place = statements.len();
+        self.go_to(statements.len());
         end(self);
         let used_at_end = self.body().uses.ending(statements.len());
         (0..self.copies).for_each(|copy| self.release(&used_at_end, copy));
         self.forget_registers();
         self.bodies.pop().expect("it was just pushed")
+    }
+
+    fn go_to(&mut self, place: usize) {
+        self.bodies.last_mut().expect("code belongs to a body").place = place;
+    }
+
+    /// Writes an operation, and the store behind it that alone reads its result, for one copy after the other, so that
+    /// results need one register; says whether it has.
+    fn write_and_store(&mut self, value: Value, operation: &Operation, next: &Statement) -> bool {
+        let Statement::Store { array, subscripts, .. } = next else { return false };
+        if self.constants.get(value).is_some() || self.is_shared(value) {
+            return false;
+        }
+        let place = self.body().place;
+        for copy in 0..self.copies {
+            self.go_to(place);
+            self.write_operation(value, operation, copy);
+            self.unlock();
+            self.go_to(place + 1);
+            self.write_store_of(*array, subscripts, value, copy);
+        }
+        true
     }
 
     /// Whether an operation gives something else in each lane; of what is the same in all, the counters of loops inside of that
@@ -71,8 +101,8 @@ impl Writer<'_> {
     /// Where the body of a loop uses values, found once.
     pub(super) fn uses(&mut self, inner: &Loop) -> Rc<Uses> {
         let found = self.uses.entry(inner.id).or_insert_with(|| {
-            let elements = inner.accumulators.iter().map(|accumulator| accumulator.element);
-            Rc::new(Uses::of(&self.constants, &inner.body, elements))
+            let read = inner.accumulators.iter().flat_map(Accumulator::reads);
+            Rc::new(Uses::of(&self.constants, &inner.body, read))
         });
         Rc::clone(found)
     }

@@ -35,7 +35,7 @@ impl Writer<'_> {
         code(op, self.program.precision, self.form)
     }
 
-    fn write_operation(&mut self, value: Value, operation: &Operation, copy: usize) {
+    pub(super) fn write_operation(&mut self, value: Value, operation: &Operation, copy: usize) {
         use Operation as O;
         match operation {
             O::Real(_) | O::Integer(_) | O::Mask(_) => unreachable!("constants are not computed"),

@@ -51,28 +51,39 @@ impl Writer<'_> {
 
     pub(super) fn write_store(&mut self, array: ArrayId, subscripts: &[Subscript], value: Value) {
         for copy in 0..self.copies {
-            let access = self.access(array, subscripts, self.body());
-            let pattern = self.is_contiguous(&access);
-            let from = self.register(value, copy);
-            if let Some(memory) = self.tile_place(array, subscripts, copy) {
-                self.store_vector(memory, from);
-            } else if pattern == Some(false) {
-                self.scatter(&access, from, copy);
-            } else {
-                let memory = self.place(&access, copy);
-                match (pattern, self.tail) {
-                    (None, _) => self.store_element(memory, from),
-                    (_, false) if self.goes_past(array) => self.stream_vector(memory, from),
-                    (_, false) => self.store_vector(memory, from),
-                    (_, true) => self.store_tail(memory, from),
-                }
-                self.ask_ahead(&access, copy, Code::Prefetchw_m8);
-            }
-            let mut read = subscript_values(subscripts);
-            read.push(value);
-            self.release(&read, copy);
-            self.unlock();
+            self.write_store_of(array, subscripts, value, copy);
         }
+    }
+
+    /// Writes an element of one copy of the body.
+    pub(super) fn write_store_of(
+        &mut self,
+        array: ArrayId,
+        subscripts: &[Subscript],
+        value: Value,
+        copy: usize,
+    ) {
+        let access = self.access(array, subscripts, self.body());
+        let pattern = self.is_contiguous(&access);
+        let from = self.register(value, copy);
+        if let Some(memory) = self.tile_place(array, subscripts, copy) {
+            self.store_vector(memory, from);
+        } else if pattern == Some(false) {
+            self.scatter(&access, from, copy);
+        } else {
+            let memory = self.place(&access, copy);
+            match (pattern, self.tail) {
+                (None, _) => self.store_element(memory, from),
+                (_, false) if self.goes_past(array) => self.stream_vector(memory, from),
+                (_, false) => self.store_vector(memory, from),
+                (_, true) => self.store_tail(memory, from),
+            }
+            self.ask_ahead(&access, copy, Code::Prefetchw_m8);
+        }
+        let mut read = subscript_values(subscripts);
+        read.push(value);
+        self.release(&read, copy);
+        self.unlock();
     }
 
     /// Reads those lanes that are not past the end, zeros into the others.

@@ -3,7 +3,9 @@
 use std::num::NonZero;
 
 use crate::hash::HashMap;
-use crate::loops::{LoopId, Operation, Precision, Program, Statement, Value, subscript_values};
+use crate::loops::{
+    Accumulator, LoopId, Operation, Precision, Program, Statement, Value, subscript_values,
+};
 
 /// The constants of a program, by value, and what its loops read of what is around them.
 pub(super) struct Constants {
@@ -57,7 +59,7 @@ impl Constants {
                 }
             };
             inner.body.iter().for_each(|statement| self.read_here(statement, &mut give));
-            inner.accumulators.iter().for_each(|accumulator| give(accumulator.element));
+            inner.accumulators.iter().flat_map(Accumulator::reads).for_each(&mut give);
             read.sort_unstable();
             read.dedup();
             self.read.insert(inner.id, read);
@@ -150,7 +152,7 @@ impl Uses {
             notes.extend(uses.note(value, body.len()));
         }
         uses.sort(&notes);
-        uses.pressure = uses.most_at_once(body.len());
+        uses.pressure = uses.most_at_once(body);
         uses
     }
 
@@ -262,10 +264,14 @@ impl Uses {
         self.pressure
     }
 
-    fn most_at_once(&self, end: usize) -> usize {
+    /// What is stored at once needs a register for all copies of the body together.
+    fn most_at_once(&self, body: &[Statement]) -> usize {
+        let end = body.len();
         let (mut begin_at, mut end_at) = (vec![0; end + 1], vec![0; end + 1]);
         for entry in self.entries.iter().filter(|entry| entry.count > 0) {
-            if let Some(definition) = entry.definition {
+            if let Some(definition) =
+                entry.definition.filter(|place| !is_stored_at_once(self, body, *place))
+            {
                 begin_at[definition] += 1;
                 end_at[entry.last] += 1;
             }
@@ -279,6 +285,16 @@ impl Uses {
     }
 }
 
+/// Whether what a statement defines is read by the store behind it alone.
+pub(super) fn is_stored_at_once(uses: &Uses, body: &[Statement], place: usize) -> bool {
+    match body.get(place..place + 2) {
+        Some([Statement::Let(value, _), Statement::Store { value: stored, .. }]) => {
+            stored == value && uses.next(*value, place + 2).is_none()
+        }
+        _ => false,
+    }
+}
+
 /// Gives the values that a statement reads, those of loops inside included.
 pub(super) fn read_by(statement: &Statement, give: &mut impl FnMut(Value)) {
     match statement {
@@ -289,7 +305,7 @@ pub(super) fn read_by(statement: &Statement, give: &mut impl FnMut(Value)) {
         }
         Statement::Loop(inner) => {
             inner.body.iter().for_each(|statement| read_by(statement, give));
-            inner.accumulators.iter().for_each(|accumulator| give(accumulator.element));
+            inner.accumulators.iter().flat_map(Accumulator::reads).for_each(&mut *give);
             inner.guard.into_iter().for_each(give);
         }
         Statement::Product(_) => {}
