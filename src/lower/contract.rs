@@ -93,9 +93,10 @@ impl Pass<'_> {
             Some(constant) => *constant,
             None => self.define(known, Operation::Real(factor.to_bits()), body),
         };
-        let term = match sum.is_term_negated {
-            true => self.define(known, Operation::Negate(sum.term), body),
-            false => sum.term,
+        let term = if sum.is_term_negated {
+            self.define(known, Operation::Negate(sum.term), body)
+        } else {
+            sum.term
         };
         Operation::FusedMultiplyAdd(x, factor, term)
     }
