@@ -246,7 +246,9 @@ impl Pattern {
         self.push_prefix(&mut bytes, instruction, [reg, vvvv], &rm);
         bytes.push(self.opcode);
         rm.push(&mut bytes, reg);
-        last.into_iter().for_each(|last| bytes.push(last));
+        if let Some(last) = last {
+            bytes.push(last);
+        }
         Some(bytes)
     }
 

@@ -179,17 +179,15 @@ impl Uses {
         }
         self.entries.push(Entry { value, definition: None, first: 0, count: 0, last: 0 });
         let count = self.entries.len();
-        match (value.0 as usize).checked_sub(self.first).and_then(|at| self.near.get_mut(at)) {
-            Some(near) => {
-                let number = u32::try_from(count).ok().and_then(NonZero::new);
-                *near = Some(number.expect("at least one, and not more than there are values"));
+        let place = (value.0 as usize).checked_sub(self.first);
+        if let Some(near) = place.and_then(|at| self.near.get_mut(at)) {
+            let number = u32::try_from(count).ok().and_then(NonZero::new);
+            *near = Some(number.expect("at least one, and not more than there are values"));
+        } else {
+            if self.far.is_empty() {
+                self.far.reserve(FAR);
             }
-            None => {
-                if self.far.is_empty() {
-                    self.far.reserve(FAR);
-                }
-                self.far.insert(value, count - 1);
-            }
+            self.far.insert(value, count - 1);
         }
         count - 1
     }

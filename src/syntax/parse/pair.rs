@@ -24,7 +24,7 @@ pub(super) struct Pair<'a> {
 }
 
 /// What the rules inside of a rule matched, in order.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Pairs<'a> {
     text: &'a str,
     all: &'a [Token],
