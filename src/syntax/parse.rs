@@ -12,15 +12,12 @@ mod explain;
 mod expression;
 mod grammar;
 mod hints;
-mod matching;
 mod operand;
-mod pair;
 mod regions;
-mod table;
 mod tokens;
 
-use grammar::Rule;
-use pair::{Pairs, pairs};
+use grammar::{Grammar, Pairs, Rule};
+use pest::Parser;
 use regions::Region;
 use std::panic::resume_unwind;
 use std::thread;
@@ -140,11 +137,10 @@ fn parse_region<T: Send>(
     region: &Region,
     build: fn(Text<'_>, usize, Pairs<'_>) -> Result<Vec<T>, Diagnostic>,
 ) -> Result<Vec<T>, Diagnostic> {
-    let piece = &text.all[region.start..region.end];
-    let parse = || match grammar::parse(rule, piece) {
-        Ok(tokens) => {
-            let whole = pairs(piece, &tokens).next().expect("the rule parsed gives one pair");
-            build(text, region.start, whole.into_inner())
+    let parse = || match Grammar::parse(rule, &text.all[region.start..region.end]) {
+        Ok(mut pairs) => {
+            let inside = pairs.next().expect("the rule parsed gives one pair").into_inner();
+            build(text, region.start, inside)
         }
         Err(error) => Err(explain::explain(text, region, &error)),
     };

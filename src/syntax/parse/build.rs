@@ -4,8 +4,7 @@
 
 use super::Text;
 use super::domain::{build_axes, build_domain};
-use super::grammar::{Rule, is_mark};
-use super::pair::{Pair, Pairs};
+use super::grammar::{Pair, Pairs, Rule, is_mark};
 use super::regions::item_doc;
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::ast::{
@@ -73,7 +72,8 @@ pub(super) fn next_if<'a>(
 impl Builder<'_> {
     /// Where a match lies in the file.
     pub(super) fn span(self, pair: &Pair<'_>) -> Span {
-        self.text.span(self.base + pair.start(), self.base + pair.end())
+        let span = pair.as_span();
+        self.text.span(self.base + span.start(), self.base + span.end())
     }
 
     /// A word and its place.
@@ -82,7 +82,7 @@ impl Builder<'_> {
     }
 
     fn item(self, pair: Pair<'_>) -> Result<Item, Diagnostic> {
-        let doc = item_doc(self.text.all, self.base + pair.start());
+        let doc = item_doc(self.text.all, self.base + pair.as_span().start());
         let rule = pair.as_rule();
         let start = self.span(&pair);
         let mut parts = children(pair).peekable();
@@ -137,7 +137,7 @@ impl Builder<'_> {
         let mut role = None;
         let mut inputs = Vec::new();
         for part in children(pair) {
-            let doc = item_doc(self.text.all, self.base + part.start());
+            let doc = item_doc(self.text.all, self.base + part.as_span().start());
             let mut parts = children(part).peekable();
             role = next_if(&mut parts, Rule::role).map(|word| role_of(word.as_str())).or(role);
             let name = self.name(&next(&mut parts));

@@ -1,8 +1,7 @@
 //! Axes and domains: matched rules in, what was written of shapes and sets out.
 
 use super::build::{Builder, children, next};
-use super::grammar::Rule;
-use super::pair::Pair;
+use super::grammar::{Pair, Rule};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::ast::{AxisName, AxisRef, Domain, DomainKind, Expr, ExprKind};
 

@@ -4,8 +4,7 @@
 
 use super::MAX_DEPTH;
 use super::build::{Builder, children};
-use super::grammar::Rule;
-use super::pair::Pair;
+use super::grammar::{Pair, Rule};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::ast::{BinaryOperator, Expr, ExprKind, Link, UnaryOperator};
 

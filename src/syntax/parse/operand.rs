@@ -6,8 +6,7 @@
 use super::build::{Builder, children, next, next_if};
 use super::domain::{build_axis, build_axis_of};
 use super::expression::{Tree, build_chain};
-use super::grammar::Rule;
-use super::pair::Pair;
+use super::grammar::{Pair, Rule};
 use crate::diagnostic::{Code, Diagnostic, Span};
 use crate::syntax::ast::{Argument, Binder, Binders, Expr, ExprKind, Let, Name};
 
