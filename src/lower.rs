@@ -129,7 +129,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lower
     }
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
     let roots = renames::push_renames(graph, &roots);
-    let expanded = expand::expand(graph, &roots, rounding);
+    let expanded = expand::expand(graph, &roots, rounding.precision);
     let expanded = running::find_running_sums(graph, &expanded);
     let outputs: Vec<Output> =
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();

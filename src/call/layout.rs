@@ -16,7 +16,7 @@ use crate::plan::{Length, Source};
 pub(crate) const CHUNK_BYTES: usize = 1 << 18;
 
 /// The most examples of a chunk.
-pub(crate) const LONGEST_CHUNK: usize = 16384;
+pub(crate) const LONGEST_CHUNK: usize = 4096;
 
 /// How the examples of a call are cut.
 #[derive(Clone, Copy, Debug)]

@@ -8,19 +8,18 @@
 
 use std::ops::Index;
 
-use super::Rounding;
 use super::clamp::clamp;
 use super::logistic::{cross_entropy, product_of_sigmoids};
 use super::quotient;
 use super::residual::residual;
 use super::root::{rest_under_root, root, root_less_part};
-use super::scale::{Scaled, is_away_from_0, negation, product, quotient, scaled, zero_product};
+use super::scale::{Scaled, negation, product, quotient, scaled, zero_product};
 use super::shares::{share_less_one, sum_of_logs};
 use super::square::Squares;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, Graph, Node, NodeId};
 use crate::hash::{HashMap, HashSet};
-use crate::loops::Accuracy;
+use crate::loops::Precision;
 use crate::rewrite::ranges::{Ranges, place_in};
 
 /// What each node has become.
@@ -75,8 +74,7 @@ impl Expanded {
 }
 
 /// The roots in those words.
-pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], rounding: Rounding) -> Vec<NodeId> {
-    let Rounding { precision, accuracy, .. } = rounding;
+pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) -> Vec<NodeId> {
     let mut expanded = Expanded::default();
     let mut ranges = Ranges::new(graph);
     for id in graph.reachable(roots) {
@@ -109,11 +107,7 @@ pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], rounding: Rounding) ->
                     Some(_) => None,
                     None => quotient::quotient(&mut squares, &expanded, sides),
                 };
-                balanced.unwrap_or_else(|| {
-                    let is_bounded =
-                        accuracy == Accuracy::Close && is_away_from_0(graph, &mut ranges, sides[1]);
-                    quotient(graph, &mut expanded, sides, is_bounded)
-                })
+                balanced.unwrap_or_else(|| quotient(graph, &mut expanded, sides))
             }
             Node::Map(
                 function @ (Function::Log

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use crate::hash::HashMap;
 use crate::loops::{
-    ArrayId, Extent, Loop, LoopId, Operation, Program, Statement, Subscript, Value,
+    Accumulator, ArrayId, Extent, Loop, LoopId, Operation, Program, Statement, Subscript, Value,
     subscript_values,
 };
 
@@ -216,6 +216,7 @@ fn uses(row: &Loop, value: Value) -> usize {
         }
         Statement::Loop(_) | Statement::Product(_) => 0,
     };
-    let joined = row.accumulators.iter().filter(|it| it.element == value).count();
+    let joined =
+        row.accumulators.iter().flat_map(Accumulator::reads).filter(|read| *read == value).count();
     joined + row.body.iter().map(of).sum::<usize>()
 }

@@ -7,7 +7,6 @@
 use super::expand::Expanded;
 use crate::builtins::Function;
 use crate::graph::{AxisSet, Graph, Node, NodeId};
-use crate::rewrite::ranges::Ranges;
 
 /// How deep sums and selections nest in what is multiplied term by term.
 const DEPTH: usize = 8;
@@ -46,7 +45,12 @@ fn is_multiple(
     if let Some(parts) = scaled(graph, expanded, of) {
         return axes.is_subset_of(graph.axes(parts.scale));
     }
-    let Some(parts) = terms(graph, of).filter(|_| depth > 0) else { return false };
+    let is_sum = matches!(graph.node(of), Node::Map(Function::Add | Function::Subtract, _));
+    // What differs between rows may be infinite, where a difference that is multiplied by it is, and not what it is made of.
+    if depth == 0 || (is_sum && axes != AxisSet::default()) {
+        return false;
+    }
+    let Some(parts) = terms(graph, of) else { return false };
     let is_alike = |part: &NodeId| is_shared(graph, axes, of, *part);
     let is_term = |part: &NodeId| is_multiple(graph, expanded, axes, *part, depth - 1);
     parts.iter().any(is_term) && parts.iter().all(|part| is_alike(part) || is_term(part))
@@ -123,30 +127,15 @@ pub(super) fn zero_product(
                 let zero = graph.number(0.0);
                 graph.map(Function::Multiply, &[scale, zero])
             });
-            let scale = graph.map(Function::Multiply, &[scale, b]);
+            let scale = graph.map(Function::ZeroProduct, &[scale, b]);
             expanded.scaled(graph, Scaled { zero: Some(zero), exponential, scale })
         }
         _ => graph.map(Function::ZeroProduct, &[a, b]),
     }
 }
 
-/// The least denominator whose reciprocal takes its place: far from where that overflows.
-const LEAST: f64 = 1e-30;
-
-/// Whether a denominator has a reciprocal that is as good, but for its rounding.
-pub(super) fn is_away_from_0(graph: &Graph, ranges: &mut Ranges, id: NodeId) -> bool {
-    ranges.find_all(graph, id);
-    graph.as_number(id).is_none() && ranges.get(id).low >= LEAST
-}
-
-/// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow. Elements over what is the same for
-/// all of them are multiplied by its reciprocal, where that is bounded.
-pub(super) fn quotient(
-    graph: &mut Graph,
-    expanded: &mut Expanded,
-    [a, b]: [NodeId; 2],
-    is_bounded: bool,
-) -> NodeId {
+/// `a / b`; of a softmax the factor of its exponentials is divided, where that cannot overflow.
+pub(super) fn quotient(graph: &mut Graph, expanded: &mut Expanded, [a, b]: [NodeId; 2]) -> NodeId {
     let (a, b) = (expanded[&a], expanded[&b]);
     let is_large = match graph.node(b) {
         Node::Size(_) => true,
@@ -156,11 +145,6 @@ pub(super) fn quotient(
         Some(parts) if is_large => {
             let scale = graph.map(Function::Divide, &[parts.scale, b]);
             expanded.scaled(graph, Scaled { scale, ..parts })
-        }
-        _ if is_bounded && !graph.axes(a).minus(graph.axes(b)).is_empty() => {
-            let one = graph.number(1.0);
-            let reciprocal = graph.map(Function::Divide, &[one, b]);
-            graph.map(Function::Multiply, &[a, reciprocal])
         }
         _ => graph.map(Function::Divide, &[a, b]),
     }

@@ -19,6 +19,10 @@ pub(super) fn sum_of_logs(
     let place = graph.intern(Node::Index(axis));
     softmax(graph, log).filter(|found| found.place == place)?;
     let (centered, log_total) = log_softmax_parts(graph, expanded, log);
+    // On the diagonal of a matrix, each element is of another row.
+    if graph.axes(log_total).contains(axis) {
+        return None;
+    }
     let sum = graph.reduce(Reduction::Sum, axis, centered);
     let size = graph.size(graph.axis(axis).extent);
     let all = graph.map(Function::Multiply, &[size, log_total]);

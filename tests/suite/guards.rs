@@ -339,3 +339,63 @@ fn nothing_times_an_exponential_that_overflows_is_nothing() {
         assert!(got.iter().zip(&want).all(same), "{text} at {arguments:?}: {got:?}, not {want:?}");
     }
 }
+
+/// Inputs of one example: names, elements and the lengths of axes.
+type Given = &'static [(&'static str, &'static [f64], &'static [usize])];
+
+/// Losses that once were refused or lost a 0, an infinity or an equality on the way, and what they are.
+const KEPT: &[(&str, Given, f64)] = &[
+    (
+        "loss f(pred s[N, N]) = -sum[i in N](s[i, i] - logsumexp[j in N](s[i, j]))",
+        &[("s", &[1.0, 0.0, 0.0, 1.0], &[1, 2, 2])],
+        0.626_523_375_036_445_7,
+    ),
+    (
+        "loss f(pred s[N, N]) = -mean[i in N](s[i, i] - logsumexp(s[i]))",
+        &[("s", &[1.0, 0.0, 0.0, 1.0], &[1, 2, 2])],
+        0.313_261_687_518_222_86,
+    ),
+    (
+        "loss f(pred z[K], target w, target q) = sum[k in K](tanh(softmax(z)[k] * w * log(q)))",
+        &[("z", &[1.0, 2.0], &[1, 2]), ("w", &[0.0], &[1]), ("q", &[0.0], &[1])],
+        0.0,
+    ),
+    (
+        "loss f(pred z[K], target c, target f) = sum[k in K](tanh((softmax(z)[k] - c) * f))",
+        &[
+            ("z", &[1.0, 2.0, 3.0, 4.0], &[1, 4]),
+            ("c", &[0.25], &[1]),
+            ("f", &[f64::INFINITY], &[1]),
+        ],
+        -2.0,
+    ),
+    (
+        "loss f(pred x[K]) = sum[k in K](if x[k] / max(sum(x), 1e-6) >= 1 { 100 } else { x[k] })",
+        &[("x", &[41.0, 0.0], &[1, 2])],
+        100.0,
+    ),
+];
+
+#[test]
+fn what_a_loss_comes_to_is_kept_on_the_way() {
+    for (text, given, value) in KEPT {
+        let exact = Compiler::new().text::<f64>("kept.loss", *text).unwrap();
+        let call = given
+            .iter()
+            .fold(exact.call(), |call, (name, elements, shape)| call.bind(name, *elements, shape));
+        let total = call.run(Reduction::Sum).unwrap().total;
+        assert!((total - value).abs() <= 1e-14, "{text}: {total}, not {value}");
+        let single = Compiler::new().text::<f32>("kept.loss", *text).unwrap();
+        #[expect(clippy::cast_possible_truncation, reason = "all are numbers of f32")]
+        let narrow: Vec<Vec<f32>> = given
+            .iter()
+            .map(|(_, elements, _)| elements.iter().map(|it| *it as f32).collect())
+            .collect();
+        let inputs = given.iter().zip(&narrow);
+        let call = inputs.fold(single.call(), |call, ((name, _, shape), elements)| {
+            call.bind(name, elements, shape)
+        });
+        let total = call.run(Reduction::Sum).unwrap().total;
+        assert!((total - value).abs() <= 1e-6, "{text} in f32: {total}, not {value}");
+    }
+}

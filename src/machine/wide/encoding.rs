@@ -242,6 +242,12 @@ impl Pattern {
             }
         }
         let rm = rm?;
+        // Without EVEX there are sixteen; what asks for more is refused by iced.
+        let is_high = |number: u8| number >= 16;
+        let rm_is_high = matches!(&rm, Operand::Register(number) if is_high(*number));
+        if !self.is_evex && (is_high(reg) || is_high(vvvv) || rm_is_high) {
+            return None;
+        }
         let mut bytes = Bytes::default();
         self.push_prefix(&mut bytes, instruction, [reg, vvvv], &rm);
         bytes.push(self.opcode);
