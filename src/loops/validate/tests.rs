@@ -115,6 +115,18 @@ fn each_broken_rule_is_named() {
         ("used twice", |p| inner(p).id = LoopId(0)),
         ("i1 is not an enclosing loop", |p| inner(p).id = LoopId(7)),
         ("v1 is not defined here", |p| inner(p).accumulators.clear()),
+        ("v1 is no sum of a loop in lanes", |p| {
+            let accumulator = &mut inner(p).accumulators[0];
+            (accumulator.join, accumulator.factor) = (Join::Maximum, Some(Value(0)));
+        }),
+        ("v1 is no sum of a loop in lanes", |p| {
+            inner(p).lanes = false;
+            inner(p).accumulators[0].factor = Some(Value(0));
+        }),
+        ("v2 is a integer, not a real", |p| {
+            define(p, Kind::Integer, Operation::Integer(1));
+            inner(p).accumulators[0].factor = Some(Value(2));
+        }),
         ("v0 is not defined here", |p| {
             let Statement::Store { value, .. } = &mut outer(p).body[1] else { return };
             *value = Value(0);
