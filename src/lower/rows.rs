@@ -292,7 +292,7 @@ fn count_accesses(body: &[Statement], counts: &mut HashMap<ArrayId, usize>) {
 }
 
 /// The array and the place that a statement reads or writes, and whether it writes.
-fn access(statement: &Statement) -> Option<(ArrayId, &[Subscript], bool)> {
+pub(super) fn access(statement: &Statement) -> Option<(ArrayId, &[Subscript], bool)> {
     match statement {
         Statement::Let(_, Operation::Load(array, subscripts)) => Some((*array, subscripts, false)),
         Statement::Store { array, subscripts, .. } => Some((*array, subscripts, true)),

@@ -4,6 +4,7 @@
 //! a number, out goes straight-line code instead of the inner loops, with the same operations in the same order. What one of
 //! them leaves to a later one in an array is then a value, which needs no memory.
 
+use super::rows::access;
 use crate::hash::HashMap;
 use crate::loops::{
     ArrayId, Extent, Join, Kind, Loop, LoopId, Operation, Program, SHORT, Statement, Subscript,
@@ -185,7 +186,7 @@ struct Direct {
 /// Reads what was written as the value that it is, and writes no element twice; none if lanes would need memory of their own.
 fn without_arrays(lanes: &Loop, written: Vec<Statement>) -> Option<Direct> {
     let mut apart: HashMap<ArrayId, Option<Vec<Subscript>>> = HashMap::default();
-    for (array, subscripts) in written.iter().filter_map(access) {
+    for (array, subscripts, _) in written.iter().filter_map(access) {
         let known = apart.entry(array).or_insert_with(|| Some(subscripts.to_vec()));
         let is_apart = |known: &Vec<Subscript>| known.iter().zip(subscripts).all(are_apart);
         *known = known.take().filter(is_apart);
@@ -238,14 +239,6 @@ fn without_arrays(lanes: &Loop, written: Vec<Statement>) -> Option<Direct> {
 
 fn renamed_places(renamed: &Renamed, subscripts: &[Subscript]) -> Vec<Subscript> {
     subscripts.iter().map(|it| it.renamed(|value| renamed.of(value), |id| id)).collect()
-}
-
-fn access(statement: &Statement) -> Option<(ArrayId, &[Subscript])> {
-    match statement {
-        Statement::Let(_, Operation::Load(array, subscripts))
-        | Statement::Store { array, subscripts, .. } => Some((*array, subscripts)),
-        Statement::Let(..) | Statement::Loop(_) | Statement::Product(_) => None,
-    }
 }
 
 /// Whether two subscripts of one axis that are written differently are different places.
