@@ -190,6 +190,8 @@ fn samples(options: &Options, gradient: &mut [f32], contenders: &mut [Contender]
         }
         for step in 0..count {
             let at = if round % 2 == 0 { step } else { count - 1 - step };
+            // What the one before left in the caches, and that threads sleep, is not of its doing.
+            sample(&mut contenders[at], 1);
             let time = sample(&mut contenders[at], runs[at]);
             samples[at].push(time.as_secs_f64() / f64::from(runs[at]));
         }

@@ -26,7 +26,7 @@ pub(crate) fn page(lines: &[Line], options: &Options) -> String {
         .expect("a String takes everything");
     page += "\
 Microseconds for the mean of a batch and its gradient, f32, one thread: the median (the fastest) of samples that are taken in turn. Ratios are \
-medians over rounds, each of samples that were taken beside each other. All contenders read the same inputs, write the same memory, and agree within \
+medians over rounds, each of samples that were taken beside each other; in front of each sample is a run that is not counted. All contenders read the same inputs, write the same memory, and agree within \
 2e-5 of the largest derivative before they are measured.\n\n\
 - lossc: a prepared call of the shipped loss, params made constants (`Compiler::freeze`). *Open*: the same with params given at run time.\n\
 - limit: Rust by hand in AVX-512 intrinsics (`src/kernels`), the faster of two forms where results are large: written through the caches, or streamed past them (*s*).\n\
