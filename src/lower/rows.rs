@@ -37,6 +37,9 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn body(&mut self, body: Vec<Statement>, is_outermost: bool) -> Vec<Statement> {
+        if !body.iter().any(|statement| matches!(statement, Statement::Loop(_))) {
+            return body;
+        }
         let mut written = Vec::with_capacity(body.len());
         for statement in body {
             match statement {
