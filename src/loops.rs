@@ -156,9 +156,9 @@ pub enum Statement {
         value: Value,
     },
     /// Runs a body once for each index.
-    Loop(Loop),
+    Loop(Box<Loop>),
     /// Multiplies two matrices.
-    Product(MatrixProduct),
+    Product(Box<MatrixProduct>),
 }
 
 /// A loop over an axis. If it runs in lanes, the loops in its body do not, have no guards, and run at

@@ -49,7 +49,11 @@ fn program(precision: Precision, lanes: bool, join: Join) -> Program {
             array("last", Kind::Real, ArrayRole::Output, &[extent]),
         ],
         kinds: vec![Kind::Real, Kind::Real, Kind::Real, Kind::Integer, Kind::Real],
-        body: vec![Statement::Loop(first), total(Value(1)), Statement::Loop(second)],
+        body: vec![
+            Statement::Loop(Box::new(first)),
+            total(Value(1)),
+            Statement::Loop(Box::new(second)),
+        ],
     };
     assert_eq!(validate(&program), Ok(()));
     program

@@ -5,7 +5,7 @@
 //! all elements, and what is elsewhere knows that it is, so that it comes down to `softmax(z)`.
 
 use crate::builtins::{Function, Reduction};
-use crate::graph::{AxisId, Graph, Node, NodeId, Type};
+use crate::graph::{Arguments, AxisId, Graph, Node, NodeId, Type};
 use crate::hash::HashMap;
 
 /// The array with the element at a label apart, if a label picks one out along one of these axes.
@@ -134,4 +134,32 @@ pub(super) fn fold(graph: &mut Graph, node: Node) -> NodeId {
         _ => None,
     };
     known.unwrap_or_else(|| graph.intern(node))
+}
+
+/// A node whose arguments may have become constants, with what follows from that.
+pub(super) fn simple(graph: &mut Graph, node: Node) -> NodeId {
+    let truth = |graph: &Graph, id: NodeId| match graph.node(id) {
+        Node::Bool(truth) => Some(*truth),
+        _ => None,
+    };
+    match &node {
+        Node::Map(Function::Select, of) if of.as_slice()[1] == of.as_slice()[2] => of.as_slice()[1],
+        Node::Map(Function::Equal, of) => {
+            let [a, b] = [0, 1].map(|at| of.as_slice()[at]);
+            match (truth(graph, a), truth(graph, b)) {
+                (Some(true), _) => b,
+                (_, Some(true)) => a,
+                (Some(false), _) => simple(graph, Node::Map(Function::Not, Arguments::new(&[b]))),
+                (_, Some(false)) => simple(graph, Node::Map(Function::Not, Arguments::new(&[a]))),
+                (None, None) => graph.intern(node),
+            }
+        }
+        Node::Map(Function::Negate, of) if graph.as_number(of.as_slice()[0]) == Some(0.0) => {
+            of.as_slice()[0]
+        }
+        Node::Reduce(Reduction::Sum, _, argument) if graph.as_number(*argument) == Some(0.0) => {
+            *argument
+        }
+        _ => fold(graph, node),
+    }
 }

@@ -7,7 +7,7 @@
 
 use crate::hash::{HashMap, HashSet};
 use crate::loops::{
-    Accumulator, Join, Kind, Operation, Program, Statement, Value, subscript_values,
+    Accumulator, Join, Kind, Loop, Operation, Program, Statement, Value, subscript_values,
 };
 
 /// Writes such sums as one operation each, in a program for machines that have it.
@@ -38,8 +38,6 @@ struct Known {
     numbers: HashMap<Value, f64>,
     /// Which are made of bits, or such a number times another one.
     bits: HashSet<Value>,
-    /// Which are the product of two others.
-    rounded: HashMap<Value, (Value, Value)>,
     /// Which are another one times a power of two.
     products: HashMap<Value, (Value, f64)>,
 }
@@ -55,12 +53,13 @@ struct Sum {
 impl Pass<'_> {
     fn contract(&mut self, body: &mut Vec<Statement>) -> Known {
         let mut known = Known::default();
-        for mut statement in std::mem::take(body) {
+        let room = Vec::with_capacity(body.len());
+        for mut statement in std::mem::replace(body, room) {
             match &mut statement {
                 Statement::Loop(inner) => {
                     let inside = self.contract(&mut inner.body);
                     if inner.lanes {
-                        self.sum_products(&inside, &mut inner.accumulators);
+                        self.sum_products(&inside, inner);
                     }
                 }
                 Statement::Let(value, operation) => {
@@ -77,11 +76,18 @@ impl Pass<'_> {
         known
     }
 
-    fn sum_products(&mut self, known: &Known, accumulators: &mut [Accumulator]) {
-        for accumulator in accumulators.iter_mut().filter(|it| it.join == Join::Sum) {
-            if let Some((a, b)) = known.rounded.get(&accumulator.element) {
-                self.replaced.insert(accumulator.element);
-                (accumulator.element, accumulator.factor) = (*a, Some(*b));
+    fn sum_products(&mut self, known: &Known, inner: &mut Loop) {
+        for accumulator in inner.accumulators.iter_mut().filter(|it| it.join == Join::Sum) {
+            let element = accumulator.element;
+            let product = inner.body.iter().rev().find_map(|statement| match statement {
+                Statement::Let(value, Operation::Multiply(a, b)) if *value == element => {
+                    Some((*a, *b))
+                }
+                _ => None,
+            });
+            if let Some((a, b)) = product.filter(|_| !known.bits.contains(&element)) {
+                self.replaced.insert(element);
+                (accumulator.element, accumulator.factor) = (a, Some(b));
             }
         }
     }
@@ -127,7 +133,6 @@ impl Known {
                 self.bits.insert(value);
             }
             Operation::Multiply(a, b) => {
-                self.rounded.insert(value, (*a, *b));
                 let product = self.power(*b).map(|factor| (*a, factor));
                 let product = product.or_else(|| Some((*b, self.power(*a)?)));
                 self.products.extend(product.map(|product| (value, product)));

@@ -42,8 +42,35 @@ pub(super) struct Cost {
     core: Option<NodeId>,
 }
 
+/// What nodes cost for the loops over each axis.
+pub(super) struct Costs {
+    /// Where each node of the graph is among those that are needed.
+    places: Vec<u32>,
+    /// For the loops over each axis, outermost first.
+    levels: Vec<Vec<Cost>>,
+}
+
+impl Costs {
+    /// What nodes, which are in order, cost within loops over axes.
+    pub(super) fn of(emitter: &Emitter<'_>, nodes: &[NodeId], axes: &[AxisId]) -> Self {
+        let mut places = vec![0; emitter.graph.len()];
+        for (place, id) in (0..).zip(nodes) {
+            places[id.index()] = place;
+        }
+        let own = own_costs(emitter, nodes);
+        let inner = (1..=axes.len()).map(|at| &axes[at..]);
+        let levels = inner.map(|inner| costs(emitter.graph, nodes, &places, &own, inner)).collect();
+        Self { places, levels }
+    }
+
+    /// What a node costs for the loop over the first of the innermost axes.
+    pub(super) fn get(&self, axes: &[AxisId], id: NodeId) -> Cost {
+        self.levels[self.levels.len() - axes.len()][self.places[id.index()] as usize]
+    }
+}
+
 /// What nodes cost without their arguments, in order; the maximum for what must lie in memory.
-pub(super) fn own_costs(emitter: &Emitter<'_>, nodes: &[NodeId]) -> Vec<u32> {
+fn own_costs(emitter: &Emitter<'_>, nodes: &[NodeId]) -> Vec<u32> {
     let graph = emitter.graph;
     // An array that is read under another axis name must lie in memory.
     let mut is_renamed = vec![false; graph.len()];
@@ -65,12 +92,18 @@ pub(super) fn own_costs(emitter: &Emitter<'_>, nodes: &[NodeId]) -> Vec<u32> {
 
 /// What each node costs in another loop than its own, around those over `inner`; of nodes in order, with what they cost
 /// without their arguments.
-pub(super) fn costs(graph: &Graph, nodes: &[NodeId], own: &[u32], inner: &[AxisId]) -> Vec<Cost> {
-    let mut costs = vec![Cost { whole: 0, is_again: true, there: 0, core: None }; graph.len()];
+fn costs(
+    graph: &Graph,
+    nodes: &[NodeId],
+    places: &[u32],
+    own: &[u32],
+    inner: &[AxisId],
+) -> Vec<Cost> {
+    let mut costs: Vec<Cost> = Vec::with_capacity(nodes.len());
     for (id, own) in nodes.iter().zip(own.iter().copied()) {
         let (mut whole, mut cost, mut core, mut has_one_core) = (own, own, None, true);
         for argument in graph.arguments(*id) {
-            let of = costs[argument.index()];
+            let of = costs[places[argument.index()] as usize];
             // What lacks an axis is computed once for all that lies along it, and a reduction over a loop around is there.
             let there = match graph.node(*argument) {
                 _ if graph.axes(*argument) != graph.axes(*id) => Some(of.whole.min(1)),
@@ -87,11 +120,11 @@ pub(super) fn costs(graph: &Graph, nodes: &[NodeId], own: &[u32], inner: &[AxisI
             }
         }
         let is_again = cost <= CHEAP && has_one_core;
-        costs[id.index()] = if is_again {
+        costs.push(if is_again {
             Cost { whole, is_again, there: cost, core }
         } else {
             Cost { whole, is_again, there: LOAD, core: Some(*id) }
-        };
+        });
     }
     costs
 }

@@ -216,7 +216,7 @@ impl<'a> Emitter<'a> {
         let behind = body.behind.filter(|_| lanes);
         let body = body.statements;
         let done = Loop { id, extent, lanes, guard: None, behind, body, accumulators };
-        self.body().statements.push(Statement::Loop(done));
+        self.body().statements.push(Statement::Loop(Box::new(done)));
         debug_assert!(
             nodes.iter().all(|node| reductions.contains(node)),
             "only what the loop was opened for"

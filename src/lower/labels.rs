@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::hash::HashMap;
 use crate::loops::{
     Accumulator, ArrayId, Extent, Loop, LoopId, Operation, Program, Statement, Subscript, Value,
     subscript_values,
@@ -16,15 +15,15 @@ use crate::loops::{
 /// Writes the elements at labels behind the loops over their rows.
 pub(super) fn write_labels_apart(program: &mut Program) {
     let mut body = std::mem::take(&mut program.body);
-    let mut writer = Writer { program, definitions: HashMap::default(), places: BTreeMap::new() };
+    let mut writer = Writer { program, open: Vec::new(), places: BTreeMap::new() };
     writer.body(&mut body);
     program.body = body;
 }
 
 struct Writer<'a> {
     program: &'a Program,
-    /// What each value in scope is.
-    definitions: HashMap<Value, Operation>,
+    /// What has been written of the bodies around.
+    open: Vec<Vec<Statement>>,
     /// Values in scope that point into axes of these extents.
     places: BTreeMap<Value, Vec<Extent>>,
 }
@@ -40,30 +39,28 @@ struct Choice {
 
 impl Writer<'_> {
     fn body(&mut self, body: &mut Vec<Statement>) {
-        let mut written = Vec::with_capacity(body.len());
-        let mut local = Vec::new();
+        self.open.push(Vec::with_capacity(body.len()));
         for mut statement in std::mem::take(body) {
             let mut behind = Vec::new();
             match &mut statement {
-                Statement::Let(value, operation) => {
-                    self.note_places(operation);
-                    self.definitions.insert(*value, operation.clone());
-                    local.push(*value);
-                }
+                Statement::Let(_, operation) => self.note_places(operation),
                 Statement::Loop(inner) if !inner.lanes => self.body(&mut inner.body),
                 Statement::Loop(inner) if inner.guard.is_none() && inner.behind.is_none() => {
                     self.row(inner, &mut behind);
                 }
                 Statement::Loop(_) | Statement::Store { .. } | Statement::Product(_) => {}
             }
+            let written = self.open.last_mut().expect("the body at hand");
             written.push(statement);
             written.extend(behind);
         }
-        for value in local {
-            self.definitions.remove(&value);
-            self.places.remove(&value);
-        }
-        *body = written;
+        *body = self.open.pop().expect("the body at hand");
+        self.places.retain(|place, _| definition(body, *place).is_none());
+    }
+
+    /// What a value in scope is.
+    fn definition(&self, value: Value) -> Option<&Operation> {
+        self.open.iter().rev().find_map(|body| definition(body, value))
     }
 
     fn note_places(&mut self, operation: &Operation) {
@@ -99,7 +96,7 @@ impl Writer<'_> {
             // What nobody uses any more goes.
             let mut unused = vec![choice.selected];
             while let Some(value) = unused.pop() {
-                if let Some(at) = position_of(row, value)
+                if let Some(at) = position_of(&row.body, value)
                     && uses(row, value) == 0
                     && let Statement::Let(_, operation) = row.body.remove(at)
                 {
@@ -113,19 +110,19 @@ impl Writer<'_> {
         let Statement::Store { array, subscripts, value: selected } = &row.body[at] else {
             return None;
         };
-        let Operation::Select(mask, there, elsewhere) = *definition(row, *selected)? else {
+        let Operation::Select(mask, there, elsewhere) = *definition(&row.body, *selected)? else {
             return None;
         };
-        let Operation::IntegerEqual(a, b) = *definition(row, mask)? else { return None };
+        let Operation::IntegerEqual(a, b) = *definition(&row.body, mask)? else { return None };
         let is_counter = |value: Value| {
-            definition(row, value).is_some_and(|it| *it == Operation::Counter(row.id))
+            definition(&row.body, value).is_some_and(|it| *it == Operation::Counter(row.id))
         };
         let label = match (is_counter(a), is_counter(b)) {
             (true, false) => b,
             (false, true) => a,
             _ => return None,
         };
-        let is_outside = |value: Value| self.definitions.contains_key(&value);
+        let is_outside = |value: Value| self.definition(value).is_some();
         let is_whole = self.is_along(*array, subscripts, row.id, row.extent)
             && uses(row, *selected) == 1
             && !row.body[at..].iter().any(|it| loads(it, *array));
@@ -160,16 +157,16 @@ impl Writer<'_> {
         if is_place(&label) {
             return Some(label);
         }
-        let is_zero = |value: Value| self.definitions.get(&value) == Some(&Operation::Integer(0));
+        let is_zero = |value: Value| self.definition(value) == Some(&Operation::Integer(0));
         let mut optional = self.places.keys().filter(|value| is_place(value)).filter_map(|place| {
-            let Operation::Select(missing, zero, other) = self.definitions.get(place)? else {
+            let Operation::Select(missing, zero, other) = *self.definition(*place)? else {
                 return None;
             };
-            let Operation::IntegerLess(tested, least) = self.definitions.get(missing)? else {
+            let Operation::IntegerLess(tested, least) = *self.definition(missing)? else {
                 return None;
             };
-            let fits = *other == label && *tested == label && is_zero(*zero) && is_zero(*least);
-            fits.then_some((*place, *missing))
+            let fits = other == label && tested == label && is_zero(zero) && is_zero(least);
+            fits.then_some((*place, missing))
         });
         let (place, missing) = optional.next()?;
         let [there, elsewhere] = sides.map(|side| self.constant_where(row, side, missing));
@@ -178,7 +175,7 @@ impl Writer<'_> {
 
     /// The constant that a value is where a mask holds.
     fn constant_where(&self, row: &Loop, value: Value, mask: Value) -> Option<u64> {
-        let known = |value: Value| self.definitions.get(&value).or_else(|| definition(row, value));
+        let known = |value: Value| self.definition(value).or_else(|| definition(&row.body, value));
         match known(value)? {
             Operation::Select(condition, constant, _) if *condition == mask => {
                 match known(*constant)? {
@@ -191,12 +188,12 @@ impl Writer<'_> {
     }
 }
 
-fn position_of(row: &Loop, value: Value) -> Option<usize> {
-    row.body.iter().position(|it| matches!(it, Statement::Let(defined, _) if *defined == value))
+fn position_of(body: &[Statement], value: Value) -> Option<usize> {
+    body.iter().position(|it| matches!(it, Statement::Let(defined, _) if *defined == value))
 }
 
-fn definition(row: &Loop, value: Value) -> Option<&Operation> {
-    match &row.body[position_of(row, value)?] {
+fn definition(body: &[Statement], value: Value) -> Option<&Operation> {
+    match &body[position_of(body, value)?] {
         Statement::Let(_, operation) => Some(operation),
         _ => None,
     }

@@ -5,7 +5,7 @@
 
 use super::unroll::unroll;
 use crate::hash::HashMap;
-use crate::loops::{Accumulator, Extent, Loop, Operation, Program, SHORT, Statement, Value};
+use crate::loops::{Accumulator, Extent, Operation, Program, SHORT, Statement, Value};
 
 /// What a call knows of an extent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +21,10 @@ pub enum Known {
 /// Whether a program has other code for short rows than for long ones.
 #[must_use]
 pub fn tells_lengths_apart(program: &Program) -> bool {
-    let is_guarded =
-        |statement: &Statement| matches!(statement, Statement::Loop(Loop { guard: Some(_), .. }));
+    let is_guarded = |statement: &Statement| match statement {
+        Statement::Loop(inner) => inner.guard.is_some(),
+        Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => false,
+    };
     program.body.iter().any(is_guarded)
 }
 
@@ -86,12 +88,15 @@ fn fold(body: Vec<Statement>, lengths: &[Known]) -> Vec<Statement> {
                 }
                 left.push(Statement::Let(value, operation));
             }
-            Statement::Loop(inner) => match inner.guard.and_then(|guard| known.get(&guard)) {
+            Statement::Loop(mut inner) => match inner.guard.and_then(|guard| known.get(&guard)) {
                 Some(Operation::Mask(false)) => {
                     let neutral = |it: Accumulator| Statement::Let(it.result, it.join.neutral());
                     left.extend(inner.accumulators.into_iter().map(neutral));
                 }
-                Some(_) => left.push(Statement::Loop(Loop { guard: None, ..inner })),
+                Some(_) => {
+                    inner.guard = None;
+                    left.push(Statement::Loop(inner));
+                }
                 None => left.push(Statement::Loop(inner)),
             },
             other @ (Statement::Store { .. } | Statement::Product(_)) => left.push(other),

@@ -272,7 +272,7 @@ impl Emitter<'_> {
             Element { array, subscripts: axes.iter().map(place).collect() }
         });
         let product = MatrixProduct { row, column, depth, left, right, to };
-        self.body().statements.push(Statement::Product(product));
+        self.body().statements.push(Statement::Product(Box::new(product)));
     }
 
     /// The array in memory that a factor is, and its axes in order.

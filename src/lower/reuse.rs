@@ -4,7 +4,7 @@
 //! output are written lives in that output: it will be in the cache anyway.
 
 use crate::loops::{
-    ArrayId, ArrayRole, Element, Kind, Loop, LoopId, Operation, Program, Statement, Subscript,
+    ArrayId, ArrayRole, Element, Kind, LoopId, Operation, Program, Statement, Subscript,
 };
 
 /// Lets temporaries live in outputs; gives where each array went, none for those that are gone.
@@ -166,9 +166,9 @@ impl<'p> Walk<'p> {
                 }
                 Statement::Store { array, subscripts, .. } => self.note(*array, subscripts, true),
                 Statement::Let(..) => {}
-                Statement::Loop(Loop { id, body, .. }) => {
-                    self.loops.push(*id);
-                    self.collect(body);
+                Statement::Loop(inner) => {
+                    self.loops.push(inner.id);
+                    self.collect(&inner.body);
                     self.loops.pop();
                 }
                 Statement::Product(product) => {

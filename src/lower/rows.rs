@@ -37,16 +37,19 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn body(&mut self, body: Vec<Statement>, is_outermost: bool) -> Vec<Statement> {
+        if !body.iter().any(|statement| matches!(statement, Statement::Loop(_))) {
+            return body;
+        }
         let mut written = Vec::with_capacity(body.len());
         for statement in body {
             match statement {
-                Statement::Loop(inner) => match self.length_of_rows(&inner) {
+                Statement::Loop(mut inner) => match self.length_of_rows(&inner) {
                     Some(extent) if is_outermost || matches!(extent, Extent::Literal(_)) => {
-                        self.rows(inner, extent, &mut written);
+                        self.rows(*inner, extent, &mut written);
                     }
                     _ => {
-                        let body = self.body(inner.body, false);
-                        written.push(Statement::Loop(Loop { body, ..inner }));
+                        inner.body = self.body(inner.body, false);
+                        written.push(Statement::Loop(inner));
                     }
                 },
                 other => written.push(other),
@@ -60,7 +63,7 @@ impl Writer<'_> {
         let private = self.private(&long);
         if let Extent::Literal(_) = extent {
             let turned = self.turned(long, &private);
-            written.push(Statement::Loop(turned));
+            written.push(Statement::Loop(Box::new(turned)));
             return;
         }
         let length = self.set(written, Kind::Integer, Operation::Extent(extent));
@@ -77,7 +80,7 @@ impl Writer<'_> {
             let choice = Operation::Select(is_short, short.result, long.result);
             joined.push(Statement::Let(result, choice));
         }
-        written.extend([Statement::Loop(short), Statement::Loop(long)]);
+        written.extend([short, long].map(|inner| Statement::Loop(Box::new(inner))));
         written.extend(joined);
     }
 
@@ -125,7 +128,7 @@ impl Writer<'_> {
                 subscripts: copies.subscripts(subscripts),
                 value: copies.value(*value),
             },
-            Statement::Loop(inner) => Statement::Loop(self.copy_loop(inner, copies)),
+            Statement::Loop(inner) => Statement::Loop(Box::new(self.copy_loop(inner, copies))),
             Statement::Product(_) => unreachable!("loops over rows hold none"),
         }
     }

@@ -6,7 +6,7 @@
 //! [`super::totals`] finds again and writes in one pass each, and what chooses between them at each `k`. What comes from a
 //! place on is never the whole less what comes before it, which would cancel.
 
-use super::cases::fold;
+use super::cases::{fold, simple};
 use super::cost::is_worth_running;
 use super::expand::is_below_largest;
 use super::totals::{Range, is_input, is_there};
@@ -28,11 +28,13 @@ pub(super) fn find_running_sums(graph: &mut Graph, roots: &[NodeId]) -> Vec<Node
     }
     let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
     let mut found = HashMap::default();
+    let mut axes = ComparedAxes::default();
     for id in &needed {
         // A count may be the same at all places where it was found: its axis is gone.
         let node = graph.node(*id).with_arguments(|argument| moved[&argument]);
         let new = fold(graph, node);
         let new = match *graph.node(new) {
+            Node::Reduce(_, axis, _) if !axes.hold(graph, axis) => None,
             Node::Reduce(Reduction::Sum, axis, body) => {
                 running_sum(graph, &needed, &mut found, axis, body)
             }
@@ -64,6 +66,26 @@ fn compared(graph: &Graph, id: NodeId) -> Option<[AxisId; 2]> {
     match [0, 1].map(|at| graph.node(of.as_slice()[at])) {
         [Node::Index(a), Node::Index(b)] if a != b => Some([*a, *b]),
         _ => None,
+    }
+}
+
+/// The axes whose places are compared, in as many nodes as have been looked at.
+#[derive(Default)]
+struct ComparedAxes {
+    axes: AxisSet,
+    looked_at: usize,
+}
+
+impl ComparedAxes {
+    /// Whether any node compares places of an axis.
+    fn hold(&mut self, graph: &Graph, axis: AxisId) -> bool {
+        for index in self.looked_at..graph.len() {
+            if let Some([a, b]) = compared(graph, NodeId::from_index(index)) {
+                self.axes = self.axes.with(a).with(b);
+            }
+        }
+        self.looked_at = graph.len();
+        self.axes.contains(axis)
     }
 }
 
@@ -404,36 +426,4 @@ fn comparison(
         Node::Map(Function::Equal, _) => Some(is_same),
         _ => unreachable!("it compares two places"),
     }
-}
-
-/// A node whose arguments may have become constants, with what follows from that.
-fn simple(graph: &mut Graph, node: Node) -> NodeId {
-    let truth = |graph: &Graph, id: NodeId| match graph.node(id) {
-        Node::Bool(truth) => Some(*truth),
-        _ => None,
-    };
-    match &node {
-        Node::Map(Function::Select, of) if of.as_slice()[1] == of.as_slice()[2] => of.as_slice()[1],
-        Node::Map(Function::Equal, of) => {
-            let [a, b] = [0, 1].map(|at| of.as_slice()[at]);
-            match (truth(graph, a), truth(graph, b)) {
-                (Some(true), _) => b,
-                (_, Some(true)) => a,
-                (Some(false), _) => simple(graph, Node::Map(Function::Not, of_one(b))),
-                (_, Some(false)) => simple(graph, Node::Map(Function::Not, of_one(a))),
-                (None, None) => graph.intern(node),
-            }
-        }
-        Node::Map(Function::Negate, of) if graph.as_number(of.as_slice()[0]) == Some(0.0) => {
-            of.as_slice()[0]
-        }
-        Node::Reduce(Reduction::Sum, _, argument) if graph.as_number(*argument) == Some(0.0) => {
-            *argument
-        }
-        _ => fold(graph, node),
-    }
-}
-
-fn of_one(id: NodeId) -> crate::graph::Arguments {
-    crate::graph::Arguments::new(&[id])
 }

@@ -1,6 +1,6 @@
 //! Which loop holds which node.
 
-use super::cost::{Cost, costs, is_constant, own_costs};
+use super::cost::{Costs, is_constant};
 use super::emit::Emitter;
 use crate::graph::{AxisId, AxisSet, Node, NodeId};
 
@@ -28,8 +28,7 @@ pub(super) fn schedule(emitter: &mut Emitter<'_>, axes: &[AxisId]) {
     let graph = emitter.graph;
     let roots: Vec<NodeId> = emitter.outputs.iter().map(|output| output.node).collect();
     let nodes = graph.reachable(&roots);
-    let own = own_costs(emitter, &nodes);
-    let costs = (0..axes.len()).map(|at| costs(graph, &nodes, &own, &axes[at + 1..])).collect();
+    let costs = Costs::of(emitter, &nodes, axes);
     let mut group = Group::default();
     for node in nodes.into_iter().filter(|id| !is_constant(graph, *id)) {
         group.insert(Item { node, task: Task::Compute });
@@ -43,7 +42,7 @@ pub(super) fn schedule(emitter: &mut Emitter<'_>, axes: &[AxisId]) {
 
 struct Scheduler {
     /// What each node costs to compute again, for the loops over each axis.
-    costs: Vec<Vec<Cost>>,
+    costs: Costs,
     homes: Homes,
 }
 
@@ -213,7 +212,6 @@ impl Scheduler {
 
     /// Follows what a group needs: into the group itself, or to the group where it is computed.
     fn demand(&self, emitter: &mut Emitter<'_>, groups: &mut Groups, home: Home, axes: &[AxisId]) {
-        let costs = &self.costs[self.costs.len() - axes.len()];
         let mut open = groups.of(home).items.clone();
         open.sort_unstable();
         let mut needed = Vec::new();
@@ -225,12 +223,11 @@ impl Scheduler {
                 };
                 let inner = emitter.graph.axes(argument).intersection(set_of(axes));
                 let in_memory = !inner.is_empty() && producer.task == Task::Compute;
-                let again = theirs != home
-                    && in_memory
-                    && costs[argument.index()].is_again
-                    && !emitter.is_stored(argument);
+                let cost = self.costs.get(axes, argument);
+                let again =
+                    theirs != home && in_memory && cost.is_again && !emitter.is_stored(argument);
                 if again {
-                    emitter.choose(argument, costs[argument.index()].there, None);
+                    emitter.choose(argument, cost.there, None);
                 }
                 if theirs == home || again {
                     if groups.of(home).insert(producer) {
@@ -242,7 +239,7 @@ impl Scheduler {
                     let order = emitter.products.in_order(argument, in_order(axes, inner));
                     emitter.store(argument, &order);
                     let array = emitter.stored[&argument].array;
-                    emitter.choose(argument, costs[argument.index()].whole, Some(array));
+                    emitter.choose(argument, cost.whole, Some(array));
                 }
                 groups.want(theirs, producer);
             }

@@ -197,7 +197,7 @@ impl Emitter<'_> {
     }
 
     /// Takes back the loop of running sums that was written last, if nothing has been read from memory since.
-    fn take_running_loop(&mut self, extent: Extent) -> Option<Loop> {
+    fn take_running_loop(&mut self, extent: Extent) -> Option<Box<Loop>> {
         let running = self.running_loop?;
         let statements = &mut self.body().statements;
         let is_free = |it: &Statement| match it {
@@ -216,9 +216,9 @@ impl Emitter<'_> {
     }
 
     /// Begins a loop of running sums, or goes on with one that was taken back.
-    fn open_running_loop(&mut self, beside: Option<Loop>) -> LoopId {
+    fn open_running_loop(&mut self, beside: Option<Box<Loop>>) -> LoopId {
         let (id, statements) = match beside {
-            Some(Loop { id, body, .. }) => (id, body),
+            Some(beside) => (beside.id, beside.body),
             None => (self.loop_id(), Vec::new()),
         };
         self.bodies.push(Body::behind(statements));
@@ -229,15 +229,9 @@ impl Emitter<'_> {
     fn close_running_loop(&mut self, id: LoopId, extent: Extent) {
         let body = self.bodies.pop().expect("a loop is open").statements;
         self.running_loop = Some(id);
-        self.body().statements.push(Statement::Loop(Loop {
-            id,
-            extent,
-            lanes: false,
-            guard: None,
-            behind: None,
-            body,
-            accumulators: Vec::new(),
-        }));
+        let (guard, behind, accumulators) = (None, None, Vec::new());
+        let done = Loop { id, extent, lanes: false, guard, behind, body, accumulators };
+        self.body().statements.push(Statement::Loop(Box::new(done)));
     }
 
     fn write(&mut self, array: ArrayId, subscripts: Vec<Subscript>, value: Value) {

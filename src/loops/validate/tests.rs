@@ -36,7 +36,7 @@ fn row_sums() -> Program {
         lanes: false,
         guard: None,
         behind: None,
-        body: vec![Statement::Loop(inner), store],
+        body: vec![Statement::Loop(Box::new(inner)), store],
         accumulators: vec![],
     };
     Program {
@@ -48,7 +48,7 @@ fn row_sums() -> Program {
             array("out", ArrayRole::Output, &[rows]),
         ],
         kinds: vec![Kind::Real, Kind::Real],
-        body: vec![Statement::Loop(outer)],
+        body: vec![Statement::Loop(Box::new(outer))],
     }
 }
 
@@ -190,7 +190,7 @@ fn loops_nest_only_so_deep() {
             let body = std::mem::take(&mut program.body);
             let (id, extent) = (LoopId(id), Extent::Literal(1));
             let accumulators = vec![];
-            program.body = vec![Statement::Loop(Loop {
+            program.body = vec![Statement::Loop(Box::new(Loop {
                 id,
                 extent,
                 lanes: false,
@@ -198,7 +198,7 @@ fn loops_nest_only_so_deep() {
                 behind: None,
                 body,
                 accumulators,
-            })];
+            }))];
         }
         validate(&program)
     };

@@ -32,7 +32,7 @@ fn program(precision: Precision) -> Program {
     close(&mut maker, guard, extent, Some(row), accumulators);
     maker.push(Statement::Store { array: first, subscripts: i, value: result });
     let body = maker.bodies.pop().unwrap();
-    maker.push(Statement::Loop(Loop {
+    maker.push(Statement::Loop(Box::new(Loop {
         id: row,
         extent,
         lanes: false,
@@ -40,7 +40,7 @@ fn program(precision: Precision) -> Program {
         behind: None,
         body,
         accumulators: vec![],
-    }));
+    })));
     maker.finish()
 }
 
@@ -53,7 +53,15 @@ fn close(
 ) {
     let body = maker.bodies.pop().unwrap();
     let (lanes, guard) = (true, None);
-    maker.push(Statement::Loop(Loop { id, extent, lanes, guard, behind, body, accumulators }));
+    maker.push(Statement::Loop(Box::new(Loop {
+        id,
+        extent,
+        lanes,
+        guard,
+        behind,
+        body,
+        accumulators,
+    })));
 }
 
 #[test]

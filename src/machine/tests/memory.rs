@@ -16,7 +16,7 @@ fn increment() -> Program {
     let value = maker.set(Kind::Real, Operation::Add(a, one));
     maker.push(Statement::Store { array: output, subscripts: here, value });
     let body = maker.bodies.pop().unwrap();
-    maker.push(Statement::Loop(Loop {
+    maker.push(Statement::Loop(Box::new(Loop {
         id,
         extent,
         lanes: true,
@@ -24,7 +24,7 @@ fn increment() -> Program {
         behind: None,
         body,
         accumulators: vec![],
-    }));
+    })));
     maker.finish()
 }
 

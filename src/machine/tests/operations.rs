@@ -193,7 +193,7 @@ fn close(
     accumulators: Vec<Accumulator>,
 ) {
     let body = maker.bodies.pop().unwrap();
-    maker.push(Statement::Loop(Loop {
+    maker.push(Statement::Loop(Box::new(Loop {
         id,
         extent,
         lanes,
@@ -201,7 +201,7 @@ fn close(
         behind: None,
         body,
         accumulators,
-    }));
+    })));
 }
 
 /// A program for each operation and precision.

@@ -18,17 +18,17 @@ fn program(precision: Precision, literal: Option<[u32; 3]>, is_turned: bool) -> 
     let [row, column, deep] = [1, 2, 3].map(|at| LoopId(outer.0 + at));
     let [n, i, j, k] = [outer, row, column, deep].map(Subscript::Counter);
     let of_left = if is_turned { vec![n, k, i] } else { vec![n, i, k] };
-    maker.push(Statement::Product(MatrixProduct {
+    maker.push(Statement::Product(Box::new(MatrixProduct {
         row: Index { id: row, extent: rows },
         column: Index { id: column, extent: columns },
         depth: Index { id: deep, extent: depth },
         left: Element { array: left, subscripts: of_left },
         right: Element { array: right, subscripts: vec![k, j] },
         to: Element { array: to, subscripts: vec![i, n, j] },
-    }));
+    })));
     let body = maker.bodies.pop().unwrap();
     let (lanes, guard, accumulators) = (false, None, vec![]);
-    maker.push(Statement::Loop(Loop {
+    maker.push(Statement::Loop(Box::new(Loop {
         id: outer,
         extent: batch,
         lanes,
@@ -36,7 +36,7 @@ fn program(precision: Precision, literal: Option<[u32; 3]>, is_turned: bool) -> 
         behind: None,
         body,
         accumulators,
-    }));
+    })));
     maker.finish()
 }
 

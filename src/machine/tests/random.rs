@@ -128,7 +128,7 @@ impl<'a> Generator<'a> {
         self.scope.truncate(outer);
         self.scope.extend(done.accumulators.iter().map(|accumulator| accumulator.result));
         let body = self.maker.bodies.pop().unwrap();
-        self.maker.push(Statement::Loop(Loop { body, ..done }));
+        self.maker.push(Statement::Loop(Box::new(Loop { body, ..done })));
     }
 
     /// A target with counters of short loops in place of literals.

@@ -42,7 +42,7 @@ fn program(precision: Precision, length: Option<u32>, of_lanes: bool) -> Program
     maker.push(Statement::Store { array: first, subscripts, value: sum });
     let body = maker.bodies.pop().unwrap();
     let (extent, guard, accumulators) = (rows, None, vec![]);
-    maker.push(Statement::Loop(Loop {
+    maker.push(Statement::Loop(Box::new(Loop {
         id: row,
         extent,
         lanes: true,
@@ -50,7 +50,7 @@ fn program(precision: Precision, length: Option<u32>, of_lanes: bool) -> Program
         behind: None,
         body,
         accumulators,
-    }));
+    })));
     maker.finish()
 }
 
@@ -66,7 +66,7 @@ fn short(
     let result = maker.value(Kind::Real);
     let body = maker.bodies.pop().unwrap();
     let accumulators = vec![Accumulator { join, element, factor: None, result }];
-    maker.push(Statement::Loop(Loop {
+    maker.push(Statement::Loop(Box::new(Loop {
         id,
         extent,
         lanes: false,
@@ -74,7 +74,7 @@ fn short(
         behind: None,
         body,
         accumulators,
-    }));
+    })));
     result
 }
 

@@ -23,7 +23,15 @@ fn program(precision: Precision, lanes: bool) -> Program {
     let result = maker.value(Kind::Real);
     let accumulators = vec![Accumulator { join: Join::Sum, element: square, factor: None, result }];
     let (guard, behind) = (None, None);
-    maker.push(Statement::Loop(Loop { id, extent, lanes, guard, behind, body, accumulators }));
+    maker.push(Statement::Loop(Box::new(Loop {
+        id,
+        extent,
+        lanes,
+        guard,
+        behind,
+        body,
+        accumulators,
+    })));
     maker.push(Statement::Store { array: total, subscripts: vec![], value: result });
     maker.finish()
 }
@@ -137,7 +145,7 @@ fn program_with_elements() -> Program {
         let body = maker.bodies.pop().unwrap();
         let (extent, guard, behind, accumulators) = (extents[1], None, None, vec![]);
         let inner = Loop { id, extent, lanes: true, guard, behind, body, accumulators };
-        maker.push(Statement::Loop(inner));
+        maker.push(Statement::Loop(Box::new(inner)));
     }
     let there = vec![row, Subscript::Value(at)];
     let value = maker.set(Kind::Real, Operation::Load(x, there.clone()));
@@ -145,7 +153,7 @@ fn program_with_elements() -> Program {
     let body = maker.bodies.pop().unwrap();
     let (id, extent, guard, behind, accumulators) = (example, extents[0], None, None, vec![]);
     let outer = Loop { id, extent, lanes: false, guard, behind, body, accumulators };
-    maker.push(Statement::Loop(outer));
+    maker.push(Statement::Loop(Box::new(outer)));
     maker.finish()
 }
 

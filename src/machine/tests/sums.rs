@@ -27,7 +27,7 @@ fn program(precision: Precision, lanes: bool, literal: Option<u32>) -> Program {
         .collect();
     let body = maker.bodies.pop().unwrap();
     let results: Vec<Value> = accumulators.iter().map(|accumulator| accumulator.result).collect();
-    maker.push(Statement::Loop(Loop {
+    maker.push(Statement::Loop(Box::new(Loop {
         id,
         extent,
         lanes,
@@ -35,7 +35,7 @@ fn program(precision: Precision, lanes: bool, literal: Option<u32>) -> Program {
         behind: None,
         body,
         accumulators,
-    }));
+    })));
     for (at, value) in (0..).zip(results) {
         let subscripts = vec![Subscript::Literal(at)];
         maker.push(Statement::Store { array: out, subscripts, value });

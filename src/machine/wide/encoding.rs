@@ -1,9 +1,9 @@
-//! Instructions on vectors and masks into bytes, quickly.
+//! Instructions into bytes, quickly.
 //!
 //! In comes an instruction, out come the bytes that iced encodes it to. What iced makes of an instruction's plainest form tells
-//! once how all of its forms are encoded; filling in registers and distances is then little work. What has no VEX or EVEX
-//! prefix, and what is out of the ordinary, is left to iced. Unit tests compare all that they write with it.
-//! (Intel's Software Developer's Manual, volume 2, sections 2.3 and 2.7.)
+//! once how all of its forms are encoded; filling in registers, distances and numbers is then little work. Jumps, and what is
+//! out of the ordinary, are left to iced. Unit tests compare all that they write with it.
+//! (Intel's Software Developer's Manual, volume 2, sections 2.1 to 2.3 and 2.7.)
 
 #[cfg(test)]
 mod tests;
@@ -46,12 +46,23 @@ enum Place {
     Last,
     /// The last byte.
     Immediate,
+    /// The last four bytes.
+    LongImmediate,
+}
+
+/// What stands in front of the opcode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prefix {
+    /// Of instructions on general registers; there may be none.
+    Rex,
+    Vex,
+    Evex,
 }
 
 /// How all forms of an instruction are encoded.
 #[derive(Clone, Copy, Debug)]
 struct Pattern {
-    is_evex: bool,
+    prefix: Prefix,
     map: u8,
     /// The byte of the prefix with W, without registers.
     w: u8,
@@ -71,7 +82,7 @@ const MOST_CODES: usize = 5000;
 /// The patterns, each learned when it is needed first.
 static PATTERNS: [OnceLock<Option<Pattern>>; MOST_CODES] = [const { OnceLock::new() }; MOST_CODES];
 
-/// The bytes of an instruction, if it has a VEX or EVEX prefix and is an ordinary one.
+/// The bytes of an instruction, if it is an ordinary one.
 pub(super) fn encode(instruction: &Instruction) -> Option<Bytes> {
     let known = PATTERNS.get(instruction.code() as usize)?;
     let pattern = known.get_or_init(|| Pattern::learn(instruction)).as_ref()?;
@@ -130,12 +141,16 @@ fn first_of_sort(register: Register) -> Option<Register> {
     Some(register - u32::from(number(register)?))
 }
 
-/// The parts of an encoding that starts with a VEX or EVEX prefix: how long that is, and what is behind it.
+/// Where the opcode of an instruction on registers without REX bits stands, if the byte behind it is its operands'.
 fn behind_prefix(bytes: &Bytes) -> Option<usize> {
     match bytes.as_slice() {
         [0xc5, _, _, _, ..] => Some(2),
         [0xc4, _, _, _, _, ..] => Some(3),
         [0x62, _, _, _, _, _, ..] => Some(4),
+        [0x66 | 0xf2 | 0xf3, ..] | [0x0f, 0x38 | 0x3a, ..] | [0x48, 0x0f, 0x38 | 0x3a, ..] => None,
+        [0x48, 0x0f, _, _, ..] => Some(2),
+        [0x48, _, _, ..] | [0x0f, _, _, ..] => Some(1),
+        [_, _, ..] => Some(0),
         _ => None,
     }
 }
@@ -165,17 +180,24 @@ impl Pattern {
                         .set_op_register(operand, first_of_sort(instruction.op_register(operand))?);
                 }
                 OpKind::Memory => set_memory(&mut plain, operand, 0, false),
-                OpKind::Immediate8 => plain.set_immediate8(0),
+                OpKind::Immediate8 | OpKind::Immediate8to32 | OpKind::Immediate8to64 => {
+                    plain.set_immediate8(0);
+                }
+                OpKind::Immediate32 | OpKind::Immediate32to64 => plain.set_immediate32(0),
                 _ => return None,
             }
         }
         let bytes = by_iced(&plain)?;
         let prefix = behind_prefix(&bytes)?;
         let [opcode, modrm] = [bytes.all[prefix], bytes.all[prefix + 1]];
-        let (is_evex, map, w, length) = match bytes.all[..prefix] {
-            [_, w] => (false, 1, w & 0x07, 0),
-            [_, map, w] => (false, map & 0x1f, w & 0x87, 0),
-            [_, map, w, length] => (true, map & 0x07, w & 0x87, length & 0x60),
+        let (kind, map, w, length) = match bytes.all[..prefix] {
+            [] => (Prefix::Rex, 0, 0, 0),
+            [0x0f] => (Prefix::Rex, 1, 0, 0),
+            [rex] => (Prefix::Rex, 0, rex, 0),
+            [rex, 0x0f] => (Prefix::Rex, 1, rex, 0),
+            [_, w] => (Prefix::Vex, 1, w & 0x07, 0),
+            [_, map, w] => (Prefix::Vex, map & 0x1f, w & 0x87, 0),
+            [_, map, w, length] => (Prefix::Evex, map & 0x07, w & 0x87, length & 0x60),
             _ => return None,
         };
         let mut places = [Place::Nowhere; 4];
@@ -183,8 +205,9 @@ impl Pattern {
         for operand in operands {
             let place = match instruction.op_kind(operand) {
                 OpKind::Register => Self::place(&plain, operand, &bytes, prefix)?,
-                OpKind::Immediate8 => Place::Immediate,
-                _ => Place::Rm,
+                OpKind::Memory => Place::Rm,
+                OpKind::Immediate32 | OpKind::Immediate32to64 => Place::LongImmediate,
+                _ => Place::Immediate,
             };
             *places.get_mut(operand as usize)? = place;
             rm = rm.or((place == Place::Rm).then_some(operand));
@@ -199,7 +222,7 @@ impl Pattern {
             (1..=64).contains(&distance).then(|| 64 / i32::from(distance))
         };
         let steps = [step(false).unwrap_or(1), step(true).unwrap_or(1)];
-        Some(Self { is_evex, map, w, length, opcode, extension, places, steps })
+        Some(Self { prefix: kind, map, w, length, opcode, extension, places, steps })
     }
 
     /// Where a register goes: what changes if it is another one.
@@ -225,7 +248,7 @@ impl Pattern {
         if is_rounded || instruction.segment_prefix() != Register::None {
             return None;
         }
-        let (mut reg, mut vvvv, mut last) = (self.extension, 0, None);
+        let (mut reg, mut vvvv, mut last, mut number_behind) = (self.extension, 0, None, None);
         let mut rm = None;
         for (operand, place) in (0..).zip(self.places) {
             let register = || number(instruction.op_register(operand));
@@ -235,6 +258,7 @@ impl Pattern {
                 Place::Vvvv => vvvv = register()?,
                 Place::Last => last = Some(register()? << 4),
                 Place::Immediate => last = Some(instruction.immediate8()),
+                Place::LongImmediate => number_behind = Some(instruction.immediate32()),
                 Place::Rm if instruction.op_kind(operand) == OpKind::Register => {
                     rm = Some(Operand::Register(register()?));
                 }
@@ -245,7 +269,7 @@ impl Pattern {
         // Without EVEX there are sixteen; what asks for more is refused by iced.
         let is_high = |number: u8| number >= 16;
         let rm_is_high = matches!(&rm, Operand::Register(number) if is_high(*number));
-        if !self.is_evex && (is_high(reg) || is_high(vvvv) || rm_is_high) {
+        if self.prefix != Prefix::Evex && (is_high(reg) || is_high(vvvv) || rm_is_high) {
             return None;
         }
         let mut bytes = Bytes::default();
@@ -255,6 +279,8 @@ impl Pattern {
         if let Some(last) = last {
             bytes.push(last);
         }
+        let number_behind = number_behind.map(u32::to_le_bytes);
+        number_behind.iter().flatten().for_each(|byte| bytes.push(*byte));
         Some(bytes)
     }
 
@@ -272,7 +298,15 @@ impl Pattern {
         };
         let high = !(bit(reg, 3) << 7 | x << 6 | b << 5) & 0xe0;
         let second = self.w | (!vvvv & 0x0f) << 3;
-        if self.is_evex {
+        if self.prefix == Prefix::Rex {
+            let rex = self.w | bit(reg, 3) << 2 | x << 1 | b;
+            if rex != 0 {
+                bytes.push(0x40 | rex);
+            }
+            if self.map == 1 {
+                bytes.push(0x0f);
+            }
+        } else if self.prefix == Prefix::Evex {
             let broadcast = u8::from(instruction.is_broadcast()) << 4;
             let zeroing = u8::from(instruction.zeroing_masking()) << 7;
             let mask = number(instruction.op_mask()).unwrap_or(0);

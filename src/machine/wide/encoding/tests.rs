@@ -107,9 +107,54 @@ fn masks_are_encoded_as_iced_does() {
 }
 
 #[test]
+fn general_registers_are_encoded_as_iced_does() {
+    let general = |at: usize| Register::RAX + u32::try_from(at % 16).unwrap();
+    let two = [
+        Code::Mov_r64_rm64,
+        Code::Mov_rm64_r64,
+        Code::Add_r64_rm64,
+        Code::Cmp_r64_rm64,
+        Code::Test_rm64_r64,
+        Code::Imul_r64_rm64,
+        Code::Cmova_r64_rm64,
+    ];
+    for (number, code) in two.into_iter().enumerate() {
+        for at in 0..16 {
+            check(&Instruction::with2(code, general(at), general(at * 7 + number)).unwrap());
+        }
+    }
+    for (at, memory) in memories().into_iter().enumerate() {
+        for code in [Code::Mov_r64_rm64, Code::Lea_r64_m, Code::Imul_r64_rm64] {
+            check(&Instruction::with2(code, general(at), memory).unwrap());
+        }
+        check(&Instruction::with2(Code::Mov_rm64_r64, memory, general(at)).unwrap());
+        check(&Instruction::with2(Code::Mov_rm64_imm32, memory, -1).unwrap());
+        check(&Instruction::with1(Code::Prefetcht0_m8, memory).unwrap());
+        let narrow = Register::EAX + u32::try_from(at % 16).unwrap();
+        check(&Instruction::with2(Code::Mov_rm32_r32, memory, narrow).unwrap());
+        check(&Instruction::with2(Code::Mov_r32_rm32, narrow, memory).unwrap());
+        check(&Instruction::with2(Code::Movsxd_r64_rm32, general(at), memory).unwrap());
+    }
+    for (at, number) in [0, 1, -1, 127, 128, -128, -129, i32::MAX, i32::MIN].into_iter().enumerate()
+    {
+        for a in [at, at + 7].map(general) {
+            for code in [Code::Add_rm64_imm32, Code::Cmp_rm64_imm32, Code::And_rm64_imm32] {
+                check(&Instruction::with2(code, a, number).unwrap());
+            }
+            check(&Instruction::with3(Code::Imul_r64_rm64_imm32, a, general(at), number).unwrap());
+            check(&Instruction::with2(Code::Shl_rm64_imm8, a, number & 63).unwrap());
+        }
+    }
+}
+
+#[test]
 fn the_rest_is_left_to_iced() {
-    let add = Instruction::with2(Code::Add_r64_rm64, Register::RAX, Register::RCX).unwrap();
-    assert_eq!(encode(&add), None);
+    let moved = Instruction::with2(Code::Mov_r64_imm64, Register::RAX, 1_u64).unwrap();
+    assert_eq!(encode(&moved), None);
+    let shift = Instruction::with2(Code::Shl_rm64_CL, Register::RAX, Register::CL).unwrap();
+    assert_eq!(encode(&shift), None);
+    assert_eq!(encode(&Instruction::with_branch(Code::Jmp_rel32_64, 1000).unwrap()), None);
+    assert_eq!(encode(&Instruction::with(Code::Retnq)), None);
     let far = at(Register::RIP, 100);
     let load = Instruction::with2(Code::VEX_Vmovups_ymm_ymmm256, Register::YMM1, far).unwrap();
     assert_eq!(encode(&load), None);
