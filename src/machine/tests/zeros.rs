@@ -4,9 +4,10 @@ use super::*;
 use crate::loops::{Accumulator, Join, Loop, SHORT, Subscript};
 use crate::lower::{Known, for_lengths};
 
-/// For each row of `a[N, K]` with `at[n]` not below 0 the sums of its elements below 1, of those that are not, and of how many are
-/// 1, `out[n, k] = a[n, k] * sums`, where `k` is `at[n]` those less one another; 0 for other rows. The loop with the sums has so
-/// much in it that it stays a loop where that with the products is written out. `total[]` adds up what rows come to.
+/// Sums along each row of `a[N, K]`: of the first element wherever one is below 1, of those below 1, of those that are not, and of
+/// how many are 1. `out[n, k] = a[n, k] * how many`, and at `at[n]` the sums of elements less one another; 0 where `at[n]` is below
+/// 0. The loop with the sums has so much in it that it stays a loop where that with the products is written out. `total[]` adds up
+/// what rows have at `at[n]`.
 fn program(precision: Precision, rows_in_lanes: bool) -> Program {
     let mut maker = Maker::new(precision);
     let [rows, length] = ["N", "K"].map(|name| maker.extent(name));
@@ -46,6 +47,8 @@ fn write_sums(
     (a, length): (ArrayId, Extent),
     lanes: bool,
 ) -> [Value; 3] {
+    let first = vec![Subscript::Counter(row), Subscript::Literal(0)];
+    let outside = maker.set(Kind::Real, Operation::Load(a, first));
     let inside = maker.open();
     let subscripts = [row, inside].map(Subscript::Counter).to_vec();
     let element = maker.set(Kind::Real, Operation::Load(a, subscripts));
@@ -57,6 +60,7 @@ fn write_sums(
     let is_less = maker.set(Kind::Mask, Operation::Less(number, one));
     let is_one = maker.set(Kind::Mask, Operation::Equal(number, one));
     let of = [
+        Operation::Select(is_less, outside, zero),
         Operation::Select(is_less, number, zero),
         Operation::Select(is_less, zero, number),
         Operation::Select(is_one, one, zero),
@@ -69,7 +73,7 @@ fn write_sums(
             Accumulator { join: Join::Sum, element, factor: None, result }
         })
         .collect();
-    let results = [0, 1, 2].map(|at: usize| accumulators[at].result);
+    let results = [1, 2, 3].map(|at: usize| accumulators[at].result);
     close(maker, inside, (length, lanes), accumulators);
     results
 }

@@ -17,6 +17,7 @@ pub(super) type Sums = HashMap<Value, [Value; 2]>;
 /// 0, and so never come to −0.
 pub(super) fn fold(program: &mut Program) -> Sums {
     let mut finder = Finder {
+        constants: HashSet::default(),
         zeros: HashSet::default(),
         counts: vec![[0; 2]; program.kinds.len()],
         uses: vec![0; program.kinds.len()],
@@ -29,7 +30,8 @@ pub(super) fn fold(program: &mut Program) -> Sums {
 }
 
 struct Finder {
-    /// Constants without bits, as far as the program has been read.
+    constants: HashSet<Value>,
+    /// Those without bits.
     zeros: HashSet<Value>,
     /// How often each mask selects a 0 where it holds, and where it does not.
     counts: Vec<[usize; 2]>,
@@ -42,9 +44,11 @@ impl Finder {
     fn count(&mut self, body: &[Statement]) {
         for statement in body {
             match statement {
-                Statement::Let(value, Operation::Real(0) | Operation::Integer(0)) => {
-                    self.zeros.insert(*value);
+                Statement::Let(value, Operation::Real(bits)) => {
+                    self.constants.insert(*value);
+                    self.zeros.extend((*bits == 0).then_some(*value));
                 }
+                Statement::Let(value, Operation::Integer(0)) => _ = self.zeros.insert(*value),
                 Statement::Let(_, Operation::Select(mask, a, b)) => {
                     let counts = &mut self.counts[mask.0 as usize];
                     counts[0] += usize::from(self.zeros.contains(a));
@@ -126,7 +130,10 @@ impl Finder {
             };
             let Some((at, Operation::Select(mask, a, b))) = find(element) else { continue };
             let is_own = find(mask).is_some_and(|(_, it)| !matches!(it, Operation::Mask(_)));
-            if !is_own {
+            // What is used in a loop is known by what its statements and accumulators read: nothing else may come from outside.
+            let number = if self.zeros.contains(&b) { a } else { b };
+            let is_known = self.constants.contains(&number) || find(number).is_some();
+            if !is_own || !is_known {
                 continue;
             }
             if self.zeros.contains(&b) {
