@@ -55,6 +55,12 @@ pub fn log1p(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logarithm::log1p)
 }
 
+/// log(1 + x) for what the largest leaves of a sum: x ≥ 0 but −0, −1 or NaN; the same bits as of [`log1p`], and without meaning
+/// for other x.
+pub fn log1p_of_rest(emit: &mut dyn Emit, x: Value) -> Value {
+    unary(emit, x, logarithm::log1p_of_rest)
+}
+
 /// 1 / (1 + exp(−x)); shares exp(−|x|) with [`softplus`] of the same x.
 pub fn sigmoid(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, |x| if x.is_close() { close::sigmoid(x) } else { logistic::sigmoid(x) })

@@ -20,6 +20,7 @@ mod emit;
 mod expand;
 mod explain;
 mod labels;
+mod largest;
 mod lengths;
 mod logistic;
 mod memory;

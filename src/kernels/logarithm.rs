@@ -243,12 +243,23 @@ pub(super) fn log(x: Real<'_>) -> Real<'_> {
 
 /// log(1 + x).
 pub(super) fn log1p(x: Real<'_>) -> Real<'_> {
+    // It has the sign of x, that of a zero included.
+    complete(x, -1.0, log1p_inside(x)).signed_as(x)
+}
+
+/// log(1 + x) for x ≥ 0 but −0, −1 or NaN, the same bits as of [`log1p`].
+pub(super) fn log1p_of_rest(x: Real<'_>) -> Real<'_> {
+    let known = x.less(f64::INFINITY).select(log1p_inside(x), x);
+    x.equal(-1.0).select(x.constant(f64::NEG_INFINITY), known)
+}
+
+/// log(1 + x) for −1 < x < ∞, but that log 1 may be +0 where x is −0.
+fn log1p_inside(x: Real<'_>) -> Real<'_> {
     let split = split(x + 1.0);
     let scale = split.scale(x);
     // Rounded once, as both products are exact: the digits that 1 + x lost do not matter.
     let f = x.fma(scale, scale - 1.0);
-    // It has the sign of x, that of a zero included.
-    complete(x, -1.0, assemble(split.n, f)).signed_as(x)
+    assemble(split.n, f)
 }
 
 /// 1 / (1 + x) for 0 ≤ x ≤ 0.5627, with an error of 0.03; up to x = 1 one of 0.14.

@@ -431,4 +431,8 @@ fn kernels_of_half_a_line_have_the_same_bits() {
     };
     assert_eq!(run(super::exp, &below), run(super::exp_nonpositive, &below));
     assert_eq!(run(super::softplus, &below), run(super::softplus_fall, &above));
+    let rests = above.iter().copied().filter(|[x, _]| *x != 0.0);
+    let rests: Vec<[f32; 2]> =
+        rests.chain([0.0, -1.0, 1e-40, 1e30, f32::INFINITY].map(|x| [x; 2])).collect();
+    assert_eq!(run(super::log1p, &rests), run(super::log1p_of_rest, &rests));
 }

@@ -2,7 +2,7 @@
 //!
 //! In comes an array of which an element depends on whether it stands at a label, such as `softmax(z) - one_hot(y)`; out
 //! goes `if k == label { there } else { elsewhere }`. What is there has the axis no more, so that it is computed once for
-//! all elements, and what is elsewhere knows that it is, so that it comes down to `softmax(z)`.
+//! all elements; either side knows which it is, so that what is elsewhere comes down to `softmax(z)`.
 
 use crate::builtins::{Function, Reduction};
 use crate::graph::{Arguments, AxisId, Graph, Node, NodeId, Type};
@@ -12,7 +12,9 @@ use crate::hash::HashMap;
 pub(super) fn split(graph: &mut Graph, root: NodeId, axes: &[AxisId]) -> NodeId {
     let Some((condition, axis, label)) = label_test(graph, root, axes) else { return root };
     let there = graph.substitute(root, &[(axis, label)]);
-    let elsewhere = where_false(graph, root, condition);
+    let itself = graph.map(Function::Equal, &[label, label]);
+    let there = knowing(graph, there, itself, true);
+    let elsewhere = knowing(graph, root, condition, false);
     graph.select(condition, there, elsewhere)
 }
 
@@ -70,10 +72,10 @@ fn binds(graph: &Graph, id: NodeId, axis: AxisId) -> bool {
     }
 }
 
-/// The root where a condition is known not to hold.
-fn where_false(graph: &mut Graph, root: NodeId, condition: NodeId) -> NodeId {
-    let no = graph.intern(Node::Bool(false));
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::from_iter([(condition, no)]);
+/// The root where it is known whether a condition holds.
+fn knowing(graph: &mut Graph, root: NodeId, condition: NodeId, holds: bool) -> NodeId {
+    let truth = graph.intern(Node::Bool(holds));
+    let mut moved: HashMap<NodeId, NodeId> = HashMap::from_iter([(condition, truth)]);
     for id in graph.reachable(&[root]) {
         let is_bound = graph.axes(condition).iter().any(|axis| binds(graph, id, axis));
         let same = |argument: &NodeId| moved.get(argument).is_none_or(|new| new == argument);

@@ -1,7 +1,7 @@
 //! Writes the statements: bodies within bodies, values once a body, arrays for what crosses loops.
 
 use super::cost::is_constant;
-use super::expand::is_below_largest;
+use super::largest::{is_below_largest, is_rest};
 use super::logistic::fall;
 use super::memory::Stored;
 use super::pairs::Pairs;
@@ -377,6 +377,9 @@ impl<'a> Emitter<'a> {
                 match function {
                     Function::Exp if is_below_largest(self.graph, nodes[0]) => {
                         kernels::exp_nonpositive(self, values[0])
+                    }
+                    Function::Log1p if is_rest(self.graph, nodes[0]) => {
+                        kernels::log1p_of_rest(self, values[0])
                     }
                     _ => self.function(function, nodes, &values),
                 }

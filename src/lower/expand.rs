@@ -272,20 +272,6 @@ fn other_axis(
     })
 }
 
-/// Whether a number is an element less the largest one, so that it is not above 0.
-pub(super) fn is_below_largest(graph: &Graph, id: NodeId) -> bool {
-    let Node::Map(Function::Subtract, of) = graph.node(id) else { return false };
-    let Node::Map(Function::Select, center) = graph.node(of.as_slice()[1]) else { return false };
-    let [is_massless, zero, largest] = *center.as_slice() else { return false };
-    let Node::Map(Function::Equal, test) = graph.node(is_massless) else { return false };
-    let Node::Reduce(Reduction::Max, axis, argument) = *graph.node(largest) else { return false };
-    let element = of.as_slice()[0];
-    test.as_slice()[0] == largest
-        && graph.as_number(test.as_slice()[1]) == Some(f64::NEG_INFINITY)
-        && graph.as_number(zero) == Some(0.0)
-        && (element == argument || place_in(graph, element, argument, axis).is_some())
-}
-
 /// A sum or difference, without cancellation if it has multiples of a softmax.
 fn plain_sum(
     graph: &mut Graph,
@@ -338,7 +324,8 @@ pub(super) fn logsumexp_parts(graph: &mut Graph, axis: AxisId, argument: NodeId)
     let rest = graph.select(is_infinite, infinity, rest);
     let total = graph.map(Function::Add, &[one, rest]);
     // A row of −∞, or without elements, has no mass.
-    let is_massless = graph.map(Function::Equal, &[total, zero]);
+    let nothing = graph.number(-1.0);
+    let is_massless = graph.map(Function::Equal, &[rest, nothing]);
     let log_total = graph.map(Function::Log1p, &[rest]);
     let log_share = graph.select(is_massless, zero, log_total);
     let share = graph.map(Function::Divide, &[one, total]);

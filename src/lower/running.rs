@@ -8,7 +8,7 @@
 
 use super::cases::{fold, simple};
 use super::cost::is_worth_running;
-use super::expand::is_below_largest;
+use super::largest::is_below_largest;
 use super::totals::{Range, is_input, is_there};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, AxisSet, Graph, Node, NodeId, Type};

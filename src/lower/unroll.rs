@@ -2,7 +2,8 @@
 //!
 //! In comes a program with short rows as lanes: loops in lanes whose inner loops go along a row. Where the length of that row is
 //! a number, out goes straight-line code instead of the inner loops, with the same operations in the same order. What one of
-//! them leaves to a later one in an array is then a value, which needs no memory.
+//! them leaves to a later one in an array is then a value, which needs no memory. Where all of them would be too long, those with
+//! little in them are written out alone.
 
 use super::rows::access;
 use crate::hash::HashMap;
@@ -14,6 +15,9 @@ use crate::loops::{
 /// How many statements the body of a loop in lanes may come to have: of more, as machine code, a CPU keeps too few decoded.
 const MOST_STATEMENTS: usize = 256;
 
+/// How many statements a loop may come to that is written out though others beside it are not: it takes less than counting does.
+const FEW_STATEMENTS: usize = 128;
+
 /// Writes out the short loops inside of loops in lanes.
 pub(super) fn unroll(program: &mut Program) {
     unroll_body(&mut program.kinds, &mut program.body);
@@ -24,7 +28,10 @@ fn unroll_body(kinds: &mut Vec<Kind>, body: &mut [Statement]) {
         let Statement::Loop(inner) = statement else { continue };
         if !inner.lanes {
             unroll_body(kinds, &mut inner.body);
-        } else if inner.holds_loops() && is_short(&inner.body) {
+        } else if inner.holds_loops() && !is_short(&inner.body) {
+            let body = std::mem::take(&mut inner.body);
+            inner.body = with_small_loops_written_out(kinds, body);
+        } else if inner.holds_loops() {
             let mut writer = Writer::new(kinds);
             for statement in &inner.body {
                 writer.statement(statement);
@@ -38,6 +45,29 @@ fn unroll_body(kinds: &mut Vec<Kind>, body: &mut [Statement]) {
             }
         }
     }
+}
+
+/// A body whose loops with little in them are straight-line code; what they come to keeps its name.
+fn with_small_loops_written_out(kinds: &mut Vec<Kind>, body: Vec<Statement>) -> Vec<Statement> {
+    let mut writer = Writer::new(kinds);
+    for statement in body {
+        match statement {
+            Statement::Loop(inner) if is_small(&inner) => {
+                writer.write_out(&inner);
+                inner.accumulators.iter().for_each(|it| writer.keep_name(it.result));
+            }
+            other => writer.written.push(other),
+        }
+    }
+    writer.written
+}
+
+/// Whether a loop comes to few statements.
+fn is_small(inner: &Loop) -> bool {
+    let Extent::Literal(length) = inner.extent else { return false };
+    let statements = inner.body.len() + inner.accumulators.len();
+    let is_plain = inner.guard.is_none() && !inner.holds_loops();
+    is_plain && length >= 2 && length <= SHORT && length as usize * statements <= FEW_STATEMENTS
 }
 
 /// Whether the loops of a body have lengths that are small numbers, and hold none themselves.
@@ -107,6 +137,17 @@ impl<'a> Writer<'a> {
             let total = total.unwrap_or_else(|| self.neutral(accumulator.join));
             self.renamed.0.insert(accumulator.result, total);
         }
+    }
+
+    /// Gives what a loop came to the name that it had; it was joined from at least two elements.
+    fn keep_name(&mut self, result: Value) {
+        let total = self.renamed.of(result);
+        let joined = self.written.iter_mut().rev().find_map(|statement| match statement {
+            Statement::Let(value, _) if *value == total => Some(value),
+            _ => None,
+        });
+        *joined.expect("it is joined by a statement") = result;
+        self.renamed.0.remove(&result);
     }
 
     /// A statement, that of one iteration of a loop if it is from there.

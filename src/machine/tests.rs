@@ -10,6 +10,7 @@ mod random;
 mod rows;
 mod streams;
 mod sums;
+mod zeros;
 
 use super::{Isa, Kernel, Options, compile};
 use crate::interpret::{ArrayData, element_count, interpret};

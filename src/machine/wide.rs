@@ -31,6 +31,7 @@ mod transfer;
 mod turn;
 mod uses;
 mod values;
+mod zeros;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -97,6 +98,10 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
         Form::Zmm => powers::fold(&mut program),
         Form::Xmm | Form::Ymm => HashSet::default(),
     };
+    let sums = match wide {
+        Form::Zmm => zeros::fold(&mut program),
+        Form::Xmm | Form::Ymm => zeros::Sums::default(),
+    };
     let mut frame = Frame::default();
     let [arrays, remaining] = [(); 2].map(|()| frame.word());
     let extents: Vec<i32> = program.extents.iter().map(|_| frame.word()).collect();
@@ -104,6 +109,8 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
         program: &program,
         signs,
         powers,
+        sums,
+        zeroing: None,
         wide_form: wide,
         constants: Constants::of(&program),
         code: Assembler::new(),
@@ -145,6 +152,10 @@ struct Writer<'a> {
     signs: HashMap<Value, Signs>,
     /// The products with a power of two, of which the second factor is the exponent.
     powers: HashSet<Value>,
+    /// The sums of what masks select.
+    sums: zeros::Sums,
+    /// The mask of the lanes that the next operation computes; the others become 0.
+    zeroing: Option<Register>,
     /// The vectors of loops in lanes.
     wide_form: Form,
     constants: Constants,

@@ -167,6 +167,11 @@ impl Writer<'_> {
 
     /// Joins an element, or adds its product with a factor.
     fn join_element(&mut self, partials: &Partials, into: Register, copy: usize) {
+        if let Some([which, number]) = self.sums.get(&partials.element).copied() {
+            let counted = self.mask_register(which, copy);
+            let number = self.source(number, copy);
+            return self.add_where(counted, into, number);
+        }
         let Some(factor) = partials.factor else {
             let element = self.element(partials.join, partials.element, copy);
             return self.join(partials.join, into, into, element);
@@ -228,14 +233,31 @@ impl Writer<'_> {
         self.blend_by(into, a, joined, self.vector(self.tail_lanes));
     }
 
+    /// Adds a number in the lanes of a mask, those of the tail past the end left out.
+    pub(super) fn add_where(&mut self, which: Register, into: Register, number: Source) {
+        let add = code(Op::Add, self.program.precision, self.form);
+        if !self.tail {
+            return self.three_where(which, add, into, into, number);
+        }
+        let counted = mask(self.take(true));
+        let both = Code::VEX_Kandw_kr_kr_kr;
+        self.three(both, counted, which, Source::Register(mask(1)));
+        self.three_where(counted, add, into, into, number);
+    }
+
     /// `into = op(a, b)` in the lanes that count, in EVEX.
     fn three_where_counted(&mut self, code: Code, into: Register, a: Register, b: Source) {
+        self.three_where(mask(1), code, into, a, b);
+    }
+
+    /// `into = op(a, b)` in the lanes of a mask, in EVEX.
+    fn three_where(&mut self, which: Register, code: Code, into: Register, a: Register, b: Source) {
         let instruction = match b {
             Source::Register(b) => Instruction::with3(code, into, a, b),
             Source::Memory(b) => Instruction::with3(code, into, a, b),
         };
         let mut instruction = instruction.expect("three operands");
-        instruction.set_op_mask(mask(1));
+        instruction.set_op_mask(which);
         self.code.put(&instruction);
     }
 

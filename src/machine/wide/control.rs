@@ -25,18 +25,20 @@ impl Writer<'_> {
         end: impl FnOnce(&mut Self),
     ) -> Body {
         self.bodies.push(body);
-        let mut is_stored = false;
+        let mut is_written = false;
         for (place, statement) in statements.iter().enumerate() {
-            if std::mem::take(&mut is_stored) {
+            if std::mem::take(&mut is_written) {
                 continue;
             }
             self.go_to(place);
             match statement {
                 Statement::Let(value, operation) => {
                     self.wide[value.0 as usize] = self.differs(operation);
-                    is_stored = is_stored_at_once(&self.body().uses, statements, place)
+                    is_written = is_stored_at_once(&self.body().uses, statements, place)
                         && self.write_and_store(*value, operation, &statements[place + 1]);
-                    if !is_stored {
+                    is_written = is_written
+                        || self.write_and_select(*value, operation, statements.get(place + 1));
+                    if !is_written {
                         self.write_let(*value, operation);
                     }
                 }
@@ -67,7 +69,7 @@ impl Writer<'_> {
         self.bodies.pop().expect("it was just pushed")
     }
 
-    fn go_to(&mut self, place: usize) {
+    pub(super) fn go_to(&mut self, place: usize) {
         self.bodies.last_mut().expect("code belongs to a body").place = place;
     }
 
@@ -102,6 +104,11 @@ impl Writer<'_> {
     pub(super) fn uses(&mut self, inner: &Loop) -> Rc<Uses> {
         let found = self.uses.entry(inner.id).or_insert_with(|| {
             let read = inner.accumulators.iter().flat_map(Accumulator::reads);
+            let read = read.flat_map(|read| match self.sums.get(&read) {
+                Some([mask, number]) => [Some(*mask), Some(*number)],
+                None => [Some(read), None],
+            });
+            let read: Vec<Value> = read.flatten().collect();
             Rc::new(Uses::of(&self.constants, &inner.body, read))
         });
         Rc::clone(found)

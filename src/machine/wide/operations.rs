@@ -64,9 +64,13 @@ impl Writer<'_> {
             O::LessEqual(a, b) => {
                 self.compare(Op::Compare, value, [*a, *b], Some(LESS_EQUAL), copy);
             }
-            O::Equal(a, b) => self.compare(Op::Compare, value, [*a, *b], Some(EQUAL), copy),
+            O::Equal(a, b) => {
+                self.compare(Op::Compare, value, self.constant_last(*a, *b), Some(EQUAL), copy);
+            }
             O::IntegerLess(a, b) => self.compare(Op::IntegerGreater, value, [*b, *a], None, copy),
-            O::IntegerEqual(a, b) => self.compare(Op::IntegerEqual, value, [*a, *b], None, copy),
+            O::IntegerEqual(a, b) => {
+                self.compare(Op::IntegerEqual, value, self.constant_last(*a, *b), None, copy);
+            }
             O::And(a, b) => {
                 self.join_masks(Op::And, Code::VEX_Kandw_kr_kr_kr, value, [*a, *b], copy);
             }
@@ -94,7 +98,12 @@ impl Writer<'_> {
             Source::Register(b) => Instruction::with3(code, into, a, b),
             Source::Memory(b) => Instruction::with3(code, into, a, b),
         };
-        self.code.put(&instruction.expect("three operands"));
+        let mut instruction = instruction.expect("three operands");
+        if let Some(mask) = self.zeroing.take() {
+            instruction.set_op_mask(mask);
+            instruction.set_zeroing_masking(true);
+        }
+        self.code.put(&instruction);
     }
 
     /// `into = op(a)`, perhaps with a byte.
@@ -130,6 +139,12 @@ impl Writer<'_> {
     fn commutative(&mut self, op: Op, value: Value, [a, b]: [Value; 2], copy: usize) {
         let swap = self.is_in_memory(a, copy) && !self.is_in_memory(b, copy);
         self.binary(op, value, if swap { [b, a] } else { [a, b] }, copy);
+    }
+
+    /// Two values of which either may come first: a constant is read from memory where it comes last.
+    fn constant_last(&self, a: Value, b: Value) -> [Value; 2] {
+        let is_first = self.constants.get(a).is_some() && self.constants.get(b).is_none();
+        if is_first { [b, a] } else { [a, b] }
     }
 
     fn unary(&mut self, op: Op, value: Value, a: Value, byte: Option<i32>, copy: usize) {
@@ -309,7 +324,7 @@ impl Writer<'_> {
     }
 
     /// Whether a value is a constant without bits.
-    fn is_zero(&self, value: Value) -> bool {
+    pub(super) fn is_zero(&self, value: Value) -> bool {
         matches!(
             self.constants.get(value),
             Some(Operation::Real(0) | Operation::Integer(0) | Operation::Mask(false))

@@ -76,6 +76,21 @@ impl Writer<'_> {
         let tail = std::mem::replace(&mut self.tail, false);
         for totals in all {
             let memory = at(STACK, totals.total);
+            if let Some([which, number]) = self.sums.get(&totals.element).copied() {
+                let counted = self.mask_register(which, totals.copy);
+                let number = self.source(number, totals.copy);
+                let register = totals.register.unwrap_or_else(|| self.take(false));
+                let register = self.vector(register);
+                if totals.register.is_none() {
+                    self.load_vector(register, memory);
+                }
+                self.add_where(counted, register, number);
+                if totals.register.is_none() {
+                    self.store_vector(memory, register);
+                }
+                self.unlock();
+                continue;
+            }
             let source = self.element(totals.join, totals.element, totals.copy);
             if let Some(register) = totals.register {
                 let register = self.vector(register);

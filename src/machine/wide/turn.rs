@@ -4,6 +4,8 @@
 //! last block of a row overlapping the one before where the axis does not divide; rows that are shorter than a
 //! block, or past the end, move element by element.
 
+use std::ops::Range;
+
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{Label, at, indexed};
@@ -37,6 +39,17 @@ impl Writer<'_> {
         let access = self.access(array, &tile.first, self.body());
         let first = self.place(&access, copy);
         self.code.load(Code::Lea_r64_m, ROWS[0], first);
+        let block = self.block();
+        let length = match tile.length {
+            Extent::Literal(literal) => i32::try_from(literal).ok(),
+            Extent::Given(_) => None,
+        };
+        let known = length.filter(|length| *length >= block);
+        if let Some(length) = known
+            && !self.tail
+        {
+            return self.move_known_blocks(tile.place(copy), length, way);
+        }
         match tile.length {
             Extent::Literal(literal) => self.load_number(LENGTH, literal),
             Extent::Given(id) => {
@@ -53,16 +66,8 @@ impl Writer<'_> {
             self.code.number_in_memory(Code::Cmp_rm64_imm32, at(STACK, self.remaining), lanes);
             self.code.jump(Code::Jb_rel32_64, small);
         }
-        let block = self.block();
-        let length = match tile.length {
-            Extent::Literal(literal) => i32::try_from(literal).ok(),
-            Extent::Given(_) => None,
-        };
-        if let Some(length) = length.filter(|length| *length >= block) {
+        if let Some(length) = known {
             self.move_known_blocks(tile.place(copy), length, way);
-            if !self.tail {
-                return;
-            }
         } else {
             self.code.load(Code::Lea_r64_m, LAST, at(LENGTH, -block));
             self.code.two(Code::Test_rm64_r64, LAST, LAST);
@@ -85,8 +90,10 @@ impl Writer<'_> {
     fn move_known_blocks(&mut self, buffer: i32, length: i32, way: Way) {
         let (block, size) = (self.block(), self.element_size());
         let bytes = i32::try_from(self.form.bytes()).expect("64 at most");
-        for column in (0..length).step_by(usize::try_from(block).expect("2 or 4")) {
-            let column = column.min(length - block);
+        for first in (0..length).step_by(usize::try_from(block).expect("2 or 4")) {
+            let column = first.min(length - block);
+            // So many are where the block before has brought them.
+            let known = first - column;
             let inside = |row: i32| at(STACK, buffer + (column + row) * bytes);
             let all = || (0..bytes / 16).flat_map(|part| (0..block).map(move |row| (part, row)));
             let outside =
@@ -96,9 +103,9 @@ impl Writer<'_> {
                 for (part, row) in all() {
                     self.move_part(place(part), place(row), outside((part, row)), way);
                 }
-                self.turn();
+                self.turn(place(known));
             }
-            for row in 0..block {
+            for row in if way == Way::In { known } else { 0 }..block {
                 let register = self.vector(place(row));
                 match way {
                     Way::In => self.store_vector(inside(row), register),
@@ -106,7 +113,7 @@ impl Writer<'_> {
                 }
             }
             if way == Way::Out {
-                self.turn();
+                self.turn(0);
                 for (part, row) in all() {
                     self.move_part(place(part), place(row), outside((part, row)), way);
                 }
@@ -146,7 +153,7 @@ impl Writer<'_> {
             }
         }
         if way == Way::Out {
-            self.turn();
+            self.turn(0);
             self.move_parts(parts, height, way);
         }
         self.code.number(Code::Add_rm64_imm32, COLUMN, block);
@@ -169,7 +176,7 @@ impl Writer<'_> {
             }
         }
         if way == Way::In {
-            self.turn();
+            self.turn(0);
         }
     }
 
@@ -197,8 +204,8 @@ impl Writer<'_> {
         self.code.put(&instruction.expect("operands of a move"));
     }
 
-    /// Turns blocks, a row in each of the first registers, on their side.
-    fn turn(&mut self) {
+    /// Turns blocks, a row in each of the first registers, on their side; of what comes out the first few may not be wanted.
+    fn turn(&mut self, unwanted: usize) {
         let wide = self.form == Form::Zmm;
         let singles = if wide {
             [
@@ -217,22 +224,24 @@ impl Writer<'_> {
             [Code::VEX_Vunpcklpd_ymm_ymm_ymmm256, Code::VEX_Vunpckhpd_ymm_ymm_ymmm256]
         };
         let precision = self.program.precision;
-        let mut pair = |codes: [Code; 2], into: [usize; 2], a: usize, b: usize| {
-            for (code, into) in codes.into_iter().zip(into) {
-                let [into, a, b] = [into, a, b].map(|at| self.vector(at));
-                self.three(code, into, a, Source::Register(b));
-            }
-        };
+        let mut pair =
+            |codes: &[Code; 2], into: [usize; 2], a: usize, b: usize, halves: Range<usize>| {
+                for half in halves {
+                    let [into, a, b] = [into[half], a, b].map(|at| self.vector(at));
+                    self.three(codes[half], into, a, Source::Register(b));
+                }
+            };
         match precision {
             Precision::F32 => {
-                pair(singles, [4, 5], 0, 1);
-                pair(singles, [6, 7], 2, 3);
-                pair(doubles, [0, 1], 4, 6);
-                pair(doubles, [2, 3], 5, 7);
+                let singles_wanted = unwanted / 2..2;
+                pair(&singles, [4, 5], 0, 1, singles_wanted.clone());
+                pair(&singles, [6, 7], 2, 3, singles_wanted);
+                pair(&doubles, [0, 1], 4, 6, unwanted.min(2)..2);
+                pair(&doubles, [2, 3], 5, 7, unwanted.saturating_sub(2)..2);
             }
             Precision::F64 => {
-                pair(doubles, [2, 3], 0, 1);
-                for row in 0..2 {
+                pair(&doubles, [2, 3], 0, 1, unwanted..2);
+                for row in unwanted..2 {
                     self.move_register(self.vector(row), self.vector(row + 2));
                 }
             }
