@@ -18,6 +18,7 @@ mod frame;
 mod lanes;
 mod locations;
 mod memory;
+mod merges;
 mod operations;
 mod pins;
 mod powers;
@@ -94,7 +95,11 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
     let wide = form(isa)?;
     let Folded { mut program, signs } = signs::fold(program);
     let powers = match wide {
-        Form::Zmm => powers::fold(&mut program),
+        Form::Zmm => {
+            let powers = powers::fold(&mut program);
+            merges::fold(&mut program, &powers);
+            powers
+        }
         Form::Xmm | Form::Ymm => HashSet::default(),
     };
     let mut frame = Frame::default();
@@ -105,7 +110,7 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
         signs,
         powers,
         wide_form: wide,
-        constants: Constants::of(&program),
+        constants: Constants::of(&program, wide),
         code: Assembler::new(),
         frame,
         arrays,

@@ -185,7 +185,7 @@ impl Writer<'_> {
             return self.three(add, into, a, b);
         }
         if self.form == Form::Zmm {
-            return self.three_where_counted(add, into, a, b);
+            return self.three_where(add, into, (a, b), mask(1));
         }
         let sum = self.take(false);
         let sum = self.vector(sum);
@@ -220,23 +220,12 @@ impl Writer<'_> {
             return self.three(code, into, a, b);
         }
         if self.form == Form::Zmm {
-            return self.three_where_counted(code, into, a, b);
+            return self.three_where(code, into, (a, b), mask(1));
         }
         let joined = self.take(false);
         let joined = self.vector(joined);
         self.three(code, joined, a, b);
         self.blend_by(into, a, joined, self.vector(self.tail_lanes));
-    }
-
-    /// `into = op(a, b)` in the lanes that count, in EVEX.
-    fn three_where_counted(&mut self, code: Code, into: Register, a: Register, b: Source) {
-        let instruction = match b {
-            Source::Register(b) => Instruction::with3(code, into, a, b),
-            Source::Memory(b) => Instruction::with3(code, into, a, b),
-        };
-        let mut instruction = instruction.expect("three operands");
-        instruction.set_op_mask(mask(1));
-        self.code.put(&instruction);
     }
 
     /// `into = lanes ? chosen : otherwise`, in VEX.

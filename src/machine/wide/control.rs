@@ -25,18 +25,21 @@ impl Writer<'_> {
         end: impl FnOnce(&mut Self),
     ) -> Body {
         self.bodies.push(body);
-        let mut is_stored = false;
+        let mut is_written = false;
         for (place, statement) in statements.iter().enumerate() {
-            if std::mem::take(&mut is_stored) {
+            if std::mem::take(&mut is_written) {
                 continue;
             }
             self.go_to(place);
             match statement {
                 Statement::Let(value, operation) => {
                     self.wide[value.0 as usize] = self.differs(operation);
-                    is_stored = is_stored_at_once(&self.body().uses, statements, place)
-                        && self.write_and_store(*value, operation, &statements[place + 1]);
-                    if !is_stored {
+                    is_written = is_stored_at_once(&self.body().uses, statements, place)
+                        && self.write_and_store(*value, operation, &statements[place + 1])
+                        || statements
+                            .get(place + 1)
+                            .is_some_and(|next| self.write_merged(*value, operation, next));
+                    if !is_written {
                         self.write_let(*value, operation);
                     }
                 }
@@ -67,7 +70,7 @@ impl Writer<'_> {
         self.bodies.pop().expect("it was just pushed")
     }
 
-    fn go_to(&mut self, place: usize) {
+    pub(super) fn go_to(&mut self, place: usize) {
         self.bodies.last_mut().expect("code belongs to a body").place = place;
     }
 

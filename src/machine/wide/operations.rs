@@ -97,6 +97,23 @@ impl Writer<'_> {
         self.code.put(&instruction.expect("three operands"));
     }
 
+    /// `into = mask ? op(a, b) : into`, in EVEX.
+    pub(super) fn three_where(
+        &mut self,
+        code: Code,
+        into: Register,
+        (a, b): (Register, Source),
+        mask: Register,
+    ) {
+        let instruction = match b {
+            Source::Register(b) => Instruction::with3(code, into, a, b),
+            Source::Memory(b) => Instruction::with3(code, into, a, b),
+        };
+        let mut instruction = instruction.expect("three operands");
+        instruction.set_op_mask(mask);
+        self.code.put(&instruction);
+    }
+
     /// `into = op(a)`, perhaps with a byte.
     pub(super) fn two(&mut self, code: Code, into: Register, a: Source, byte: Option<i32>) {
         let instruction = match (a, byte) {
@@ -154,14 +171,8 @@ impl Writer<'_> {
         if !self.program.fused {
             return self.multiply_and_add(value, [a, b, c], copy);
         }
-        let next = self.body().place + 1;
         let [mut x, mut y] = [a, b];
-        let ends = |writer: &Self, it: Value| {
-            !writer.is_in_memory(it, copy)
-                && !writer.is_pinned(it, copy)
-                && writer.body().uses.defines(it)
-                && writer.body().uses.next(it, next).is_none()
-        };
+        let ends = |writer: &Self, it: Value| writer.ends_here(it, copy);
         // The first factor is the one whose register may be written, the other one may be in memory.
         if (!ends(self, x) && ends(self, y))
             || (self.is_in_memory(x, copy) && !self.is_in_memory(y, copy))
@@ -196,8 +207,16 @@ impl Writer<'_> {
         self.define(value, copy, number);
     }
 
+    /// Whether a value is in a register that nothing reads behind the statement being written.
+    pub(super) fn ends_here(&self, value: Value, copy: usize) -> bool {
+        !self.is_in_memory(value, copy)
+            && !self.is_pinned(value, copy)
+            && self.body().uses.defines(value)
+            && self.body().uses.next(value, self.body().place + 1).is_none()
+    }
+
     /// A value in a register that may be written.
-    fn copied(&mut self, value: Value, copy: usize) -> Register {
+    pub(super) fn copied(&mut self, value: Value, copy: usize) -> Register {
         let source = self.source(value, copy);
         let register = self.take(false);
         let into = self.vector(register);
@@ -318,14 +337,7 @@ impl Writer<'_> {
 
     /// `into = mask ? chosen : otherwise`, with a mask register.
     fn blend(&mut self, into: Register, otherwise: Register, chosen: Source, mask: Register) {
-        let code = self.code(Op::Blend);
-        let blend = match chosen {
-            Source::Register(chosen) => Instruction::with3(code, into, otherwise, chosen),
-            Source::Memory(chosen) => Instruction::with3(code, into, otherwise, chosen),
-        };
-        let mut blend = blend.expect("three operands");
-        blend.set_op_mask(mask);
-        self.code.put(&blend);
+        self.three_where(self.code(Op::Blend), into, (otherwise, chosen), mask);
     }
 
     fn select_mask(&mut self, value: Value, which: Register, all: [Value; 3], copy: usize) {
