@@ -12,9 +12,10 @@ use super::element::Element;
 use super::layout::Layout;
 use super::pool::{Pool, Threads};
 use super::scratch::{Memory, Seat};
+use super::stream;
 use super::sum::Sum;
 use super::variant::{Code, Variant};
-use crate::machine::Aligned;
+use crate::machine::Kernel;
 
 /// How many operations make a thread worth its waking.
 const WORTH_A_THREAD: f64 = 2e7;
@@ -25,6 +26,13 @@ const RECORDS: usize = 1 << 20;
 /// Of the chunks that are left, a thread takes its share divided by this at a time: many at first, one by one in the end, so
 /// that all are done at the same time (C. D. Polychronopoulos, D. J. Kuck, Guided self-scheduling, 1987).
 const SHARES: usize = 2;
+
+/// Lets other threads see results that went past the caches.
+fn finish(streaming: Option<&Kernel>) {
+    if streaming.is_some() {
+        stream::finish();
+    }
+}
 
 /// The threads that a call may use.
 #[derive(Clone, Copy)]
@@ -93,18 +101,18 @@ impl Pass {
             // SAFETY: as the caller vouches.
             return unsafe { run_side_by_side::<T>(&variant.code, layout, memory, crew, threads) };
         }
-        let streams = layout.streams();
+        let streaming = layout.streaming(&variant.code);
         for chunk in 0..layout.chunks {
             let Seat { table, own } = memory.first_seat();
             let own = own.of_bytes(layout.own_bytes());
             layout.point(chunk, table);
             // SAFETY: as above, and the strides take each array to the elements of the chunk.
             unsafe {
-                layout.run(&variant.code, streams, chunk, table, own);
+                layout.run(&variant.code, streaming, chunk, table, own);
                 take_record::<T>(layout, layout.record_address(), &mut sum, &mut memory.sums);
             }
         }
-        layout.finish_copies();
+        finish(streaming);
         sum.total()
     }
 }
@@ -117,14 +125,20 @@ impl Layout {
         table.extend(moved.map(|(address, stride)| address.wrapping_add(stride * chunk)));
     }
 
+    /// The code whose results go past the caches, if they do.
+    fn streaming<'c>(&self, code: &'c Code) -> Option<&'c Kernel> {
+        self.streams().and_then(|aligned| code.streaming(aligned))
+    }
+
     /// Runs code on a chunk, given the addresses there and a seat's memory.
     ///
     /// # Safety
-    /// The table must be that of the chunk, and good as [`Pass::execute`] has it.
+    /// The table must be that of the chunk, and good as [`Pass::execute`] has it; `streaming` must be what the function of that
+    /// name gives.
     unsafe fn run(
         &self,
         code: &Code,
-        streams: Option<Aligned>,
+        streaming: Option<&Kernel>,
         chunk: usize,
         table: &mut Vec<*mut u8>,
         own: *mut u8,
@@ -132,15 +146,13 @@ impl Layout {
         let lengths = self.lengths_in(chunk);
         // SAFETY: as the caller vouches, for code of the same program; `streams` has tested how results are aligned.
         unsafe {
-            if let (Some(aligned), Some(kept)) = (streams, code.staged())
-                && let Some(streaming) = code.streaming(aligned)
-            {
-                self.point_staged(kept, own, table);
-                return streaming.call(table, lengths);
+            match (streaming, code.staged()) {
+                (Some(streaming), Some(kept)) => {
+                    self.point_staged(kept, own, table);
+                    streaming.call(table, lengths);
+                }
+                _ => code.run(table, lengths),
             }
-            self.stage_in(own, table);
-            code.run(table, lengths);
-            self.copy_staged(chunk, own);
         }
     }
 
@@ -246,7 +258,7 @@ impl Wave<'_> {
         let Some(Ok(mut seat)) = self.seats.get(seat).map(Mutex::try_lock) else { return };
         let Seat { table, own } = &mut *seat;
         let own = own.of_bytes(self.layout.own_bytes());
-        let streams = self.layout.streams();
+        let streaming = self.layout.streaming(self.code);
         loop {
             let chunks = self.take();
             if chunks.is_empty() {
@@ -260,9 +272,9 @@ impl Wave<'_> {
                     table[left.array] = self.record(chunk).wrapping_add(left.offset);
                 }
                 // SAFETY: as `Pass::execute` asks; this chunk is this thread's, and so is the seat.
-                unsafe { self.layout.run(self.code, streams, chunk, table, own) };
+                unsafe { self.layout.run(self.code, streaming, chunk, table, own) };
             }
-            self.layout.finish_copies();
+            finish(streaming);
             self.done.fetch_add(count, Ordering::Release);
         }
     }

@@ -60,24 +60,21 @@ pub(super) struct Layout {
     /// The temporaries and where they are in a seat's memory, of so many bytes.
     temporaries: Vec<(usize, usize)>,
     own: usize,
-    /// Results that go past the caches, and whether there is code that writes them there: else they are copied.
-    staged: Vec<Staged>,
-    can_stream: bool,
+    /// Results that go past the caches, if they are aligned for it.
+    streamed: Vec<Streamed>,
     scale: Option<usize>,
     center: Option<usize>,
     /// How many operations all chunks take.
     pub(super) work: f64,
 }
 
-/// A result that is computed in a seat's memory and then copied to where it belongs.
+/// A result that goes past the caches.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Staged {
+struct Streamed {
     /// Which array of the variant it is.
     array: usize,
-    /// Where it is in the seat's memory.
+    /// Where it stays in a seat's memory until it is whole, if it does.
     offset: usize,
-    /// How many bytes it has in the last chunk.
-    last: usize,
     /// How many bytes a row has, if it has rows.
     row: Option<usize>,
 }
@@ -144,11 +141,12 @@ impl Layout {
             self.strides.push(stride);
         }
         assert!(self.left[0].input.is_none(), "the total is the first output");
-        self.stage(variant, cut);
+        self.find_streamed(variant, cut);
     }
 
-    /// Finds the results that are too large for the caches.
-    fn stage(&mut self, variant: &Variant, cut: Cut) {
+    /// Finds the results that are too large for the caches, where there is code that writes past them.
+    fn find_streamed(&mut self, variant: &Variant, cut: Cut) {
+        let Some(kept) = variant.code.staged() else { return };
         let results = || {
             let is_result =
                 |source| matches!(source, Source::Output(Part::Values | Part::Gradient(_)));
@@ -160,32 +158,28 @@ impl Layout {
         if !stream::is_worth_it(bytes) {
             return;
         }
-        self.can_stream = variant.code.staged().is_some();
-        let rows = cut.examples - (self.chunks - 1) * cut.chunk;
-        let (staged, own) = (&mut self.staged, &mut self.own);
+        let (streamed, own) = (&mut self.streamed, &mut self.own);
         for (array, stride) in results() {
-            let example = stride / cut.chunk;
             let has_rows = variant.arrays[array].lengths.len() > 1;
-            let row = has_rows.then_some(example);
-            staged.push(Staged { array, offset: *own, last: example * rows, row });
-            *own += whole_lines(*stride);
+            let row = has_rows.then_some(stride / cut.chunk);
+            streamed.push(Streamed { array, offset: *own, row });
+            if kept.contains(&array) {
+                *own += whole_lines(*stride);
+            }
         }
     }
 
-    /// How results are aligned, if code that writes them past the caches is to run: all of them are aligned for its stores, and
-    /// rows are whole lines of the caches, many of them: a line of which two rows write a part each is slower than one that is
-    /// read first.
+    /// How results are aligned, if they go past the caches. Rows must be whole lines, and many of them: a line that is written in
+    /// parts is slower than one that is read first.
     pub(super) fn streams(&self) -> Option<Aligned> {
-        let places =
-            self.staged.iter().map(|it| self.addresses[it.array].addr() | self.strides[it.array]);
-        let all = places.fold(0, |all, place| all | place);
-        let rows = self.staged.iter().filter_map(|staged| staged.row);
-        if !self.can_stream || !rows.into_iter().all(stream::is_worth_row) {
-            return None;
-        }
+        let place = |it: &Streamed| self.addresses[it.array].addr() | self.strides[it.array];
+        let all = self.streamed.iter().map(place).reduce(|all, place| all | place)?;
+        let mut rows = self.streamed.iter().filter_map(|streamed| streamed.row).peekable();
+        let has_rows = rows.peek().is_some();
         match all {
+            _ if !rows.all(stream::is_worth_row) => None,
             _ if all.is_multiple_of(64) => Some(Aligned::Line),
-            _ if all.is_multiple_of(16) => Some(Aligned::Quarter),
+            _ if all.is_multiple_of(16) && !has_rows => Some(Aligned::Quarter),
             _ => None,
         }
     }
@@ -194,42 +188,13 @@ impl Layout {
     pub(super) fn point_staged(&self, kept: &[usize], own: *mut u8, table: &mut Vec<*mut u8>) {
         for array in kept {
             // Results without elements do not move, and nobody comes to where they are kept.
-            let staged = self.staged.iter().find(|staged| staged.array == *array);
-            table.push(own.wrapping_add(staged.map_or(0, |staged| staged.offset)));
-        }
-    }
-
-    /// Lets results of a chunk that go past the caches be computed in a seat's memory.
-    pub(super) fn stage_in(&self, own: *mut u8, table: &mut [*mut u8]) {
-        for staged in &self.staged {
-            table[staged.array] = own.wrapping_add(staged.offset);
-        }
-    }
-
-    /// Copies them from there to where they belong.
-    ///
-    /// # Safety
-    /// The code must have run on the chunk, with the table that `stage_in` was given.
-    pub(super) unsafe fn copy_staged(&self, chunk: usize, own: *const u8) {
-        for staged in &self.staged {
-            let (array, from) = (staged.array, own.wrapping_add(staged.offset));
-            let to = self.addresses[array].wrapping_add(self.strides[array] * chunk);
-            let is_last = chunk + 1 == self.chunks;
-            let bytes = if is_last { staged.last } else { self.strides[array] };
-            // SAFETY: the result has as many bytes in this chunk, here and there.
-            unsafe { stream::copy(from, to, bytes) };
-        }
-    }
-
-    /// Lets other threads see the results that have been copied.
-    pub(super) fn finish_copies(&self) {
-        if !self.staged.is_empty() {
-            stream::finish();
+            let streamed = self.streamed.iter().find(|streamed| streamed.array == *array);
+            table.push(own.wrapping_add(streamed.map_or(0, |streamed| streamed.offset)));
         }
     }
 
     fn clear(&mut self) {
-        let Self { addresses, strides, lengths, last_lengths, left, temporaries, staged, .. } =
+        let Self { addresses, strides, lengths, last_lengths, left, temporaries, streamed, .. } =
             self;
         addresses.clear();
         strides.clear();
@@ -237,10 +202,9 @@ impl Layout {
         last_lengths.clear();
         left.clear();
         temporaries.clear();
-        staged.clear();
+        streamed.clear();
         (self.record, self.own, self.shared_elements) = (0, 0, 0);
         (self.scale, self.center) = (None, None);
-        self.can_stream = false;
     }
 
     fn leave<T>(&mut self, array: usize, elements: usize, input: Option<InputId>) {

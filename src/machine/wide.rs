@@ -75,7 +75,7 @@ pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
 
 /// The results that code past the caches keeps in further arrays until they are whole; `None` where [`write_streaming`] has no code.
 pub(super) fn staged(program: &Program, isa: Isa) -> Option<Vec<ArrayId>> {
-    form(isa).and_then(|_| streams::staged(program))
+    form(isa).and_then(|form| streams::staged(program, form))
 }
 
 /// Writes machine code whose results go past the caches, and gives the program that it runs: that with further arrays, one for
@@ -86,7 +86,7 @@ pub(super) fn write_streaming(
     isa: Isa,
     aligned: Aligned,
 ) -> Option<(Vec<u8>, Program)> {
-    let staged = streams::staged(program)?;
+    let staged = streams::staged(program, form(isa)?)?;
     let program = streams::with_staged(program, &staged);
     Some((write_with(&program, isa, Some(aligned))?, program))
 }

@@ -94,6 +94,25 @@ fn what_is_not_written_in_lanes_has_no_code_past_the_caches() {
     }
 }
 
+#[test]
+fn vectors_of_half_a_line_go_past_the_caches_only_from_small_bodies() {
+    let mut program = program(Precision::F32, true);
+    let Some(Statement::Loop(inner)) =
+        program.body.iter_mut().find(|it| matches!(it, Statement::Loop(_)))
+    else {
+        panic!("it is a loop");
+    };
+    for number in 0..12 {
+        let value = Value(u32::try_from(program.kinds.len()).unwrap());
+        program.kinds.push(Kind::Integer);
+        inner.body.insert(0, Statement::Let(value, Operation::Integer(number)));
+    }
+    for options in ways().filter(|options| options.lanes) {
+        let is_whole = options.isa == Isa::Avx512;
+        assert_eq!(staged(&program, options).is_some(), is_whole, "{options:?}");
+    }
+}
+
 /// Rows `out = x^2`, then `out = 2 out` in lanes, and then `out[at] = x[at]`.
 fn program_with_elements() -> Program {
     let mut maker = Maker::new(Precision::F32);

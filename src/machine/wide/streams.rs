@@ -20,10 +20,14 @@ const STORE: i64 = 16;
 /// How far ahead memory is asked for inputs, in bytes.
 const AHEAD: i64 = 1024;
 
+/// In vectors of 256 bits, which fill half of a line, bodies of at most so many statements have such stores: while larger ones
+/// compute, a CPU gives up gathering the line.
+const SMALL_BODY: usize = 12;
+
 /// The results that go past the caches once they are whole, and until then, as they are read again, stay in other memory;
 /// `None` where not all results can go there. They can if each is written element by element, or row by row in lanes, by loops over
 /// the same extent, that of the examples. Rows as lanes write theirs as ever.
-pub(super) fn staged(program: &Program) -> Option<Vec<ArrayId>> {
+pub(super) fn staged(program: &Program, form: Form) -> Option<Vec<ArrayId>> {
     let mut staged = vec![];
     let mut some = false;
     let mut seen: BTreeMap<ArrayId, bool> = BTreeMap::new();
@@ -47,7 +51,9 @@ pub(super) fn staged(program: &Program) -> Option<Vec<ArrayId>> {
         if *extent.get_or_insert(around.extent) != around.extent {
             return None;
         }
+        let is_worth_it = form == Form::Zmm || (around.lanes && around.body.len() <= SMALL_BODY);
         some |= match around.lanes {
+            _ if !is_worth_it => return None,
             true if around.holds_loops() => false,
             true => goes_once(program, around).then_some(true)?,
             false => has_rows(program, around, results, &mut staged)?,

@@ -1,5 +1,7 @@
 //! Losses of a prediction and a target at several sizes.
 
+use std::hint::black_box;
+
 use super::{by_hand, sets};
 use crate::data::{Aligned, Random};
 use crate::harness::{Contender, Line, Options, contender, measure as run};
@@ -22,6 +24,9 @@ struct Case<P> {
     is_binary: bool,
     sizes: &'static [usize],
 }
+
+/// The size at which the gradient is read as well, in lines of their own.
+const READ: usize = 1_000_000;
 
 const SIZES: &[usize] = &[64, 4096, 1_000_000];
 
@@ -81,9 +86,18 @@ fn measure_case<P: Point>(options: &Options, lines: &mut Vec<Line>, case: &Case<
     let shipped = Shipped::new(case.shipped, case.constants);
     for count in case.sizes {
         if options.wants(case.name, &count.to_string()) {
-            lines.push(measure_size(options, case, &shipped, *count));
+            lines.push(measure_size(options, case, &shipped, *count, false));
+        }
+        let then_read = format!("{count}, then read");
+        if *count == READ && options.wants(case.name, &then_read) {
+            lines.push(measure_size(options, case, &shipped, *count, true));
         }
     }
+}
+
+/// Reads a gradient, as whoever computes on with it does.
+fn read(gradient: &[f32]) {
+    black_box(gradient.iter().fold(0_u32, |sum, slope| sum.wrapping_add(slope.to_bits())));
 }
 
 fn measure_size<P: Point>(
@@ -91,6 +105,7 @@ fn measure_size<P: Point>(
     case: &Case<P>,
     shipped: &Shipped,
     count: usize,
+    is_read: bool,
 ) -> Line {
     let mut random = Random::new(1);
     let predictions = Aligned::of(count, || 2.0 * random.bell());
@@ -106,6 +121,17 @@ fn measure_size<P: Point>(
             let gradient = &mut *output.gradient;
             set.run(Mean { point: case.point, predictions, targets, gradient, streams })
         }));
+    }
+    if is_read {
+        for contender in &mut contenders {
+            let mut run = std::mem::replace(&mut contender.run, Box::new(|_| 0.0));
+            contender.run = Box::new(move |output| {
+                let mean = run(output);
+                read(output.gradient);
+                mean
+            });
+        }
+        return run(options, case.name, format!("{count}, then read"), &mut gradient, contenders);
     }
     let plain = case.scalar;
     contenders.push(contender("libm", |output| {
