@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use crate::loops::{
     ArrayId, ArrayRole, BLOCK, DEPTH, Element, Extent, Join, Kind, Loop, LoopId, MatrixProduct,
-    Operation, PARTIALS, Precision, Program, SHORT, Statement, Subscript, TOTALS, TRIP, Value,
+    Operation, PARTIALS, Precision, Program, SHORT, Statement, Subscript, TRIP, Value,
 };
 use number::Number;
 
@@ -184,15 +184,14 @@ impl<T: Number> Machine<'_, T> {
                     }
                 }
                 if (at + 1 - start).is_multiple_of(block) || at + 1 == extent {
-                    end_block(partials);
+                    partials.iter_mut().for_each(Partial::end_block);
                 }
             }
         }
         self.in_lanes &= !inner.lanes;
         self.counters.remove(&inner.id);
         for (partials, accumulator) in all.iter().zip(&inner.accumulators) {
-            let count = totals(accumulator.join, partials.len());
-            let totals = partials[..count].iter().map(|partial| partial.total).collect();
+            let totals = partials.iter().map(|partial| partial.total).collect();
             self.values[accumulator.result.0 as usize] = join_tree(accumulator.join, totals);
         }
     }
@@ -385,24 +384,6 @@ impl<T: Number> Partial<T> {
         self.lost = if is_finite { lost } else { T::from_f64(0.0) };
         self.value = neutral(Join::Sum);
     }
-}
-
-/// How many of so many partial results of a loop have totals, the first ones.
-fn totals(join: Join, partials: usize) -> usize {
-    if join == Join::Sum { partials.min(TOTALS) } else { partials }
-}
-
-/// Joins the lower half with the upper half until as many are left as there are totals, which take them.
-fn end_block<T: Number>(mut partials: &mut [Partial<T>]) {
-    let count = totals(partials[0].join, partials.len());
-    while partials.len() > count {
-        let (low, high) = partials.split_at_mut(partials.len() / 2);
-        for (a, b) in low.iter_mut().zip(high) {
-            a.join(std::mem::replace(&mut b.value, neutral(b.join)));
-        }
-        partials = low;
-    }
-    partials.iter_mut().for_each(Partial::end_block);
 }
 
 /// Joins the lower half with the upper half until one is left.

@@ -12,10 +12,9 @@
 //! - In lanes, there are [`PARTIALS`] partial results: element `k` goes to partial `k % PARTIALS`,
 //!   whatever the width of the machine. After the last iteration they are joined as a balanced tree:
 //!   partial `p` takes partial `p + 16`, then `p + 8`, `p + 4`, `p + 2`, `p + 1` (the lower one is the
-//!   left operand). A sum goes in blocks: after each [`BLOCK`] iterations, and after the last one if that
-//!   ends no block, the partial results are joined so until [`TOTALS`] are left, each of which has a total
-//!   of its own that takes it, whereupon the partial results begin anew; after the last iteration it is the
-//!   totals that are joined further.
+//!   left operand). A sum goes in blocks: each partial result has a total of its own, which takes it after
+//!   each [`BLOCK`] iterations and after the last one if that ends no block, whereupon the partial
+//!   result begins anew; it is the totals that are joined.
 //!
 //! Other totals of sums take an element with compensation (W. Kahan, Further remarks on reducing
 //! truncation errors, 1965), from `total = lost = 0`:
@@ -28,7 +27,7 @@
 //!
 //! Where `u` is half the distance from 1 to the next number, the relative error of a sum of one sign is
 //! below `7 u` in a block (8 elements for each partial result, the first one exact), `2 u` in the totals
-//! and `5 u` in the tree, of which totals take the first two levels: 14 `u`, 8.4e-7 in f32, however many there are up to 10^8. A sum over several
+//! and `5 u` in the tree: 14 `u`, 8.4e-7 in f32, however many there are up to 10^8. A sum over several
 //! axes has `2 u` more for each loop around the innermost.
 //!
 //! An element of a [`MatrixProduct`] adds [`DEPTH`] products at a time, one after the other from 0, each by
@@ -49,9 +48,6 @@ pub const PARTIALS: usize = 32;
 
 /// How many iterations of a loop in lanes are summed before the totals take the partial results.
 pub const BLOCK: u32 = 256;
-
-/// How many totals a sum of a loop in lanes has.
-pub const TOTALS: usize = 8;
 
 /// How many iterations of a loop in lanes machines may run side by side; a multiple of [`PARTIALS`].
 pub const TRIP: u32 = 64;

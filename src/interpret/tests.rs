@@ -1,7 +1,7 @@
 //! The interpreter against arithmetic done by hand, and what it refuses.
 
 use super::*;
-use crate::loops::{Accumulator, Array, PARTIALS, TOTALS, validate};
+use crate::loops::{Accumulator, Array, PARTIALS, validate};
 
 /// `total[] = join of a[i]`, and `last[at[i]] = a[i] * a[i] + total`, over `N`.
 fn program(precision: Precision, lanes: bool, join: Join) -> Program {
@@ -113,16 +113,11 @@ fn partials(elements: &[f32]) -> [f32; PARTIALS] {
     partials
 }
 
-/// The first two levels of the tree.
-fn eight(partials: &[f32; PARTIALS]) -> [f32; TOTALS] {
+fn tree(partials: [f32; PARTIALS]) -> f32 {
     let two = |at: usize| partials[at] + partials[at + 16];
-    std::array::from_fn(|at| two(at) + two(at + 8))
-}
-
-/// The others.
-fn one(totals: [f32; TOTALS]) -> f32 {
-    let two = |at: usize| totals[at] + totals[at + 4];
-    (two(0) + two(2)) + (two(1) + two(3))
+    let four = |at: usize| two(at) + two(at + 8);
+    let eight = |at: usize| four(at) + four(at + 4);
+    (eight(0) + eight(2)) + (eight(1) + eight(3))
 }
 
 #[test]
@@ -130,7 +125,7 @@ fn lanes_join_partial_results_as_a_tree() {
     let a: Vec<f32> = (0..41u8).map(|at| 1.0 / (1.0 + f32::from(at))).collect();
     let at = vec![0; a.len()];
     let one_by_one = compensated(&a);
-    let tree = one(eight(&partials(&a)));
+    let tree = tree(partials(&a));
     assert_eq!(run_f32(false, Join::Sum, &a, &at).0.to_bits(), one_by_one.to_bits());
     assert_eq!(run_f32(true, Join::Sum, &a, &at).0.to_bits(), tree.to_bits());
     assert_ne!(tree.to_bits(), one_by_one.to_bits(), "the order shows in this sum");
@@ -143,13 +138,12 @@ fn lanes_add_blocks_with_compensation() {
     let a: Vec<f32> =
         (0..count).map(|at| if at == 0 { 16_777_216.0 } else { 1.0 / 20.0 }).collect();
     let at = vec![0; count];
-    let blocks: Vec<[f32; TOTALS]> =
-        a.chunks(BLOCK as usize).map(|block| eight(&partials(block))).collect();
+    let blocks: Vec<[f32; PARTIALS]> = a.chunks(BLOCK as usize).map(partials).collect();
     let total = |at: usize| compensated(&blocks.iter().map(|block| block[at]).collect::<Vec<_>>());
     let sum = run_f32(true, Join::Sum, &a, &at).0;
-    assert_eq!(sum.to_bits(), one(std::array::from_fn(total)).to_bits());
+    assert_eq!(sum.to_bits(), tree(std::array::from_fn(total)).to_bits());
     let plain = |at: usize| blocks.iter().map(|block| block[at]).sum::<f32>();
-    assert_ne!(sum.to_bits(), one(std::array::from_fn(plain)).to_bits(), "the compensation shows");
+    assert_ne!(sum.to_bits(), tree(std::array::from_fn(plain)).to_bits(), "the compensation shows");
 }
 
 #[test]

@@ -15,9 +15,7 @@ use cranelift::codegen::ir::{
 
 use super::address::{Amount, Known};
 use super::clif::{Binding, Repeat, Tail, Writer};
-use crate::loops::{
-    Accumulator, BLOCK, Join, Kind, Loop, Operation, PARTIALS, Statement, TOTALS, TRIP,
-};
+use crate::loops::{Accumulator, BLOCK, Join, Kind, Loop, Operation, PARTIALS, Statement, TRIP};
 
 /// Bodies of at most so many operations get as many copies as it takes to fill a trip with all
 /// partial results, up to [`MOST_COPIES`].
@@ -74,16 +72,15 @@ impl<'a> Writer<'a> {
         } else {
             if !self.plan(inner)[0].in_registers() {
                 for slots in &slots {
-                    self.clear(slots.join, slots.partial, PARTIALS);
+                    self.clear(slots.join, slots.partial);
                 }
             }
             self.write_block(inner, start, end, &slots, false);
         }
         self.lane_loop = None;
         for (accumulator, slots) in inner.accumulators.iter().zip(slots) {
-            let total = slots.total.filter(|_| inner.in_blocks() && !alone);
-            let (slot, count) = total.map_or((slots.partial, PARTIALS), |total| (total, TOTALS));
-            let result = self.join_tree(slots.join, slot, count);
+            let joined = if inner.in_blocks() && !alone { slots.total } else { None };
+            let result = self.join_tree(slots.join, joined.unwrap_or(slots.partial));
             self.bind(accumulator.result, result);
         }
     }
@@ -97,9 +94,9 @@ impl<'a> Writer<'a> {
     /// Writes the iterations in blocks, at the end of which the totals of sums take the partial results.
     fn write_blocks(&mut self, inner: &'a Loop, start: Amount, end: Amount, slots: &[Partials]) {
         for slots in slots {
-            self.clear(slots.join, slots.partial, PARTIALS);
+            self.clear(slots.join, slots.partial);
             for slot in [slots.total, slots.lost].into_iter().flatten() {
-                self.clear(slots.join, slot, TOTALS);
+                self.clear(slots.join, slot);
             }
         }
         let Some(repeat) = self.enter(start, end, &[], &[]) else { return };
@@ -113,7 +110,7 @@ impl<'a> Writer<'a> {
         for slots in slots {
             if let (Some(total), Some(lost)) = (slots.total, slots.lost) {
                 self.take_partials(slots.partial, total, lost);
-                self.clear(slots.join, slots.partial, PARTIALS);
+                self.clear(slots.join, slots.partial);
             }
         }
         self.leave(&repeat, Some(i64::from(BLOCK)), &[]);
@@ -246,7 +243,7 @@ impl<'a> Writer<'a> {
         let mut carried = vec![];
         for slots in slots {
             if goes_on {
-                carried.extend(self.load_partials(slots.join, slots.partial, PARTIALS));
+                carried.extend(self.load_partials(slots.join, slots.partial));
             } else {
                 let neutral = self.neutral_partial(slots.join);
                 carried.extend(vec![neutral; section.copies]);
@@ -316,10 +313,10 @@ impl<'a> Writer<'a> {
         self.join(of.join, before, element)
     }
 
-    /// Joins all of so many partial results or totals: `p` takes `p + 16`, then `p + 8` and so on.
-    fn join_tree(&mut self, join: Join, slot: StackSlot, count: usize) -> ir::Value {
+    /// Joins all partial results: `p` takes `p + 16`, then `p + 8` and so on.
+    fn join_tree(&mut self, join: Join, slot: StackSlot) -> ir::Value {
         self.width = self.vector_width();
-        let mut partials = self.load_partials(join, slot, count);
+        let mut partials = self.load_partials(join, slot);
         while partials.len() > 1 {
             partials = self.fold(join, &partials);
         }
@@ -344,18 +341,18 @@ impl<'a> Writer<'a> {
         low.iter().zip(high).map(|(a, b)| self.join(join, *a, *b)).collect()
     }
 
-    /// Makes all of so many partial results in a slot neutral.
-    fn clear(&mut self, join: Join, slot: StackSlot, count: usize) {
+    /// Makes all partial results in a slot neutral.
+    fn clear(&mut self, join: Join, slot: StackSlot) {
         self.width = self.vector_width();
         let neutral = self.neutral_partial(join);
-        self.store_partials(slot, &vec![neutral; count / self.width]);
+        self.store_partials(slot, &vec![neutral; PARTIALS / self.width]);
         self.width = 1;
     }
 
-    /// Lets the totals of a sum take its partial results, joined until there are as many.
+    /// Lets the totals of a sum take its partial results.
     fn take_partials(&mut self, partial: StackSlot, total: StackSlot, lost: StackSlot) {
-        let bytes = i32::try_from(TOTALS * self.integer.bytes() as usize).expect("64 at most");
-        let end = Amount::Literal(bytes.into());
+        let bytes = i64::try_from(PARTIALS).expect("16") * i64::from(self.integer.bytes());
+        let end = Amount::Literal(bytes);
         let Some(repeat) = self.enter(Amount::Literal(0), end, &[], &[]) else { return };
         self.width = self.vector_width();
         let of = self.type_of(Kind::Real);
@@ -363,26 +360,19 @@ impl<'a> Writer<'a> {
             let slot = self.ins().stack_addr(types::I64, slot, 0);
             self.ins().iadd(slot, repeat.counter)
         });
-        let offsets = (0..).map(|at| at * bytes).take(PARTIALS / TOTALS);
-        let mut partials: Vec<ir::Value> = offsets
-            .map(|offset| self.ins().load(of, partial_flags(), pointers[0], offset))
-            .collect();
-        while partials.len() > 1 {
-            partials = self.fold(Join::Sum, &partials);
-        }
-        let [before, lost] = [pointers[1], pointers[2]]
-            .map(|pointer| self.ins().load(of, partial_flags(), pointer, 0));
-        let (after, lost) = self.add_with_compensation(before, lost, partials[0]);
+        let [element, before, lost] =
+            pointers.map(|pointer| self.ins().load(of, partial_flags(), pointer, 0));
+        let (after, lost) = self.add_with_compensation(before, lost, element);
         self.ins().store(partial_flags(), after, pointers[1], 0);
         self.ins().store(partial_flags(), lost, pointers[2], 0);
         self.width = 1;
         self.leave(&repeat, Some(i64::from(of.bytes())), &[]);
     }
 
-    fn load_partials(&mut self, join: Join, slot: StackSlot, count: usize) -> Vec<ir::Value> {
+    fn load_partials(&mut self, join: Join, slot: StackSlot) -> Vec<ir::Value> {
         let of = self.partial_type(join);
         let pointer = self.ins().stack_addr(types::I64, slot, 0);
-        let offsets = (0..count / self.width).map(|at| partial_offset(of, at));
+        let offsets = (0..PARTIALS / self.width).map(|at| partial_offset(of, at));
         offsets.map(|offset| self.ins().load(of, partial_flags(), pointer, offset)).collect()
     }
 

@@ -7,7 +7,7 @@ use super::codes::{Form, Op, Order, code, multiply_add};
 use super::signs::Signs;
 use super::values::{Home, Source, mask};
 use super::{STACK, Writer};
-use crate::loops::{Accumulator, Join, Kind, PARTIALS, Precision, TOTALS, Value};
+use crate::loops::{Accumulator, Join, Kind, PARTIALS, Precision, Value};
 
 /// Where the partial results of an accumulator of a loop in lanes lie.
 #[derive(Clone, Debug)]
@@ -33,11 +33,6 @@ impl Writer<'_> {
         PARTIALS / self.lane_count()
     }
 
-    /// How many vectors the totals of a sum fill, one at least: it may have more lanes.
-    pub(super) fn vectors_of_totals(&self) -> usize {
-        (TOTALS / self.lane_count()).max(1)
-    }
-
     fn bytes(&self) -> i32 {
         i32::try_from(self.form.bytes()).expect("64 at most")
     }
@@ -55,12 +50,12 @@ impl Writer<'_> {
             let Accumulator { join, element, factor, .. } = *accumulator;
             let partial = self.frame.vectors(space);
             let total =
-                (blocks && join == Join::Sum).then(|| [(); 2].map(|()| self.frame.vector()));
+                (blocks && join == Join::Sum).then(|| [(); 2].map(|()| self.frame.vectors(space)));
             if !in_registers {
-                self.fill(partial, join, self.vectors_of_partials());
-                if let Some([total, _]) = total {
-                    self.fill(total, join, self.vectors_of_totals());
-                }
+                [Some(partial), total.map(|[total, _]| total)]
+                    .into_iter()
+                    .flatten()
+                    .for_each(|place| self.fill(place, join));
             }
             all.push(Partials {
                 join,
@@ -78,9 +73,9 @@ impl Writer<'_> {
     /// Lets go of the memory of partial results.
     pub(super) fn release_partials(&mut self, all: &[Partials]) {
         for partials in all {
-            self.frame.release_vectors(partials.partial, self.space_of_partials());
-            for slot in partials.total.into_iter().flatten() {
-                self.frame.release_vector(slot);
+            let [total, lost] = partials.total.map_or([None; 2], |slots| slots.map(Some));
+            for slot in [Some(partials.partial), total, lost].into_iter().flatten() {
+                self.frame.release_vectors(slot, self.space_of_partials());
             }
         }
     }
@@ -90,13 +85,13 @@ impl Writer<'_> {
         (self.vectors_of_partials() * self.form.bytes()).div_ceil(64)
     }
 
-    /// Writes what is neutral to a join into so many vectors.
-    pub(super) fn fill(&mut self, place: i32, join: Join, count: usize) {
+    /// Writes what is neutral to a join into all partial results.
+    pub(super) fn fill(&mut self, partial: i32, join: Join) {
         let neutral = self.take(false);
         self.load_constant(neutral, &join.neutral());
         let neutral = self.vector(neutral);
-        for vector in 0..count {
-            self.store_vector(self.partial_at(place, vector), neutral);
+        for at_vector in 0..self.vectors_of_partials() {
+            self.store_vector(self.partial_at(partial, at_vector), neutral);
         }
         self.unlock();
     }
@@ -244,16 +239,11 @@ impl Writer<'_> {
     pub(super) fn join_tree(&mut self, partials: &Partials) -> Home {
         let mut vectors: Vec<usize> = partials.registers.clone();
         if vectors.is_empty() {
-            let all = (partials.partial, self.vectors_of_partials());
-            let (first, count) =
-                partials.total.map_or(all, |[total, _]| (total, self.vectors_of_totals()));
-            for vector in 0..count {
+            let first = partials.total.map_or(partials.partial, |[total, _]| total);
+            for vector in 0..self.vectors_of_partials() {
                 let register = self.take(false);
                 self.load_vector(self.vector(register), self.partial_at(first, vector));
                 vectors.push(register);
-            }
-            if partials.total.is_some() {
-                self.clear_past_totals(vectors[0]);
             }
         }
         while vectors.len() > 1 {
