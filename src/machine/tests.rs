@@ -3,6 +3,7 @@
 mod behind;
 mod memory;
 mod foreign;
+mod merges;
 mod objects;
 mod operations;
 mod product;

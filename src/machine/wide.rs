@@ -18,6 +18,7 @@ mod frame;
 mod lanes;
 mod locations;
 mod memory;
+mod merges;
 mod operations;
 mod pins;
 mod powers;
@@ -94,14 +95,12 @@ pub(super) fn write_streaming(
 fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<Vec<u8>> {
     let wide = form(isa)?;
     let Folded { mut program, signs } = signs::fold(program);
-    let powers = match wide {
-        Form::Zmm => powers::fold(&mut program),
-        Form::Xmm | Form::Ymm => HashSet::default(),
-    };
-    let sums = match wide {
-        Form::Zmm => zeros::fold(&mut program),
-        Form::Xmm | Form::Ymm => zeros::Sums::default(),
-    };
+    let (mut powers, mut sums) = (HashSet::default(), zeros::Sums::default());
+    if wide == Form::Zmm {
+        powers = powers::fold(&mut program);
+        merges::fold(&mut program, &powers);
+        sums = zeros::fold(&mut program);
+    }
     let mut frame = Frame::default();
     let [arrays, remaining] = [(); 2].map(|()| frame.word());
     let extents: Vec<i32> = program.extents.iter().map(|_| frame.word()).collect();
@@ -110,9 +109,8 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
         signs,
         powers,
         sums,
-        zeroing: None,
         wide_form: wide,
-        constants: Constants::of(&program),
+        constants: Constants::of(&program, wide),
         code: Assembler::new(),
         frame,
         arrays,
@@ -154,8 +152,6 @@ struct Writer<'a> {
     powers: HashSet<Value>,
     /// The sums of what masks select.
     sums: zeros::Sums,
-    /// The mask of the lanes that the next operation computes; the others become 0.
-    zeroing: Option<Register>,
     /// The vectors of loops in lanes.
     wide_form: Form,
     constants: Constants,

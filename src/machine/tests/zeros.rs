@@ -86,7 +86,8 @@ fn close(
 ) {
     let body = maker.bodies.pop().unwrap();
     let (guard, behind) = (None, None);
-    maker.push(Statement::Loop(Loop { id, extent, lanes, guard, behind, body, accumulators }));
+    let inner = Loop { id, extent, lanes, guard, behind, body, accumulators };
+    maker.push(Statement::Loop(Box::new(inner)));
 }
 
 #[test]

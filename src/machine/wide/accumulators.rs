@@ -190,7 +190,7 @@ impl Writer<'_> {
             return self.three(add, into, a, b);
         }
         if self.form == Form::Zmm {
-            return self.three_where_counted(add, into, a, b);
+            return self.three_where(add, into, (a, b), mask(1));
         }
         let sum = self.take(false);
         let sum = self.vector(sum);
@@ -225,7 +225,7 @@ impl Writer<'_> {
             return self.three(code, into, a, b);
         }
         if self.form == Form::Zmm {
-            return self.three_where_counted(code, into, a, b);
+            return self.three_where(code, into, (a, b), mask(1));
         }
         let joined = self.take(false);
         let joined = self.vector(joined);
@@ -237,28 +237,12 @@ impl Writer<'_> {
     pub(super) fn add_where(&mut self, which: Register, into: Register, number: Source) {
         let add = code(Op::Add, self.program.precision, self.form);
         if !self.tail {
-            return self.three_where(which, add, into, into, number);
+            return self.three_where(add, into, (into, number), which);
         }
         let counted = mask(self.take(true));
         let both = Code::VEX_Kandw_kr_kr_kr;
         self.three(both, counted, which, Source::Register(mask(1)));
-        self.three_where(counted, add, into, into, number);
-    }
-
-    /// `into = op(a, b)` in the lanes that count, in EVEX.
-    fn three_where_counted(&mut self, code: Code, into: Register, a: Register, b: Source) {
-        self.three_where(mask(1), code, into, a, b);
-    }
-
-    /// `into = op(a, b)` in the lanes of a mask, in EVEX.
-    fn three_where(&mut self, which: Register, code: Code, into: Register, a: Register, b: Source) {
-        let instruction = match b {
-            Source::Register(b) => Instruction::with3(code, into, a, b),
-            Source::Memory(b) => Instruction::with3(code, into, a, b),
-        };
-        let mut instruction = instruction.expect("three operands");
-        instruction.set_op_mask(which);
-        self.code.put(&instruction);
+        self.three_where(add, into, (into, number), counted);
     }
 
     /// `into = lanes ? chosen : otherwise`, in VEX.

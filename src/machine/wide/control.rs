@@ -35,9 +35,10 @@ impl Writer<'_> {
                 Statement::Let(value, operation) => {
                     self.wide[value.0 as usize] = self.differs(operation);
                     is_written = is_stored_at_once(&self.body().uses, statements, place)
-                        && self.write_and_store(*value, operation, &statements[place + 1]);
-                    is_written = is_written
-                        || self.write_and_select(*value, operation, statements.get(place + 1));
+                        && self.write_and_store(*value, operation, &statements[place + 1])
+                        || statements
+                            .get(place + 1)
+                            .is_some_and(|next| self.write_merged(*value, operation, next));
                     if !is_written {
                         self.write_let(*value, operation);
                     }

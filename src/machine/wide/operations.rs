@@ -98,11 +98,36 @@ impl Writer<'_> {
             Source::Register(b) => Instruction::with3(code, into, a, b),
             Source::Memory(b) => Instruction::with3(code, into, a, b),
         };
+        self.code.put(&instruction.expect("three operands"));
+    }
+
+    /// `into = mask ? op(a, b) : into`, in EVEX.
+    pub(super) fn three_where(
+        &mut self,
+        code: Code,
+        into: Register,
+        operands: (Register, Source),
+        mask: Register,
+    ) {
+        self.three_masked(code, into, operands, mask, false);
+    }
+
+    /// `into = mask ? op(a, b) : 0`, in EVEX, or what it had instead of 0.
+    pub(super) fn three_masked(
+        &mut self,
+        code: Code,
+        into: Register,
+        (a, b): (Register, Source),
+        mask: Register,
+        is_zero_otherwise: bool,
+    ) {
+        let instruction = match b {
+            Source::Register(b) => Instruction::with3(code, into, a, b),
+            Source::Memory(b) => Instruction::with3(code, into, a, b),
+        };
         let mut instruction = instruction.expect("three operands");
-        if let Some(mask) = self.zeroing.take() {
-            instruction.set_op_mask(mask);
-            instruction.set_zeroing_masking(true);
-        }
+        instruction.set_op_mask(mask);
+        instruction.set_zeroing_masking(is_zero_otherwise);
         self.code.put(&instruction);
     }
 
@@ -169,14 +194,8 @@ impl Writer<'_> {
         if !self.program.fused {
             return self.multiply_and_add(value, [a, b, c], copy);
         }
-        let next = self.body().place + 1;
         let [mut x, mut y] = [a, b];
-        let ends = |writer: &Self, it: Value| {
-            !writer.is_in_memory(it, copy)
-                && !writer.is_pinned(it, copy)
-                && writer.body().uses.defines(it)
-                && writer.body().uses.next(it, next).is_none()
-        };
+        let ends = |writer: &Self, it: Value| writer.ends_here(it, copy);
         // The first factor is the one whose register may be written, the other one may be in memory.
         if (!ends(self, x) && ends(self, y))
             || (self.is_in_memory(x, copy) && !self.is_in_memory(y, copy))
@@ -211,8 +230,16 @@ impl Writer<'_> {
         self.define(value, copy, number);
     }
 
+    /// Whether a value is in a register that nothing reads behind the statement being written.
+    pub(super) fn ends_here(&self, value: Value, copy: usize) -> bool {
+        !self.is_in_memory(value, copy)
+            && !self.is_pinned(value, copy)
+            && self.body().uses.defines(value)
+            && self.body().uses.next(value, self.body().place + 1).is_none()
+    }
+
     /// A value in a register that may be written.
-    fn copied(&mut self, value: Value, copy: usize) -> Register {
+    pub(super) fn copied(&mut self, value: Value, copy: usize) -> Register {
         let source = self.source(value, copy);
         let register = self.take(false);
         let into = self.vector(register);
@@ -333,14 +360,7 @@ impl Writer<'_> {
 
     /// `into = mask ? chosen : otherwise`, with a mask register.
     fn blend(&mut self, into: Register, otherwise: Register, chosen: Source, mask: Register) {
-        let code = self.code(Op::Blend);
-        let blend = match chosen {
-            Source::Register(chosen) => Instruction::with3(code, into, otherwise, chosen),
-            Source::Memory(chosen) => Instruction::with3(code, into, otherwise, chosen),
-        };
-        let mut blend = blend.expect("three operands");
-        blend.set_op_mask(mask);
-        self.code.put(&blend);
+        self.three_where(self.code(Op::Blend), into, (otherwise, chosen), mask);
     }
 
     fn select_mask(&mut self, value: Value, which: Register, all: [Value; 3], copy: usize) {

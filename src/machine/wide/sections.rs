@@ -15,11 +15,9 @@ use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, TRIP, Va
 
 /// Bodies of at most so many operations get four copies, or as many as there are vectors of partial results.
 const SMALL_BODY: usize = 12;
-/// Bodies of at most so many operations get two copies.
+/// Bodies of at most so many operations get two copies; larger ones if there are registers for them: side by side, copies hide how
+/// long each operation takes. More copies would leave no registers for constants, and reading these takes longer than it hides.
 const MEDIUM_BODY: usize = 28;
-/// Bodies of at most so many operations get four copies too, if there are registers for them. Larger ones get two if there are:
-/// side by side, copies hide how long each operation takes.
-const LARGE_BODY: usize = 40;
 
 impl Writer<'_> {
     /// Writes a loop in lanes.
@@ -269,7 +267,7 @@ impl Writer<'_> {
         }
         let taken = if sections.in_registers { partials * self.vectors_of_partials() } else { 0 };
         // Registers for what is in between; the tail, which needs some too, has one copy.
-        let spare = if self.form == Form::Ymm && sections.copies >= 4 { 2 } else { 4 };
+        let spare = if self.form == Form::Zmm || sections.copies >= 4 { 2 } else { 4 };
         let mut needed = uses.pressure() * sections.copies + taken + spare;
         if !self.tiles.is_empty() {
             needed = needed.max(TURNING);
@@ -319,8 +317,7 @@ impl Sections {
         let pressure = writer.uses(inner).pressure();
         let taken = if fits { inner.accumulators.len() * vectors } else { 0 };
         // A value a copy in memory costs less than it helps.
-        let room_for =
-            |copies: usize| copies * pressure + taken <= writer.register_count() + copies;
+        let has_room = 2 * pressure + taken <= writer.register_count() + 2;
         let copies = match operations {
             _ if !is_straight => 2,
             most if most <= SMALL_BODY && !has_tiles => {
@@ -332,8 +329,7 @@ impl Sections {
             }
             _ if has_tiles => 2,
             most if most <= MEDIUM_BODY => 2,
-            most if most <= LARGE_BODY && room_for(4) => 4,
-            _ if room_for(2) => 2,
+            _ if has_room => 2,
             _ => 1,
         };
         let in_registers = is_straight && fits && copies % vectors == 0;

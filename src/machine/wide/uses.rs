@@ -2,22 +2,28 @@
 
 use std::num::NonZero;
 
+use super::codes::Form;
 use crate::hash::HashMap;
 use crate::loops::{
-    Accumulator, LoopId, Operation, Precision, Program, Statement, Value, subscript_values,
+    Accumulator, Kind, LoopId, Operation, Precision, Program, Statement, Value, subscript_values,
 };
 
 /// The constants of a program, by value, and what its loops read of what is around them.
 pub(super) struct Constants {
     values: Vec<Option<Operation>>,
+    /// Which values registers for masks hold.
+    masked: Vec<bool>,
     /// What is read in a loop and defined outside of it; constants do not count.
     read: HashMap<LoopId, Vec<Value>>,
 }
 
 impl Constants {
-    pub(super) fn of(program: &Program) -> Self {
+    /// Of a program in vectors of a form.
+    pub(super) fn of(program: &Program, form: Form) -> Self {
         let values = vec![None; program.kinds.len()];
-        let mut constants = Self { values, read: HashMap::default() };
+        let is_masked = |kind: &Kind| form == Form::Zmm && *kind == Kind::Mask;
+        let masked = program.kinds.iter().map(is_masked).collect();
+        let mut constants = Self { values, masked, read: HashMap::default() };
         constants.collect(&program.body, program.precision);
         let mut owners = vec![None; program.kinds.len()];
         constants.find_read(&program.body, None, &mut owners);
@@ -152,7 +158,7 @@ impl Uses {
             notes.extend(uses.note(value, body.len()));
         }
         uses.sort(&notes);
-        uses.pressure = uses.most_at_once(body);
+        uses.pressure = uses.most_at_once(constants, body);
         uses
     }
 
@@ -257,16 +263,17 @@ impl Uses {
         outside
     }
 
-    /// How many values that the body defines are in use at the same time, at most.
+    /// How many values that the body defines are in vector registers at the same time, at most.
     pub(super) fn pressure(&self) -> usize {
         self.pressure
     }
 
     /// What is stored at once needs a register for all copies of the body together.
-    fn most_at_once(&self, body: &[Statement]) -> usize {
+    fn most_at_once(&self, constants: &Constants, body: &[Statement]) -> usize {
         let end = body.len();
         let (mut begin_at, mut end_at) = (vec![0; end + 1], vec![0; end + 1]);
-        for entry in self.entries.iter().filter(|entry| entry.count > 0) {
+        let in_vectors = |entry: &&Entry| !constants.masked[entry.value.0 as usize];
+        for entry in self.entries.iter().filter(|entry| entry.count > 0).filter(in_vectors) {
             if let Some(definition) =
                 entry.definition.filter(|place| !is_stored_at_once(self, body, *place))
             {

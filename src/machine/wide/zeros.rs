@@ -2,10 +2,8 @@
 //!
 //! In comes a program, out goes the same one in which masks that mostly select a 0 are the other way round: `select(m, 0, x)` is
 //! `select(not m, x, 0)`, where `not m` is found once. Behind the operation that computes an `x` which nothing else reads, such a
-//! selection takes no instruction: the operation itself leaves 0 in the other lanes.
+//! selection takes no instruction.
 
-use super::Writer;
-use super::codes::Form;
 use super::uses::read_by;
 use crate::hash::{HashMap, HashSet};
 use crate::loops::{Accumulator, Join, Kind, Loop, Operation, Program, Statement, Value};
@@ -151,41 +149,4 @@ impl Finder {
 fn new_mask(kinds: &mut Vec<Kind>) -> Value {
     kinds.push(Kind::Mask);
     Value(u32::try_from(kinds.len() - 1).expect("fewer than 2^32 values"))
-}
-
-impl Writer<'_> {
-    /// Writes an operation, and the selection behind it that alone reads its result and has 0 for other lanes, as one; says
-    /// whether it has.
-    pub(super) fn write_and_select(
-        &mut self,
-        value: Value,
-        operation: &Operation,
-        next: Option<&Statement>,
-    ) -> bool {
-        use Operation::{Add, Divide, Multiply, Select, Subtract};
-        let Some(Statement::Let(selected, Select(which, number, zero))) = next else {
-            return false;
-        };
-        let place = self.body().place;
-        let is_plain = matches!(operation, Add(..) | Subtract(..) | Multiply(..) | Divide(..));
-        let is_own = *number == value
-            && self.body().uses.next(value, place + 2).is_none()
-            && !self.powers.contains(&value);
-        if self.form != Form::Zmm || !is_plain || !is_own || !self.is_zero(*zero) {
-            return false;
-        }
-        if self.is_shared(value) || self.is_shared(*which) || self.constants.get(*which).is_some() {
-            return false;
-        }
-        self.wide[selected.0 as usize] = true;
-        for copy in 0..self.copies {
-            self.go_to(place);
-            self.zeroing = Some(self.mask_register(*which, copy));
-            self.write_operation(*selected, operation, copy);
-            self.go_to(place + 1);
-            self.release(&[*which], copy);
-            self.unlock();
-        }
-        true
-    }
 }
