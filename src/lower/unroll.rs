@@ -66,7 +66,11 @@ fn with_small_loops_written_out(kinds: &mut Vec<Kind>, body: Vec<Statement>) -> 
 fn is_small(inner: &Loop) -> bool {
     let Extent::Literal(length) = inner.extent else { return false };
     let statements = inner.body.len() + inner.accumulators.len();
-    let is_plain = inner.guard.is_none() && !inner.holds_loops();
+    // Partial results have a place only inside of loops.
+    let is_partial = |subscript: &Subscript| matches!(subscript, Subscript::Partial(_));
+    let is_plain = inner.guard.is_none()
+        && !inner.holds_loops()
+        && !inner.body.iter().filter_map(access).any(|(_, at, _)| at.iter().any(is_partial));
     is_plain && length >= 2 && length <= SHORT && length as usize * statements <= FEW_STATEMENTS
 }
 
