@@ -8,6 +8,7 @@ mod objects;
 mod operations;
 mod product;
 mod random;
+mod registers;
 mod rows;
 mod streams;
 mod sums;

@@ -7,6 +7,7 @@ use super::assembler::at;
 use super::codes::Form;
 use super::memory::{COUNTER, SCRATCH, SECOND};
 use super::tiles::Way;
+use super::totals::SPARE;
 use super::turn::TURNING;
 use super::uses::{Uses, constants_used};
 use super::values::mask;
@@ -268,7 +269,7 @@ impl Writer<'_> {
         let taken = if sections.in_registers { partials * self.vectors_of_partials() } else { 0 };
         // Registers for what is in between; the tail, which needs some too, has one copy.
         let spare = if self.form == Form::Zmm || sections.copies >= 4 { 2 } else { 4 };
-        let mut needed = uses.pressure() * sections.copies + taken + spare;
+        let mut needed = (uses.pressure() * sections.copies + spare).max(SPARE) + taken;
         if !self.tiles.is_empty() {
             needed = needed.max(TURNING);
         }
