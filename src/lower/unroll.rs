@@ -71,7 +71,7 @@ fn is_small(inner: &Loop) -> bool {
     let is_plain = inner.guard.is_none()
         && !inner.holds_loops()
         && !inner.body.iter().filter_map(access).any(|(_, at, _)| at.iter().any(is_partial));
-    is_plain && length >= 2 && length <= SHORT && length as usize * statements <= FEW_STATEMENTS
+    is_plain && (2..=SHORT).contains(&length) && length as usize * statements <= FEW_STATEMENTS
 }
 
 /// Whether the loops of a body have lengths that are small numbers, and hold none themselves.

@@ -144,12 +144,11 @@ fn first_of_sort(register: Register) -> Option<Register> {
 /// Where the opcode of an instruction on registers without REX bits stands, if the byte behind it is its operands'.
 fn behind_prefix(bytes: &Bytes) -> Option<usize> {
     match bytes.as_slice() {
-        [0xc5, _, _, _, ..] => Some(2),
+        [0x66 | 0xf2 | 0xf3, ..] | [0x0f, 0x38 | 0x3a, ..] | [0x48, 0x0f, 0x38 | 0x3a, ..] => None,
         [0xc4, _, _, _, _, ..] => Some(3),
         [0x62, _, _, _, _, _, ..] => Some(4),
-        [0x66 | 0xf2 | 0xf3, ..] | [0x0f, 0x38 | 0x3a, ..] | [0x48, 0x0f, 0x38 | 0x3a, ..] => None,
-        [0x48, 0x0f, _, _, ..] => Some(2),
-        [0x48, _, _, ..] | [0x0f, _, _, ..] => Some(1),
+        [0xc5, _, _, _, ..] | [0x48, 0x0f, _, _, ..] => Some(2),
+        [0x48 | 0x0f, _, _, ..] => Some(1),
         [_, _, ..] => Some(0),
         _ => None,
     }
