@@ -55,8 +55,8 @@ pub fn log1p(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logarithm::log1p)
 }
 
-/// log(1 + x) for what the largest leaves of a sum: x ≥ 0 but −0, −1 or NaN; the same bits as of [`log1p`], and without meaning
-/// for other x.
+/// log(1 + x) for what the largest leaves of a sum: x is NaN, −1, or at least 0 and not −0. The same bits as of [`log1p`] for
+/// these, and without meaning for other x.
 pub fn log1p_of_rest(emit: &mut dyn Emit, x: Value) -> Value {
     unary(emit, x, logarithm::log1p_of_rest)
 }

@@ -278,3 +278,41 @@ fn name_arrays(batched: &Batched, lowered: Lowered) -> Plan {
     let work = Work::of(&lowered.program, &extents);
     Plan { program: lowered.program, arrays, extents, work }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::{Source as Text, check};
+    use crate::graph::{InputKind, Role};
+    use crate::loops::validate;
+    use crate::lower::{Known, for_lengths};
+
+    #[test]
+    fn every_shipped_loss_has_a_valid_program_for_each_short_length() {
+        for shipped in crate::library::LOSSES {
+            let checked = check(&Text::Library(shipped.name.to_owned())).expect("it is right");
+            for model in checked.models {
+                let reals = |id: &InputId| {
+                    let input = model.graph.input(*id);
+                    input.role == Role::Pred && matches!(input.kind, InputKind::Real)
+                };
+                let gradients: Vec<_> = model.graph.input_ids().filter(reals).collect();
+                let weighting = Weighting::default();
+                let request = Request::Values { each: false, gradients, weighting };
+                let plan = plan(&model, &request, Precision::F32, true).expect("it is small");
+                for length in (2..=16).chain([17]) {
+                    let known = |it: &Length| match it {
+                        Length::Given(_) if length > 16 => Known::Long,
+                        Length::Given(_) => Known::Length(length),
+                        Length::Literal(_) | Length::Batch => Known::Nothing,
+                    };
+                    let known: Vec<_> = plan.extents.iter().map(known).collect();
+                    let program = for_lengths(&plan.program, &known);
+                    validate(&program).unwrap_or_else(|error| {
+                        panic!("{} of {length}: {error}\n{program}", model.name)
+                    });
+                }
+            }
+        }
+    }
+}

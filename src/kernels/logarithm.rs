@@ -247,7 +247,7 @@ pub(super) fn log1p(x: Real<'_>) -> Real<'_> {
     complete(x, -1.0, log1p_inside(x)).signed_as(x)
 }
 
-/// log(1 + x) for x ≥ 0 but −0, −1 or NaN, the same bits as of [`log1p`].
+/// log(1 + x) for an x that is NaN, −1, or at least 0 and not −0, the same bits as of [`log1p`].
 pub(super) fn log1p_of_rest(x: Real<'_>) -> Real<'_> {
     let known = x.less(f64::INFINITY).select(log1p_inside(x), x);
     x.equal(-1.0).select(x.constant(f64::NEG_INFINITY), known)

@@ -16,6 +16,7 @@ use crate::loops::{
 const MOST_STATEMENTS: usize = 256;
 
 /// How many statements a loop may come to that is written out though others beside it are not: it takes less than counting does.
+/// All of them together come to no more than [`MOST_STATEMENTS`].
 const FEW_STATEMENTS: usize = 128;
 
 /// Writes out the short loops inside of loops in lanes.
@@ -50,28 +51,36 @@ fn unroll_body(kinds: &mut Vec<Kind>, body: &mut [Statement]) {
 /// A body whose loops with little in them are straight-line code; what they come to keeps its name.
 fn with_small_loops_written_out(kinds: &mut Vec<Kind>, body: Vec<Statement>) -> Vec<Statement> {
     let mut writer = Writer::new(kinds);
+    let mut left = MOST_STATEMENTS;
     for statement in body {
         match statement {
-            Statement::Loop(inner) if is_small(&inner) => {
-                writer.write_out(&inner);
-                inner.accumulators.iter().for_each(|it| writer.keep_name(it.result));
-            }
+            Statement::Loop(inner) => match statements_of_small(&inner) {
+                Some(statements) if statements <= left => {
+                    left -= statements;
+                    writer.write_out(&inner);
+                    inner.accumulators.iter().for_each(|it| writer.keep_name(it.result));
+                }
+                _ => writer.written.push(Statement::Loop(inner)),
+            },
             other => writer.written.push(other),
         }
     }
     writer.written
 }
 
-/// Whether a loop comes to few statements.
-fn is_small(inner: &Loop) -> bool {
-    let Extent::Literal(length) = inner.extent else { return false };
-    let statements = inner.body.len() + inner.accumulators.len();
+/// How many statements a loop comes to, if they are few.
+fn statements_of_small(inner: &Loop) -> Option<usize> {
+    let Extent::Literal(length) = inner.extent else { return None };
     // Partial results have a place only inside of loops.
     let is_partial = |subscript: &Subscript| matches!(subscript, Subscript::Partial(_));
     let is_plain = inner.guard.is_none()
         && !inner.holds_loops()
         && !inner.body.iter().filter_map(access).any(|(_, at, _)| at.iter().any(is_partial));
-    is_plain && (2..=SHORT).contains(&length) && length as usize * statements <= FEW_STATEMENTS
+    if !is_plain || !(2..=SHORT).contains(&length) {
+        return None;
+    }
+    let statements = length as usize * (inner.body.len() + inner.accumulators.len());
+    (statements <= FEW_STATEMENTS).then_some(statements)
 }
 
 /// Whether the loops of a body have lengths that are small numbers, and hold none themselves.

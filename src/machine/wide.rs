@@ -99,6 +99,7 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
     if wide == Form::Zmm {
         powers = powers::fold(&mut program);
         merges::fold(&mut program, &powers);
+        // What such sums read is in no statement any more, nor in their accumulators.
         sums = zeros::fold(&mut program);
     }
     let mut frame = Frame::default();

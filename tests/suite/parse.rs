@@ -56,6 +56,16 @@ fn a_hundred_and_twenty_levels_are_fine_and_a_thousand_are_an_error() {
 }
 
 #[test]
+fn a_mistake_at_the_bottom_of_many_levels_is_found_without_trying_each_level_twice() {
+    for (open, _, close) in NESTINGS {
+        for middle in ["$", "x $"] {
+            let codes = codes(&nested(120, (open, middle, close)));
+            assert!(!codes.is_empty(), "{open}{middle}{close}");
+        }
+    }
+}
+
+#[test]
 fn long_chains_are_flat() {
     let terms = 100_000;
     for (operator, operand) in
