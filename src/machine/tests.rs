@@ -17,8 +17,8 @@ mod zeros;
 use super::{Isa, Kernel, Options, compile};
 use crate::interpret::{ArrayData, element_count, interpret};
 use crate::loops::{
-    Array, ArrayId, ArrayRole, Extent, ExtentId, Kind, LoopId, Operation, Precision, Program,
-    Statement, Value, validate,
+    Accumulator, Array, ArrayId, ArrayRole, Extent, ExtentId, Kind, Loop, LoopId, Operation,
+    Precision, Program, Statement, Value, validate,
 };
 
 /// Extents around the widths of vectors and of partial results.
@@ -107,6 +107,25 @@ impl Maker {
         self.bodies.push(vec![]);
         self.loops += 1;
         LoopId(self.loops - 1)
+    }
+
+    /// Ends the innermost body, which is that of a loop.
+    fn close(&mut self, id: LoopId, extent: Extent, lanes: bool, accumulators: Vec<Accumulator>) {
+        self.close_behind(None, id, extent, lanes, accumulators);
+    }
+
+    /// The same for a loop that begins at the counter of another one.
+    fn close_behind(
+        &mut self,
+        behind: Option<LoopId>,
+        id: LoopId,
+        extent: Extent,
+        lanes: bool,
+        accumulators: Vec<Accumulator>,
+    ) {
+        let body = self.bodies.pop().unwrap();
+        let inner = Loop { id, extent, lanes, guard: None, behind, body, accumulators };
+        self.push(Statement::Loop(Box::new(inner)));
     }
 
     fn finish(mut self) -> Program {

@@ -1,7 +1,7 @@
 //! Loops in lanes that begin where a loop around stands.
 
 use super::*;
-use crate::loops::{Accumulator, Join, Loop, Subscript};
+use crate::loops::{Join, Subscript};
 
 /// `first[i]` is the sum of `a[i] * a[j]` over all j behind i, and `second[j]` gets 1 for each i in front of j.
 fn program(precision: Precision) -> Program {
@@ -13,7 +13,7 @@ fn program(precision: Precision) -> Program {
     let zero = maker.set(Kind::Real, Operation::Real(0f64.to_bits()));
     let subscripts = vec![Subscript::Counter(clear)];
     maker.push(Statement::Store { array: second, subscripts, value: zero });
-    close(&mut maker, clear, extent, None, vec![]);
+    maker.close(clear, extent, true, vec![]);
     let (row, guard) = (maker.open(), maker.open());
     let [i, j] = [row, guard].map(|id| vec![Subscript::Counter(id)]);
     let places = [row, guard].map(|id| maker.set(Kind::Integer, Operation::Counter(id)));
@@ -29,39 +29,10 @@ fn program(precision: Precision) -> Program {
     maker.push(Statement::Store { array: second, subscripts: j, value });
     let result = maker.value(Kind::Real);
     let accumulators = vec![Accumulator { join: Join::Sum, element, factor: None, result }];
-    close(&mut maker, guard, extent, Some(row), accumulators);
+    maker.close_behind(Some(row), guard, extent, true, accumulators);
     maker.push(Statement::Store { array: first, subscripts: i, value: result });
-    let body = maker.bodies.pop().unwrap();
-    maker.push(Statement::Loop(Box::new(Loop {
-        id: row,
-        extent,
-        lanes: false,
-        guard: None,
-        behind: None,
-        body,
-        accumulators: vec![],
-    })));
+    maker.close(row, extent, false, vec![]);
     maker.finish()
-}
-
-fn close(
-    maker: &mut Maker,
-    id: LoopId,
-    extent: Extent,
-    behind: Option<LoopId>,
-    accumulators: Vec<Accumulator>,
-) {
-    let body = maker.bodies.pop().unwrap();
-    let (lanes, guard) = (true, None);
-    maker.push(Statement::Loop(Box::new(Loop {
-        id,
-        extent,
-        lanes,
-        guard,
-        behind,
-        body,
-        accumulators,
-    })));
 }
 
 #[test]

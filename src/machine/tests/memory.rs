@@ -1,7 +1,7 @@
 //! Code is freed with its last owner, and runs on whatever thread.
 
 use super::*;
-use crate::loops::{Loop, Subscript};
+use crate::loops::Subscript;
 
 /// `out[i] = a[i] + 1`.
 fn increment() -> Program {
@@ -15,16 +15,7 @@ fn increment() -> Program {
     let one = maker.set(Kind::Real, Operation::Real(1f64.to_bits()));
     let value = maker.set(Kind::Real, Operation::Add(a, one));
     maker.push(Statement::Store { array: output, subscripts: here, value });
-    let body = maker.bodies.pop().unwrap();
-    maker.push(Statement::Loop(Box::new(Loop {
-        id,
-        extent,
-        lanes: true,
-        guard: None,
-        behind: None,
-        body,
-        accumulators: vec![],
-    })));
+    maker.close(id, extent, true, vec![]);
     maker.finish()
 }
 

@@ -1,7 +1,7 @@
 //! Selections of what is computed for them alone: the same bits, whatever becomes of the operands.
 
 use super::*;
-use crate::loops::{Accumulator, Join, Loop, Subscript};
+use crate::loops::{Join, Subscript};
 
 /// `for i < N { out[i] = … }` in lanes: operations that one selection reads, or two, or something else as well, and what is to
 /// be there otherwise ends in the selection, lives on, is a constant, or comes from outside.
@@ -37,18 +37,9 @@ fn program(precision: Precision) -> Program {
     for (array, value) in outs.into_iter().zip([second, third, eighth]) {
         maker.push(Statement::Store { array, subscripts: here.clone(), value });
     }
-    let body = maker.bodies.pop().unwrap();
     let result = maker.value(Kind::Real);
     let largest = Accumulator { join: Join::Maximum, element: fourth, factor: None, result };
-    maker.push(Statement::Loop(Box::new(Loop {
-        id,
-        extent,
-        lanes: true,
-        guard: None,
-        behind: None,
-        body,
-        accumulators: vec![largest],
-    })));
+    maker.close(id, extent, true, vec![largest]);
     maker.push(Statement::Store { array: total, subscripts: vec![], value: result });
     maker.finish()
 }

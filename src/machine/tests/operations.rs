@@ -1,7 +1,7 @@
 //! Every operation and every join, over a table of inputs and extents.
 
 use super::*;
-use crate::loops::{Accumulator, Join, Loop, Subscript};
+use crate::loops::{Join, Subscript};
 
 /// The kind of an operation's result, and how to write it.
 type Row = (Kind, Box<dyn Fn(&Operands) -> Operation>);
@@ -169,7 +169,7 @@ fn program_of(
             Accumulator { join: *join, element, factor: None, result: maker.value(join.kind()) }
         })
         .collect();
-    close(&mut maker, counter, extent, true, accumulators.clone());
+    maker.close(counter, extent, true, accumulators.clone());
     for (at, accumulator) in (0..).zip(&accumulators) {
         let real = match accumulator.join.kind() {
             Kind::Mask => {
@@ -181,27 +181,8 @@ fn program_of(
         let subscripts = vec![Subscript::Counter(outer), Subscript::Literal(at)];
         maker.push(Statement::Store { array: joined_out, subscripts, value: real });
     }
-    close(&mut maker, outer, eight, false, vec![]);
+    maker.close(outer, eight, false, vec![]);
     maker.finish()
-}
-
-fn close(
-    maker: &mut Maker,
-    id: LoopId,
-    extent: Extent,
-    lanes: bool,
-    accumulators: Vec<Accumulator>,
-) {
-    let body = maker.bodies.pop().unwrap();
-    maker.push(Statement::Loop(Box::new(Loop {
-        id,
-        extent,
-        lanes,
-        guard: None,
-        behind: None,
-        body,
-        accumulators,
-    })));
 }
 
 /// A program for each operation and precision.

@@ -1,7 +1,7 @@
 //! Products of matrices, around the sizes of tiles and blocks, each matrix lying the one way and the other.
 
 use super::*;
-use crate::loops::{DEPTH, Element, Index, Loop, MatrixProduct, Subscript};
+use crate::loops::{DEPTH, Element, Index, MatrixProduct, Subscript};
 
 /// For each of two batches: `to = left * right`, where the left matrix lies row by row, or column by column.
 fn program(precision: Precision, literal: Option<[u32; 3]>, is_turned: bool) -> Program {
@@ -26,17 +26,7 @@ fn program(precision: Precision, literal: Option<[u32; 3]>, is_turned: bool) -> 
         right: Element { array: right, subscripts: vec![k, j] },
         to: Element { array: to, subscripts: vec![i, n, j] },
     })));
-    let body = maker.bodies.pop().unwrap();
-    let (lanes, guard, accumulators) = (false, None, vec![]);
-    maker.push(Statement::Loop(Box::new(Loop {
-        id: outer,
-        extent: batch,
-        lanes,
-        guard,
-        behind: None,
-        body,
-        accumulators,
-    })));
+    maker.close(outer, batch, false, vec![]);
     maker.finish()
 }
 

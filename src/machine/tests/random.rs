@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::loops::{Accumulator, Join, Loop, Subscript};
+use crate::loops::{Join, Subscript};
 
 /// A stream of choices; where it ends, the first choice every time, so that shorter is simpler.
 struct Choices<'a> {

@@ -1,7 +1,7 @@
 //! Bodies that leave next to no registers for what stands between their operations.
 
 use super::*;
-use crate::loops::{Loop, Subscript};
+use crate::loops::Subscript;
 
 /// `for i < N { out[i] = if mask { a } else { b } … }` in lanes, of masks and numbers from outside, so that nothing that the
 /// body defines needs a register.
@@ -27,10 +27,7 @@ fn program(precision: Precision, count: usize) -> Program {
         let value = maker.set(Kind::Real, Operation::Select(mask, a, b));
         maker.push(Statement::Store { array, subscripts: vec![Subscript::Counter(id)], value });
     }
-    let body = maker.bodies.pop().unwrap();
-    let (lanes, guard, behind, accumulators) = (true, None, None, vec![]);
-    let inner = Loop { id, extent, lanes, guard, behind, body, accumulators };
-    maker.push(Statement::Loop(Box::new(inner)));
+    maker.close(id, extent, true, vec![]);
     maker.finish()
 }
 

@@ -1,7 +1,7 @@
 //! Rows as lanes: arrays whose short last axis every lane goes along by itself.
 
 use super::*;
-use crate::loops::{Accumulator, Join, Loop, PARTIALS, SHORT, Subscript};
+use crate::loops::{Join, PARTIALS, SHORT, Subscript};
 use crate::lower::{Known, for_lengths};
 
 /// For each row of `a[N, K]`: its maximum m and the sum s of `a - m`, `out[n, k] = (a[n, k] - m) * s + a[n, at[n]]`
@@ -40,17 +40,7 @@ fn program(precision: Precision, length: Option<u32>, of_lanes: bool) -> Program
     });
     let subscripts = vec![n, Subscript::Literal(0)];
     maker.push(Statement::Store { array: first, subscripts, value: sum });
-    let body = maker.bodies.pop().unwrap();
-    let (extent, guard, accumulators) = (rows, None, vec![]);
-    maker.push(Statement::Loop(Box::new(Loop {
-        id: row,
-        extent,
-        lanes: true,
-        guard,
-        behind: None,
-        body,
-        accumulators,
-    })));
+    maker.close(row, rows, true, vec![]);
     maker.finish()
 }
 
@@ -64,17 +54,8 @@ fn short(
     let id = maker.open();
     let element = body(maker, Subscript::Counter(id));
     let result = maker.value(Kind::Real);
-    let body = maker.bodies.pop().unwrap();
     let accumulators = vec![Accumulator { join, element, factor: None, result }];
-    maker.push(Statement::Loop(Box::new(Loop {
-        id,
-        extent,
-        lanes: false,
-        guard: None,
-        behind: None,
-        body,
-        accumulators,
-    })));
+    maker.close(id, extent, false, accumulators);
     result
 }
 

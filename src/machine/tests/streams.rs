@@ -1,7 +1,7 @@
 //! Results past the caches: the same bits as in them.
 
 use super::*;
-use crate::loops::{Accumulator, Join, Loop, Subscript};
+use crate::loops::{Join, Subscript};
 use crate::machine::{Aligned, compile_streaming, staged};
 
 /// `out = (a - b)^2`, `slope = a - b` and the sum of `out`, in lanes.
@@ -19,19 +19,9 @@ fn program(precision: Precision, lanes: bool) -> Program {
     for (array, value) in [(slope, difference), (out, square)] {
         maker.push(Statement::Store { array, subscripts: here(), value });
     }
-    let body = maker.bodies.pop().unwrap();
     let result = maker.value(Kind::Real);
     let accumulators = vec![Accumulator { join: Join::Sum, element: square, factor: None, result }];
-    let (guard, behind) = (None, None);
-    maker.push(Statement::Loop(Box::new(Loop {
-        id,
-        extent,
-        lanes,
-        guard,
-        behind,
-        body,
-        accumulators,
-    })));
+    maker.close(id, extent, lanes, accumulators);
     maker.push(Statement::Store { array: total, subscripts: vec![], value: result });
     maker.finish()
 }
@@ -142,18 +132,12 @@ fn program_with_elements() -> Program {
         };
         let value = maker.set(Kind::Real, value);
         maker.push(Statement::Store { array: out, subscripts: here, value });
-        let body = maker.bodies.pop().unwrap();
-        let (extent, guard, behind, accumulators) = (extents[1], None, None, vec![]);
-        let inner = Loop { id, extent, lanes: true, guard, behind, body, accumulators };
-        maker.push(Statement::Loop(Box::new(inner)));
+        maker.close(id, extents[1], true, vec![]);
     }
     let there = vec![row, Subscript::Value(at)];
     let value = maker.set(Kind::Real, Operation::Load(x, there.clone()));
     maker.push(Statement::Store { array: out, subscripts: there, value });
-    let body = maker.bodies.pop().unwrap();
-    let (id, extent, guard, behind, accumulators) = (example, extents[0], None, None, vec![]);
-    let outer = Loop { id, extent, lanes: false, guard, behind, body, accumulators };
-    maker.push(Statement::Loop(Box::new(outer)));
+    maker.close(example, extents[0], false, vec![]);
     maker.finish()
 }
 

@@ -1,7 +1,7 @@
 //! Sums in blocks and with compensation: the same bits on every machine, and hardly any error.
 
 use super::*;
-use crate::loops::{Accumulator, BLOCK, Join, Loop, PARTIALS, Subscript};
+use crate::loops::{BLOCK, Join, PARTIALS, Subscript};
 
 /// Extents around the ends of blocks.
 const LONG: [u64; 13] = [0, 1, 127, 128, 255, 256, 257, 511, 512, 513, 1000, 4096 + 3, 20_000 + 17];
@@ -25,17 +25,8 @@ fn program(precision: Precision, lanes: bool, literal: Option<u32>) -> Program {
             result: maker.value(Kind::Real),
         })
         .collect();
-    let body = maker.bodies.pop().unwrap();
     let results: Vec<Value> = accumulators.iter().map(|accumulator| accumulator.result).collect();
-    maker.push(Statement::Loop(Box::new(Loop {
-        id,
-        extent,
-        lanes,
-        guard: None,
-        behind: None,
-        body,
-        accumulators,
-    })));
+    maker.close(id, extent, lanes, accumulators);
     for (at, value) in (0..).zip(results) {
         let subscripts = vec![Subscript::Literal(at)];
         maker.push(Statement::Store { array: out, subscripts, value });

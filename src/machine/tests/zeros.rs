@@ -1,7 +1,7 @@
 //! Selections between a number and 0: in sums, behind what computes the number, of masks from inside and outside of a loop.
 
 use super::*;
-use crate::loops::{Accumulator, Join, Loop, SHORT, Subscript};
+use crate::loops::{Join, SHORT, Subscript};
 use crate::lower::{Known, for_lengths};
 
 /// Sums along each row of `a[N, K]`: of the first element wherever one is below 1, of those below 1, of those that are not, and of
@@ -32,11 +32,11 @@ fn program(precision: Precision, rows_in_lanes: bool) -> Program {
     let product = maker.set(Kind::Real, Operation::Select(missing, zero, product));
     let value = maker.set(Kind::Real, Operation::Select(is_here, kept, product));
     maker.push(Statement::Store { array: out, subscripts: vec![n, k], value });
-    close(&mut maker, inside, (length, !rows_in_lanes), vec![]);
+    maker.close(inside, length, !rows_in_lanes, vec![]);
     let sum = maker.value(Kind::Real);
     let accumulators =
         vec![Accumulator { join: Join::Sum, element: kept, factor: None, result: sum }];
-    close(&mut maker, row, (rows, rows_in_lanes), accumulators);
+    maker.close(row, rows, rows_in_lanes, accumulators);
     maker.push(Statement::Store { array: total, subscripts: vec![], value: sum });
     maker.finish()
 }
@@ -74,20 +74,8 @@ fn write_sums(
         })
         .collect();
     let results = [1, 2, 3].map(|at: usize| accumulators[at].result);
-    close(maker, inside, (length, lanes), accumulators);
+    maker.close(inside, length, lanes, accumulators);
     results
-}
-
-fn close(
-    maker: &mut Maker,
-    id: LoopId,
-    (extent, lanes): (Extent, bool),
-    accumulators: Vec<Accumulator>,
-) {
-    let body = maker.bodies.pop().unwrap();
-    let (guard, behind) = (None, None);
-    let inner = Loop { id, extent, lanes, guard, behind, body, accumulators };
-    maker.push(Statement::Loop(Box::new(inner)));
 }
 
 #[test]

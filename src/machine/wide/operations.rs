@@ -94,11 +94,7 @@ impl Writer<'_> {
 
     /// `into = op(a, b)`
     pub(super) fn three(&mut self, code: Code, into: Register, a: Register, b: Source) {
-        let instruction = match b {
-            Source::Register(b) => Instruction::with3(code, into, a, b),
-            Source::Memory(b) => Instruction::with3(code, into, a, b),
-        };
-        self.code.put(&instruction.expect("three operands"));
+        self.code.put(&on_three(code, into, a, b));
     }
 
     /// `into = mask ? op(a, b) : into`, in EVEX.
@@ -121,11 +117,7 @@ impl Writer<'_> {
         mask: Register,
         is_zero_otherwise: bool,
     ) {
-        let instruction = match b {
-            Source::Register(b) => Instruction::with3(code, into, a, b),
-            Source::Memory(b) => Instruction::with3(code, into, a, b),
-        };
-        let mut instruction = instruction.expect("three operands");
+        let mut instruction = on_three(code, into, a, b);
         instruction.set_op_mask(mask);
         instruction.set_zeroing_masking(is_zero_otherwise);
         self.code.put(&instruction);
@@ -426,4 +418,13 @@ fn sign(precision: Precision) -> i64 {
         Precision::F32 => i64::from(i32::MIN),
         Precision::F64 => i64::MIN,
     }
+}
+
+/// An instruction on two registers and a last operand.
+fn on_three(code: Code, into: Register, a: Register, b: Source) -> Instruction {
+    let instruction = match b {
+        Source::Register(b) => Instruction::with3(code, into, a, b),
+        Source::Memory(b) => Instruction::with3(code, into, a, b),
+    };
+    instruction.expect("three operands")
 }
