@@ -19,6 +19,7 @@ mod cost;
 mod emit;
 mod expand;
 mod explain;
+mod fuse;
 mod labels;
 mod largest;
 mod lengths;
@@ -42,6 +43,7 @@ mod square;
 #[cfg(test)]
 mod tests;
 mod totals;
+mod twins;
 mod unroll;
 mod whole;
 
@@ -136,8 +138,9 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lower
         outputs.into_iter().zip(expanded).map(|(output, node)| Output { node, ..output }).collect();
     let axes = order::order_axes(graph, &outputs);
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
-    let (roots, pairs) = pairs::halve_pairs(graph, &roots, &axes);
-    let (roots, products) = product::find_products(graph, &roots, &axes);
+    let (roots, mut pairs) = pairs::halve_pairs(graph, &roots, &axes);
+    let (roots, mut products) = product::find_products(graph, &roots, &axes);
+    let roots = twins::share_twins(graph, &roots, &axes, (&mut products, &mut pairs));
     let outputs: Vec<Output> =
         outputs.into_iter().zip(roots).map(|(output, node)| Output { node, ..output }).collect();
     let roots: Vec<NodeId> = outputs.iter().map(|output| output.node).collect();
@@ -148,6 +151,7 @@ pub fn lower(graph: &mut Graph, outputs: &[Output], rounding: Rounding) -> Lower
     let mut lowered = emitter.finish();
     let moved = reuse::reuse_outputs(&mut lowered.program);
     lowered.move_arrays(&moved);
+    fuse::fuse_neighbours(&mut lowered.program);
     if !has_learned_rows(graph) {
         rows::rows_as_lanes(&mut lowered.program);
         unroll::unroll(&mut lowered.program);

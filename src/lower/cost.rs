@@ -85,7 +85,9 @@ fn own_costs(emitter: &Emitter<'_>, nodes: &[NodeId]) -> Vec<u32> {
         Node::Index(_) | Node::Size(_) => 1,
         Node::Read(..) => LOAD,
         Node::Map(function, _) => cost_of(*function),
-        Node::Reduce(..) | Node::Rename { .. } => u32::MAX,
+        // Reading what it renames.
+        Node::Rename { .. } => 0,
+        Node::Reduce(..) => u32::MAX,
     };
     nodes.iter().map(own).collect()
 }

@@ -28,6 +28,12 @@ impl Pairs {
         let [first, last] = *self.terms.get(&term)?;
         (last == second).then_some(first)
     }
+
+    /// Takes note of what terms have become.
+    pub(super) fn move_terms(&mut self, moved: &HashMap<NodeId, NodeId>) {
+        let terms = std::mem::take(&mut self.terms).into_iter();
+        self.terms = terms.filter_map(|(term, axes)| Some((*moved.get(&term)?, axes))).collect();
+    }
 }
 
 /// A sum over pairs.

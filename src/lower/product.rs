@@ -53,6 +53,21 @@ impl Products {
         factors.filter(|factor| self.factors.contains(factor)).collect()
     }
 
+    /// Takes note of what nodes have become.
+    pub(super) fn move_nodes(&mut self, moved: &HashMap<NodeId, NodeId>) {
+        let Self { sums, factors, columns } = std::mem::take(self);
+        let new = |id: NodeId| moved.get(&id).copied();
+        let product = |product: Product| {
+            let (left, right) = (new(product.left)?, new(product.right)?);
+            Some(Product { left, right, ..product })
+        };
+        self.sums =
+            sums.into_iter().filter_map(|(id, it)| Some((new(id)?, product(it)?))).collect();
+        self.factors = factors.into_iter().filter_map(new).collect();
+        self.columns =
+            columns.into_iter().filter_map(|(id, column)| Some((new(id)?, column))).collect();
+    }
+
     /// The axes of an array in the order in which it is to lie in memory.
     pub(super) fn in_order(&self, node: NodeId, mut axes: Vec<AxisId>) -> Vec<AxisId> {
         if let Some(column) = self.columns.get(&node) {

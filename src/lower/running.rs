@@ -178,14 +178,17 @@ impl Sums<'_> {
         let alike = self.alike(body);
         let along = region(self.graph, body, AxisSet::of(self.place));
         alike.into_iter().rev().take(TRIED).find_map(|condition| {
-            let [yes, no] = [true, false].map(|truth| {
+            let where_it_is = |sums: &mut Self, truth| {
                 let known = |_: &Graph, id: NodeId| (id == condition).then_some(truth);
-                self.where_known(body, &along, known)
-            });
+                sums.where_known(body, &along, known)
+            };
+            let yes = where_it_is(self, true);
+            let sum = self.total(yes, conditions)?;
+            let no = where_it_is(self, false);
             if yes == no {
                 return None;
             }
-            let (yes, no) = (self.total(yes, conditions)?, self.total(no, conditions)?);
+            let (yes, no) = (sum, self.total(no, conditions)?);
             Some(self.graph.select(condition, yes, no))
         })
     }
@@ -303,7 +306,9 @@ impl Sums<'_> {
         let mut scale = Vec::new();
         loop {
             if is_alike(term) {
-                scale.push(Scale::Times(term));
+                if graph.as_number(term) != Some(1.0) {
+                    scale.push(Scale::Times(term));
+                }
                 return Some((scale, None));
             }
             let is_whole = !graph.axes(term).contains(self.place);

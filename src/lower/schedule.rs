@@ -285,7 +285,11 @@ impl Scheduler {
                             emitter.graph.arguments(item.node).iter().filter_map(stage_of).max()
                         }
                     };
-                    before.unwrap_or(0) + usize::from(consumes(emitter, item, axis))
+                    // What is renamed elsewhere lies in memory.
+                    let is_there = before.is_none()
+                        && matches!(emitter.graph.node(item.node), Node::Rename { .. });
+                    let consumes = !is_there && consumes(emitter, item, axis);
+                    before.unwrap_or(0) + usize::from(consumes)
                 }
                 Task::Accumulate(_) | Task::Write(_) => stage_of(&item.node).unwrap_or(0),
             };

@@ -216,3 +216,36 @@ fn of_number(text: &str) -> (String, impl Fn(f64) -> (f64, f64)) {
         (run(&lowered, &graph, &environment)[0][0], want)
     })
 }
+
+#[test]
+fn what_stands_on_both_sides_of_pairs_is_computed_once() {
+    for (body, mark, count) in [
+        ("sum[i in N, j in N](abs(norm(x[i]) - norm(x[j])))", "= square_root", 1),
+        (
+            "sum[i in N, j in N if i != j](max(x[i]) * (x[i, 0] - sum(x[j])) * max(x[j]))",
+            "maximum v",
+            1,
+        ),
+        ("sum[i in N, j in N](abs(variance(x[i]) - variance(x[j])))", "sum v", 3),
+        // Of one side each: nothing to share.
+        ("sum[i in N, j in N](abs(norm(x[i]) - sum(x[j])))", "= square_root", 1),
+    ] {
+        let text = format!("loss both(pred x[N, 3]) = {body}");
+        let source = Source::Text { name: "both.loss".to_owned(), text };
+        let model = check(&source).expect("the loss is right").models.remove(0);
+        let mut graph = model.graph.clone();
+        let output = Output { name: "value".into(), node: model.value, axes: Vec::new() };
+        let lowered = lower(&mut graph, &[output], exact(Precision::F64));
+        let program = lowered.program.to_string();
+        assert_eq!(program.matches(mark).count(), count, "{body}\n{program}");
+        let input = (0..12).map(|at| f64::from(at * at % 7) - 2.5).collect();
+        let extents = graph.extent_ids().map(|id| match graph.extent(id) {
+            crate::graph::Extent::Literal(length) => *length as usize,
+            crate::graph::Extent::Named(_) => 4,
+        });
+        let environment = evaluate::Environment { extents: extents.collect(), inputs: vec![input] };
+        let want = evaluate::evaluate(&model.graph, &[model.value], &environment)[0].data[0];
+        let got = run(&lowered, &graph, &environment)[0][0];
+        assert!((got - want).abs() <= 1e-13 * want.abs(), "{body}: {got} is not {want}\n{program}");
+    }
+}

@@ -138,7 +138,7 @@ fn running_sum(graph: &Graph, id: NodeId) -> Option<RunningSum> {
 /// Whether elements of an array lie in memory anyway where a later loop needs them, or have a name so that they do.
 pub(super) fn is_there(graph: &Graph, id: NodeId) -> bool {
     match graph.node(id) {
-        Node::Map(Function::StopGradient, _) => true,
+        Node::Map(Function::StopGradient, _) | Node::Rename { .. } => true,
         Node::Map(function, _) => cost_of(*function) >= DEAR,
         _ => false,
     }
