@@ -25,7 +25,7 @@
 //! others for the first time. Every other call allocates nothing.
 //!
 //! # Sums
-//! The code runs on chunks whose length is fixed by the shapes of the inputs of one example: a power of
+//! The code runs on chunks whose length is fixed by the shapes of one example: a power of
 //! two, at most 4096 examples. It sums within a chunk, in the loss's precision and in the order that
 //! [`crate::loops`] states: the values, what examples count for, and the gradient of an input that all
 //! examples share. The sums of the chunks are added in f64 and in order: those of values and of what
@@ -61,13 +61,13 @@ pub use builder::Call;
 pub use describe::{InputDescription, KindDescription, describe};
 pub use element::{Data, Element, Labels, Setting, Upstream};
 pub use error::{CallError, Place, Side};
-pub(crate) use layout::{CHUNK_BYTES, LONGEST_CHUNK};
 pub use pool::{Pool, Threads};
 pub use prepared::{Preparation, PreparedCall};
 pub use run::{Reduction, Summary};
 pub use shape::RANK_LIMIT;
 pub(crate) use variant::{Code, Compile, Compiled, Variant};
 
+use crate::chunk::Chunking;
 use crate::graph::{Graph, InputId};
 use crate::model::Model;
 use crate::plan::Request;
@@ -91,6 +91,7 @@ struct Shared<T: Element> {
     gradients: Vec<InputId>,
     defaults: Vec<Option<Expression>>,
     bounds: Vec<Vec<Expression>>,
+    chunking: Chunking,
     build: Build,
     variants: RwLock<Vec<(Request, Arc<Variant>)>>,
     #[expect(clippy::vec_box, reason = "a call takes one by its pointer")]
@@ -129,6 +130,7 @@ impl<T: Element> Loss<T> {
             gradients,
             defaults,
             bounds,
+            chunking: Chunking::of(graph, model.value),
             build,
             variants: RwLock::default(),
             pool: Mutex::default(),
@@ -221,6 +223,10 @@ impl<T: Element> Loss<T> {
 
     fn graph(&self) -> &Graph {
         &self.shared.model.graph
+    }
+
+    fn chunking(&self) -> &Chunking {
+        &self.shared.chunking
     }
 
     /// Whether examples can count for anything but 1 without sample weights.

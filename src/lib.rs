@@ -57,6 +57,7 @@ pub mod loops;
 pub mod kernels;
 pub mod lower;
 mod plan;
+mod chunk;
 pub mod interpret;
 pub mod machine;
 pub mod call;

@@ -3,20 +3,14 @@
 
 use super::element::Element;
 use super::scratch::Memory;
-use super::shape::{Extents, row_length};
+use super::shape::Extents;
 use super::stream;
 use super::variant::Variant;
 use crate::batch::{Extra, Part, is_batched};
+use crate::chunk::Chunking;
 use crate::graph::{Graph, InputId};
 use crate::machine::Aligned;
 use crate::plan::{Length, Source};
-
-/// How many bytes the inputs of a chunk and as many results should take at most: they should stay in the
-/// second-level cache.
-pub(crate) const CHUNK_BYTES: usize = 1 << 18;
-
-/// The most examples of a chunk.
-pub(crate) const LONGEST_CHUNK: usize = 4096;
 
 /// How the examples of a call are cut.
 #[derive(Clone, Copy, Debug)]
@@ -27,14 +21,14 @@ pub(super) struct Cut {
 }
 
 impl Cut {
-    /// Into chunks of a power of two, by the shapes of one example alone.
-    pub(super) fn new<T>(graph: &Graph, extents: &Extents, examples: usize) -> Self {
-        let batched = graph.input_ids().filter(|id| is_batched(graph.input(*id).role));
-        let elements =
-            batched.map(|id| row_length(graph, extents, id)).fold(0, usize::saturating_add);
-        let bytes = elements.saturating_mul(2 * size_of::<T>()).max(1);
-        let most = (CHUNK_BYTES / bytes).clamp(1, LONGEST_CHUNK);
-        Self { examples, chunk: (1 << most.ilog2()).min(examples) }
+    /// Into the chunks of a loss.
+    pub(super) fn new<T>(chunking: &Chunking, extents: &Extents, examples: usize) -> Self {
+        let longest = chunking.examples(size_of::<T>(), |length| match length {
+            Length::Literal(length) => *length,
+            Length::Given(extent) => extents.get(*extent).unwrap_or(0),
+            Length::Batch => examples,
+        });
+        Self { examples, chunk: longest.min(examples) }
     }
 
     fn chunks(self) -> usize {

@@ -60,7 +60,7 @@ impl<T: Element> Call<'_, T> {
         let examples = self.resolve_shapes()?;
         self.prepare_inputs()?;
         self.check_results(examples, reduction)?;
-        let cut = Cut::new::<T>(self.loss.graph(), &self.scratch.extents, examples);
+        let cut = Cut::new::<T>(self.loss.chunking(), &self.scratch.extents, examples);
         let code = self.find_code(reduction, cut, false)?;
         let mut passes = self.lay_out(code, cut);
         // SAFETY: `lay_out` gave the addresses of the caller's slices, which were checked to have the elements

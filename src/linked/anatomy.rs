@@ -5,6 +5,7 @@ use cranelift_module::{FuncId, Linkage};
 
 use super::describe::{Described, constant, describe, reads_arrays};
 use crate::batch::Weighting;
+use crate::chunk::Chunking;
 use crate::compile::Chosen;
 use crate::domain;
 use crate::graph::{AxisId, Domain, ExtentId, Graph, InputId, InputKind, NodeId};
@@ -18,6 +19,8 @@ pub(super) struct Anatomy {
     pub(super) described: Described,
     pub(super) graph: Graph,
     pub(super) precision: Precision,
+    /// How its examples are cut.
+    pub(super) chunking: Chunking,
     /// The levels of CPUs that there is code for, as a call names them, the lowest first.
     pub(super) levels: Vec<u64>,
     /// What examples count for, without and with sample weights; none: how many there are.
@@ -125,6 +128,8 @@ pub(super) fn define(
     for pass in all {
         extents.extend(pass.plan.extents.iter().filter_map(given));
     }
+    let chunking = Chunking::of(graph, chosen.model.value);
+    extents.extend(chunking.arrays.iter().flatten().filter_map(given));
     described = describe(chosen, precision, symbol.to_owned(), &extents);
     let levels = machines.iter().map(|machine| machine.level() as u64).collect();
     let graph = graph.clone();
@@ -132,6 +137,7 @@ pub(super) fn define(
         described,
         graph,
         precision,
+        chunking,
         levels,
         weights,
         values,

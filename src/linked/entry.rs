@@ -13,7 +13,7 @@ use super::interface::{FLAG_SUM, Field, Status};
 use super::pen::{Pen, write_function};
 use super::validate::{test_domains, test_given, test_labels, test_lengths};
 use crate::batch::{Extra, is_batched};
-use crate::call::LONGEST_CHUNK;
+use crate::chunk::LONGEST_CHUNK;
 use crate::machine::ObjectWriter;
 use crate::plan::Source;
 

@@ -10,10 +10,10 @@ use cranelift::prelude::Variable;
 use super::anatomy::{Anatomy, Code, Pass};
 use super::frame::{Frame, Scratch};
 use super::inputs::Input;
-use super::interface::{AxisLength, Field};
+use super::interface::Field;
 use super::pen::Pen;
 use crate::batch::{Extra, Part, is_batched};
-use crate::call::{CHUNK_BYTES, LONGEST_CHUNK};
+use crate::chunk::{CHUNK_BYTES, CHUNK_ELEMENTS, LONGEST_CHUNK, bytes_of};
 use crate::graph::InputId;
 use crate::plan::{Array, Length, Source};
 
@@ -114,41 +114,47 @@ fn gradient(frame: &Frame, id: InputId) -> Value {
     frame.field(Field::Gradient(at.expect("code gives the gradients of the interface")))
 }
 
-/// How many examples a chunk has, if there are enough: a power of two, by the shapes of one example alone.
+/// How many examples a chunk has, if there are enough, as [`crate::chunk::Chunking::examples`] has it.
 fn chunk_length(pen: &mut Pen, frame: &Frame) -> Value {
-    let mut known = 0u64;
-    let mut unknown: Option<Value> = None;
-    let arguments = frame.anatomy.described.interface.arguments.iter();
-    for (argument, row) in arguments.zip(&frame.rows).filter(|(it, _)| is_batched(it.role)) {
-        let literal = |length: &AxisLength| match length {
-            AxisLength::Literal(length) => Some(*length),
-            AxisLength::Named(_) => None,
-        };
-        let mut lengths = argument.axes.iter().map(literal);
-        match lengths.try_fold(1u64, |all, length| Some(all.saturating_mul(length?))) {
-            Some(elements) => known = known.saturating_add(elements),
-            None => unknown = Some(unknown.map_or(*row, |sum| pen.add(sum, *row))),
-        }
+    let chunking = &frame.anatomy.chunking;
+    let size = pen.size();
+    if let Some(examples) = chunking.of_literals(size as usize) {
+        return pen.count(examples as u64);
     }
-    let bytes = 2 * u64::from(pen.size());
-    let Some(unknown) = unknown else {
-        let most = CHUNK_BYTES as u64 / known.saturating_mul(bytes).max(1);
-        return pen.count(1 << most.clamp(1, LONGEST_CHUNK as u64).ilog2());
+    let mut elements = |lengths: &Vec<Length>| {
+        let one = pen.number(types::F64, 1.0);
+        lengths.iter().fold(one, |all, length| {
+            let length = match length {
+                Length::Given(extent) => frame.extent(pen, *extent),
+                Length::Literal(length) => pen.count(*length as u64),
+                Length::Batch => unreachable!("chunks go by the shapes of one example"),
+            };
+            let length = pen.builder.ins().fcvt_from_uint(types::F64, length);
+            pen.builder.ins().fmul(all, length)
+        })
     };
-    let known = pen.count(known);
-    let elements = pen.add(unknown, known);
-    let bytes = pen.builder.ins().imul_imm_s(elements, bytes.cast_signed());
-    let one = pen.integer(1);
-    let bytes = pen.builder.ins().umax(bytes, one);
-    let budget = pen.count(CHUNK_BYTES as u64);
-    let most = pen.builder.ins().udiv(budget, bytes);
-    let most = pen.builder.ins().umax(most, one);
-    let longest = pen.count(LONGEST_CHUNK as u64);
+    let inputs: Vec<Value> = chunking.inputs.iter().map(&mut elements).collect();
+    let arrays: Vec<Value> = chunking.arrays.iter().map(&mut elements).collect();
+    let [zero, one] = [0.0, 1.0].map(|number| pen.number(types::F64, number));
+    let read = inputs.into_iter().fold(zero, |sum, input| pen.builder.ins().fadd(sum, input));
+    let each = pen.number(types::F64, bytes_of(size as usize));
+    let bytes = pen.builder.ins().fmul(read, each);
+    let bytes = pen.builder.ins().fmax(bytes, one);
+    let largest = arrays.into_iter().fold(one, |most, array| pen.builder.ins().fmax(most, array));
+    let [by_bytes, by_elements] =
+        [(CHUNK_BYTES, bytes), (CHUNK_ELEMENTS, largest)].map(|(bound, of)| {
+            let bound = pen.number(types::F64, bound);
+            pen.builder.ins().fdiv(bound, of)
+        });
+    let most = pen.builder.ins().fmin(by_bytes, by_elements);
+    let most = pen.builder.ins().fcvt_to_uint_sat(types::I64, most);
+    let [least, longest] = [1, LONGEST_CHUNK as u64].map(|count| pen.count(count));
+    let most = pen.builder.ins().umax(most, least);
     let most = pen.builder.ins().umin(most, longest);
     let zeros = pen.builder.ins().clz(most);
     let highest = pen.integer(63);
     let power = pen.builder.ins().isub(highest, zeros);
-    pen.builder.ins().ishl(one, power)
+    pen.builder.ins().ishl(least, power)
 }
 
 /// Calls the best code of a pass that the CPU of the call can run.

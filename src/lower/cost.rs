@@ -81,12 +81,11 @@ fn own_costs(emitter: &Emitter<'_>, nodes: &[NodeId]) -> Vec<u32> {
     }
     let own = |id: &NodeId| match graph.node(*id) {
         _ if is_renamed[id.index()] || emitter.is_in_memory(*id) => u32::MAX,
-        Node::Number(_) | Node::Bool(_) | Node::Position(..) => 0,
+        // Another name costs nothing but reading what has it.
+        Node::Number(_) | Node::Bool(_) | Node::Position(..) | Node::Rename { .. } => 0,
         Node::Index(_) | Node::Size(_) => 1,
         Node::Read(..) => LOAD,
         Node::Map(function, _) => cost_of(*function),
-        // Reading what it renames.
-        Node::Rename { .. } => 0,
         Node::Reduce(..) => u32::MAX,
     };
     nodes.iter().map(own).collect()

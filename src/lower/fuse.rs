@@ -5,7 +5,9 @@
 //! second one has as the value that it is.
 
 use crate::hash::HashMap;
-use crate::loops::{ArrayId, Loop, LoopId, Operation, Program, Statement, Subscript, Value};
+use crate::loops::{
+    Accumulator, ArrayId, Loop, LoopId, Operation, Program, Statement, Subscript, Value,
+};
 
 /// Makes one loop of those that stand side by side.
 pub(super) fn fuse_neighbours(program: &mut Program) {
@@ -43,7 +45,7 @@ fn may_be_one(first: &Loop, second: &Loop) -> bool {
         Statement::Store { value, .. } => uses_result(*value),
         Statement::Loop(_) | Statement::Product(_) => true,
     });
-    if reads_result || second.accumulators.iter().flat_map(|it| it.reads()).any(uses_result) {
+    if reads_result || second.accumulators.iter().flat_map(Accumulator::reads).any(uses_result) {
         return false;
     }
     let elements: Vec<_> = first.body.iter().filter_map(access).collect();
@@ -139,7 +141,7 @@ impl Known {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::loops::{Accumulator, Extent, Join};
+    use crate::loops::{Extent, Join};
 
     const OUTER: LoopId = LoopId(9);
 

@@ -117,7 +117,7 @@ impl<'l, T: Element> Preparation<'l, T> {
         }
         let examples = call.resolve_shapes()?;
         call.prepare_inputs().map_err(in_words_of_a_preparation)?;
-        let cut = Cut::new::<T>(call.loss.graph(), &call.scratch.extents, examples);
+        let cut = Cut::new::<T>(call.loss.chunking(), &call.scratch.extents, examples);
         let code = call.find_code(reduction, cut, true)?;
         let inputs = inputs
             .into_iter()
