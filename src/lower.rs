@@ -7,8 +7,9 @@
 //!
 //! Around that stand passes of their own: `cases` sets the element at a label apart, `renames` makes multiples of a softmax
 //! known as such, `expand` writes what machines have no word for, `running` finds sums up to each place of an axis, which
-//! `totals` writes in one pass, `pairs` leaves out what is known by symmetry, and `product` finds products of matrices;
-//! `reuse` moves temporaries into outputs, `rows` makes lanes of short rows, `unroll` writes out loops along rows whose length
+//! `totals` writes in one pass, `pairs` leaves out what is known by symmetry, `product` finds products of matrices, and `twins`
+//! computes once what stands on both sides of pairs; `reuse` moves temporaries into outputs, `fuse` makes one loop of those that
+//! stand side by side, `rows` makes lanes of short rows, `unroll` writes out loops along rows whose length
 //! is a number, as it is in a program that `lengths` makes of another one for calls that know how long rows are, and
 //! `contract` rounds sums with products once.
 
