@@ -106,7 +106,7 @@ pub fn is_batched(role: Role) -> bool {
 
 /// The total of a batch, the value of each example where they are asked for, and gradients.
 #[must_use]
-pub fn batch(graph: &Graph, roots: &Roots, weighting: Weighting, with_values: bool) -> Batched {
+pub fn batch(graph: Graph, roots: &Roots, weighting: Weighting, with_values: bool) -> Batched {
     let mut builder = Builder::new(graph);
     let weight = weighting.sample_weights.then(|| builder.extra(Extra::SampleWeight));
     let upstream = weighting.upstream.then(|| builder.extra(Extra::Upstream));
@@ -135,7 +135,7 @@ pub fn batch(graph: &Graph, roots: &Roots, weighting: Weighting, with_values: bo
             node = builder.graph.map(Function::Subtract, &[node, drift]);
         }
         let factor = builder.factor(weight, upstream);
-        let batched = is_batched(graph.input(gradient.input).role);
+        let batched = is_batched(builder.graph.input(gradient.input).role);
         let factor = if batched {
             let scale = builder.extra(Extra::Scale);
             Some(builder.product(factor, scale))
@@ -158,7 +158,7 @@ pub fn batch(graph: &Graph, roots: &Roots, weighting: Weighting, with_values: bo
 
 /// What the examples of a batch count for together in the mean; none: how many there are.
 #[must_use]
-pub fn batch_weights(graph: &Graph, roots: &Roots, weighting: Weighting) -> Option<Batched> {
+pub fn batch_weights(graph: Graph, roots: &Roots, weighting: Weighting) -> Option<Batched> {
     if roots.per.is_none() && roots.missing.is_none() && !weighting.sample_weights {
         return None;
     }
@@ -187,9 +187,8 @@ struct Builder {
 }
 
 impl Builder {
-    /// A copy of the graph whose batched inputs have the batch as their outermost axis.
-    fn new(graph: &Graph) -> Self {
-        let mut graph = graph.clone();
+    /// The graph, whose batched inputs have the batch as their outermost axis from now on.
+    fn new(mut graph: Graph) -> Self {
         // No axis of a file starts with a small letter.
         let batch = graph.add_extent(Extent::Named("batch".into()));
         let axis = graph.declared_axis(batch);

@@ -6,6 +6,9 @@
 
 mod reference;
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use reference as f;
 
 /// What a map node of the graph applies to each element.
@@ -349,4 +352,11 @@ pub fn names() -> impl Iterator<Item = &'static str> {
         .chain(DEFINITIONS.iter().map(|row| row.name))
         .chain(REDUCTIONS.iter().map(|row| row.name))
         .chain(SPECIALS.iter().map(|row| row.name))
+}
+
+/// Whether a call can use a name.
+#[must_use]
+pub fn has_name(name: &str) -> bool {
+    static NAMES: LazyLock<HashSet<&str>> = LazyLock::new(|| names().collect());
+    NAMES.contains(name)
 }

@@ -84,7 +84,7 @@ pub struct Loss<T: Element> {
 
 /// What the clones of a loss share.
 struct Shared<T: Element> {
-    model: Model,
+    model: Arc<Model>,
     /// The values of inputs that were made constants, by input.
     frozen: Vec<Option<f64>>,
     /// The gradients that come by default.
@@ -114,7 +114,7 @@ impl<T: Element> Loss<T> {
     /// A loss from its checked meaning, the inputs made constants and what they are, the gradients that
     /// come by default, and the way to make its code.
     pub(crate) fn new(
-        model: Model,
+        model: Arc<Model>,
         frozen: &[(InputId, f64)],
         gradients: Vec<InputId>,
         build: Build,

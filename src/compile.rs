@@ -10,6 +10,7 @@ mod tests;
 
 use std::fmt::{Display, Formatter};
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::batch::Weighting;
 use crate::call::{Element, Loss};
@@ -162,9 +163,9 @@ impl Compiler {
         source: &check::Source,
         stem: &str,
     ) -> Result<Loss<T>, CompileError> {
-        let checked = check(source)?;
-        let model = choose(&checked.models, self.loss.as_deref(), stem)?;
-        self.model(model)
+        let mut models = check(source)?.models;
+        let place = position(&models, self.loss.as_deref(), stem)?;
+        self.finish(models.swap_remove(place))
     }
 
     /// Compiles a checked loss.
@@ -172,11 +173,18 @@ impl Compiler {
     /// # Errors
     /// If it does not have what is asked for, or becomes too large.
     pub fn model<T: Element>(&self, model: &Model) -> Result<Loss<T>, CompileError> {
-        let Chosen { model, frozen, wrt } = self.choose_inputs(model)?;
-        let stable = stabilized(&model);
+        self.finish(model.clone())
+    }
+
+    fn finish<T: Element>(&self, model: Model) -> Result<Loss<T>, CompileError> {
+        let Chosen { mut model, frozen, wrt } = self.choose_inputs(model)?;
+        let stable = stabilized(&mut model);
+        let model = Arc::new(model);
         let (target, isa) = (self.target, self.isa.unwrap_or_else(Isa::host));
+        let meaning = Arc::clone(&model);
         let build = move |request: &Request| {
-            assemble(plan(&stable, request, T::PRECISION, host_fuses())?, target, isa)
+            let plan = plan(&meaning.graph, &stable, request, T::PRECISION, host_fuses())?;
+            assemble(plan, target, isa)
         };
         let loss = Loss::new(model, &frozen, wrt, Box::new(build));
         loss.compile_default().map_err(CompileError::Code)?;
@@ -194,23 +202,24 @@ impl Compiler {
         precision: Precision,
         fused: bool,
     ) -> Result<String, CompileError> {
-        let Chosen { model, wrt, .. } = self.choose_inputs(model)?;
+        let Chosen { mut model, wrt, .. } = self.choose_inputs(model.clone())?;
         let request =
             Request::Values { gradients: wrt, weighting: Weighting::default(), each: false };
-        explained(&stabilized(&model), &request, precision, fused).map_err(CompileError::Code)
+        let stable = stabilized(&mut model);
+        explained(&model.graph, &stable, &request, precision, fused).map_err(CompileError::Code)
     }
 
     /// Makes constants of the inputs that are to be, and finds those whose gradients come by default.
-    pub(crate) fn choose_inputs(&self, model: &Model) -> Result<Chosen, CompileError> {
-        let find = |name: &String| find_input(model, name);
+    pub(crate) fn choose_inputs(&self, model: Model) -> Result<Chosen, CompileError> {
         let frozen: Vec<(InputId, f64)> = self
             .frozen
             .iter()
-            .map(|(name, value)| Ok((find(name)?, *value)))
+            .map(|(name, value)| Ok((find_input(&model, name)?, *value)))
             .collect::<Result<_, CompileError>>()?;
-        let model = freeze(model, &frozen)?;
+        let model = if frozen.is_empty() { model } else { freeze(&model, &frozen)? };
         let wrt = match &self.wrt {
             Some(names) => {
+                let find = |name: &String| find_input(&model, name);
                 let mut wrt = names.iter().map(find).collect::<Result<Vec<_>, _>>()?;
                 wrt.sort_unstable();
                 wrt.dedup();
@@ -254,15 +263,20 @@ pub fn choose<'m>(
     name: Option<&str>,
     stem: &str,
 ) -> Result<&'m Model, CompileError> {
+    position(models, name, stem).map(|place| &models[place])
+}
+
+/// Where the loss that is meant stands.
+fn position(models: &[Model], name: Option<&str>, stem: &str) -> Result<usize, CompileError> {
     let names = || models.iter().map(|model| model.name.as_str());
     let wanted = name.unwrap_or(stem);
-    if let Some(model) = models.iter().find(|model| model.name == wanted) {
-        return Ok(model);
+    if let Some(place) = names().position(|name| name == wanted) {
+        return Ok(place);
     }
     let all = names().collect::<Vec<_>>().join(", ");
     Err(CompileError::Choice(match (name, models) {
         (_, []) => "the file defines no loss".into(),
-        (None, [model]) => return Ok(model),
+        (None, [_]) => return Ok(0),
         (None, _) => format!("the file defines several losses, name one: {all}"),
         (Some(name), _) => match suggest(name, names()) {
             Some(meant) => format!("there is no loss `{name}`; did you mean `{meant}`?"),

@@ -34,6 +34,17 @@ pub(crate) enum Term {
     Reduce(Reduction, usize),
 }
 
+impl Term {
+    /// The places of the terms that it applies to.
+    pub(crate) fn arguments(&self) -> &[usize] {
+        match self {
+            Self::Variable(_) | Self::Number(_) | Self::Bool(_) => &[],
+            Self::Map(_, arguments) => arguments,
+            Self::Reduce(_, argument) => std::slice::from_ref(argument),
+        }
+    }
+}
+
 impl Formula {
     /// Parses a formula over the given names.
     ///
@@ -105,11 +116,7 @@ impl Formula {
 
     /// Takes back the last term if nothing can have used it yet.
     fn drop_unused(&mut self, at: usize) {
-        let is_used = self.terms.iter().any(|term| match term {
-            Term::Map(_, arguments) => arguments.contains(&at),
-            Term::Reduce(_, argument) => *argument == at,
-            Term::Variable(_) | Term::Number(_) | Term::Bool(_) => false,
-        });
+        let is_used = self.terms.iter().any(|term| term.arguments().contains(&at));
         if at + 1 == self.terms.len() && !is_used {
             self.terms.pop();
         }

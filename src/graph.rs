@@ -241,21 +241,30 @@ impl Graph {
     #[must_use]
     pub fn reachable(&self, roots: &[NodeId]) -> Vec<NodeId> {
         let end = roots.iter().map(|root| root.index() + 1).max().unwrap_or(0);
-        let mut needed = vec![false; end];
+        // A bit a node: most of a large graph belongs to none of the roots.
+        let mut needed = vec![0_u64; end.div_ceil(64)];
         for root in roots {
-            needed[root.index()] = true;
+            needed[root.index() / 64] |= 1 << (root.index() % 64);
         }
         let mut count = 0;
-        for index in (0..end).rev() {
-            if needed[index] {
+        for word in (0..needed.len()).rev() {
+            let mut below = u64::MAX;
+            // Downwards: whatever needs a node has been met before it.
+            while let Some(bit) = (needed[word] & below).checked_ilog2() {
+                below = (1 << bit) - 1;
                 count += 1;
-                for argument in self.nodes[index].arguments() {
-                    needed[argument.index()] = true;
+                for argument in self.nodes[word * 64 + bit as usize].arguments() {
+                    needed[argument.index() / 64] |= 1 << (argument.index() % 64);
                 }
             }
         }
         let mut found = Vec::with_capacity(count);
-        found.extend((0..end).filter(|index| needed[*index]).map(NodeId::from_index));
+        for (word, mut bits) in needed.into_iter().enumerate() {
+            while bits != 0 {
+                found.push(NodeId::from_index(word * 64 + bits.trailing_zeros() as usize));
+                bits &= bits - 1;
+            }
+        }
         found
     }
 

@@ -76,7 +76,7 @@ pub struct Linked {
 /// # Errors
 /// If the loss does not have what is asked for, or the machine is none that code is made for.
 pub fn link(compiler: &Compiler, model: &Model, options: &Options) -> Result<Linked, CompileError> {
-    let chosen = compiler.choose_inputs(model)?;
+    let chosen = compiler.choose_inputs(model.clone())?;
     let told = |error: MachineError| CompileError::Code(error.to_string());
     let (baseline, machines) = machines(options).map_err(told)?;
     let mut object = ObjectWriter::new(&baseline, &model.name).map_err(told)?;

@@ -84,17 +84,18 @@ pub(crate) enum Length {
     Batch,
 }
 
-/// The model whose roots have been brought into forms that neither overflow nor cancel.
-pub(crate) fn stabilized(model: &Model) -> Model {
-    let mut model = model.clone();
-    let mut roots = vec![model.value];
-    roots.extend(model.per.into_iter().chain(model.missing));
-    stabilize(&mut model.graph, &mut roots);
-    let mut roots = roots.into_iter();
-    model.value = roots.next().expect("the value is the first root");
-    model.per = model.per.and_then(|_| roots.next());
-    model.missing = model.missing.and_then(|_| roots.next());
-    model
+/// The roots of a model brought into forms that neither overflow nor cancel: further nodes of its graph.
+pub(crate) fn stabilized(model: &mut Model) -> Roots {
+    let mut all = vec![model.value];
+    all.extend(model.per.into_iter().chain(model.missing));
+    stabilize(&mut model.graph, &mut all);
+    let mut all = all.into_iter();
+    Roots {
+        value: all.next().expect("the value is the first root"),
+        per: model.per.and_then(|_| all.next()),
+        missing: model.missing.and_then(|_| all.next()),
+        gradients: Vec::new(),
+    }
 }
 
 /// The passes from a stabilized loss to a program, one a line.
@@ -102,12 +103,13 @@ pub(crate) fn stabilized(model: &Model) -> Model {
 /// # Errors
 /// If the loss becomes too large.
 pub(crate) fn plan(
-    model: &Model,
+    graph: &Graph,
+    stable: &Roots,
     request: &Request,
     precision: Precision,
     fused: bool,
 ) -> Result<Plan, String> {
-    let (batched, lowered) = lowered(model, request, precision, fused)?;
+    let (batched, lowered) = lowered(graph, stable, request, precision, fused)?;
     Ok(name_arrays(&batched, lowered))
 }
 
@@ -116,27 +118,29 @@ pub(crate) fn plan(
 /// # Errors
 /// If the loss becomes too large.
 pub(crate) fn explained(
-    model: &Model,
+    graph: &Graph,
+    stable: &Roots,
     request: &Request,
     precision: Precision,
     fused: bool,
 ) -> Result<String, String> {
-    let (batched, lowered) = lowered(model, request, precision, fused)?;
+    let (batched, lowered) = lowered(graph, stable, request, precision, fused)?;
     Ok(explain(&batched.graph, &lowered))
 }
 
 fn lowered(
-    model: &Model,
+    graph: &Graph,
+    stable: &Roots,
     request: &Request,
     precision: Precision,
     fused: bool,
 ) -> Result<(Batched, Lowered), String> {
-    let mut graph = model.graph.clone();
+    let mut graph = graph.clone();
     let gradients = match request {
         Request::Values { gradients, .. } => gradients.as_slice(),
         Request::Weights(_) => &[],
     };
-    let mut roots = derive(&mut graph, model, gradients);
+    let mut roots = derive(&mut graph, stable, gradients);
     if let Request::Weights(_) = request {
         // What examples count for has nothing to do with their values.
         roots.value = graph.number(0.0);
@@ -145,7 +149,7 @@ fn lowered(
     keep_nan(&mut graph, &mut roots);
     within_limits(&graph)?;
     let accuracy = accuracy(&graph, roots.value);
-    let mut batched = batch_request(&graph, &roots, request)?;
+    let mut batched = batch_request(graph, &roots, request)?;
     let outputs = outputs(&batched);
     let rounding = Rounding { precision, is_fused: fused, accuracy };
     let lowered = lower(&mut batched.graph, &outputs, rounding);
@@ -169,14 +173,14 @@ fn countable(graph: &Graph, precision: Precision) -> Result<(), String> {
 }
 
 /// The value and its derivatives as roots of one graph.
-fn derive(graph: &mut Graph, model: &Model, wrt: &[InputId]) -> Roots {
-    let gradients = differentiate(graph, model.value, wrt);
+fn derive(graph: &mut Graph, stable: &Roots, wrt: &[InputId]) -> Roots {
+    let gradients = differentiate(graph, stable.value, wrt);
     let derivatives = wrt.iter().zip(gradients).map(|(input, gradient)| {
         let reads = |per: &NodeId| {
             let needed = graph.reachable(&[*per]);
             needed.iter().any(|id| matches!(graph.node(*id), Node::Read(read, _) if read == input))
         };
-        let per = model.per.filter(reads).map(|per| {
+        let per = stable.per.filter(reads).map(|per| {
             let mut gradients = differentiate(graph, per, std::slice::from_ref(input));
             let of_per = gradients.pop().expect("one gradient an input");
             along(graph, &of_per, &gradient.axes)
@@ -184,7 +188,7 @@ fn derive(graph: &mut Graph, model: &Model, wrt: &[InputId]) -> Roots {
         Derivative { input: *input, node: gradient.node, per, axes: gradient.axes.clone() }
     });
     let gradients = derivatives.collect();
-    Roots { value: model.value, per: model.per, missing: model.missing, gradients }
+    Roots { gradients, ..stable.clone() }
 }
 
 /// A gradient with other axes standing for those of the input.
@@ -217,7 +221,7 @@ fn tidy(graph: &mut Graph, roots: &mut Roots) {
     }
 }
 
-fn batch_request(graph: &Graph, roots: &Roots, request: &Request) -> Result<Batched, String> {
+fn batch_request(graph: Graph, roots: &Roots, request: &Request) -> Result<Batched, String> {
     match request {
         Request::Values { each, weighting, .. } => Ok(batch(graph, roots, *weighting, *each)),
         Request::Weights(weighting) => batch_weights(graph, roots, *weighting)
@@ -291,7 +295,7 @@ mod tests {
     fn every_shipped_loss_has_a_valid_program_for_each_short_length() {
         for shipped in crate::library::LOSSES {
             let checked = check(&Text::Library(shipped.name.to_owned())).expect("it is right");
-            for model in checked.models {
+            for mut model in checked.models {
                 let reals = |id: &InputId| {
                     let input = model.graph.input(*id);
                     input.role == Role::Pred && matches!(input.kind, InputKind::Real)
@@ -299,7 +303,9 @@ mod tests {
                 let gradients: Vec<_> = model.graph.input_ids().filter(reals).collect();
                 let weighting = Weighting::default();
                 let request = Request::Values { each: false, gradients, weighting };
-                let plan = plan(&model, &request, Precision::F32, true).expect("it is small");
+                let stable = stabilized(&mut model);
+                let plan = plan(&model.graph, &stable, &request, Precision::F32, true);
+                let plan = plan.expect("it is small");
                 for length in (2..=16).chain([17]) {
                     let known = |it: &Length| match it {
                         Length::Given(_) if length > 16 => Known::Long,

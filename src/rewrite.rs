@@ -22,7 +22,8 @@ use rule::{Match, Rule, RuleSet};
 
 /// Rewrites what is written into what is stable: neither overflow nor cancellation where the maths has none.
 pub fn stabilize(graph: &mut Graph, roots: &mut [NodeId]) {
-    stabilize_traced(graph, roots);
+    zero_product::guard_products(graph, roots);
+    rewrite(graph, roots, stabilize_rules(), Folding::Never);
 }
 
 /// Only makes products with a logarithm what the language says that they mean: 0 where the other factor is.

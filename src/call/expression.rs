@@ -58,8 +58,8 @@ impl Expression {
         sizes.sort_unstable();
         sizes.dedup();
         let constant = (reads.is_empty() && sizes.is_empty()).then(|| {
-            let environment = Environment::default();
-            [evaluate(graph, &[node], &environment)[0].data[0]]
+            let worked_out = || evaluate(graph, &[node], &Environment::default())[0].data[0];
+            [graph.as_number(node).unwrap_or_else(worked_out)]
         });
         let axes = graph.axes(node).iter().collect();
         Self { node, axes, reads, sizes, constant, place }

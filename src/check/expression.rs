@@ -130,9 +130,7 @@ impl Checker<'_> {
                 .at("an axis")
                 .help(format!("`size({name})` is how long it is; `x[{name}]` is not needed: `x` is the whole array"));
         }
-        if builtins::names().any(|known| known == name)
-            || self.files.find(scope.file, name).is_some()
-        {
+        if builtins::has_name(name) || self.files.find(scope.file, name).is_some() {
             return diagnostic.at("a function").help(format!("call it: `{name}(…)`"));
         }
         let items = self.files.names(scope.file);
@@ -284,7 +282,7 @@ impl Checker<'_> {
                 )),
             );
         }
-        if builtins::names().any(|known| known == text) {
+        if builtins::has_name(text) {
             return self.report(
                 Diagnostic::error(
                     Code::ReservedName,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Source;
+use crate::builtins;
 use crate::diagnostic::{Code, Diagnostic, FileId, Sources, Span, suggest};
 use crate::library;
 use crate::syntax::{self, ast};
@@ -26,11 +27,28 @@ enum Origin {
 
 struct File {
     origin: Origin,
-    ast: Arc<ast::File>,
+    tree: Arc<Tree>,
     uses: Vec<FileIndex>,
     /// Whether some of what it defines or uses could not be had.
     lacks_items: bool,
+}
+
+/// What a file says, and which of its items defines a name first.
+struct Tree {
+    ast: ast::File,
     names: HashMap<String, usize>,
+}
+
+impl Tree {
+    fn new(ast: ast::File) -> Self {
+        let mut names = HashMap::new();
+        for (index, item) in ast.items.iter().enumerate() {
+            if let Some(name) = item_name(item) {
+                names.entry(name.text.clone()).or_insert(index);
+            }
+        }
+        Self { ast, names }
+    }
 }
 
 /// All files of a program. The prelude comes with every one of them.
@@ -56,7 +74,7 @@ impl Files {
     }
 
     pub(super) fn ast(&self, file: FileIndex) -> &ast::File {
-        &self.list[file.0].ast
+        &self.list[file.0].tree.ast
     }
 
     /// The texts, and where those lie that came from the disk.
@@ -71,19 +89,16 @@ impl Files {
     /// The item of a name: in the file, then in what it uses, then in the prelude.
     pub(super) fn find(&self, file: FileIndex, name: &str) -> Option<Found<'_>> {
         self.in_sight(file).find_map(|file| {
-            let known = &self.list[file.0];
-            known.names.get(name).map(|index| Found { file, item: &known.ast.items[*index] })
+            let tree = &self.list[file.0].tree;
+            tree.names.get(name).map(|index| Found { file, item: &tree.ast.items[*index] })
         })
     }
 
     /// The names of all items that a file can see.
     pub(super) fn names(&self, file: FileIndex) -> impl Iterator<Item = &str> {
         self.in_sight(file).flat_map(|file| {
-            self.list[file.0]
-                .ast
-                .items
-                .iter()
-                .filter_map(|item| item_name(item).map(|name| name.text.as_str()))
+            let items = self.ast(file).items.iter();
+            items.filter_map(|item| item_name(item).map(|name| name.text.as_str()))
         })
     }
 
@@ -123,15 +138,15 @@ pub(super) fn load(source: &Source) -> (Files, Vec<Diagnostic>) {
 }
 
 /// The tree of a shipped file, parsed once for each of the first places among the files of a program.
-fn library_tree(name: &'static str, file: FileId, sources: &Sources) -> Arc<ast::File> {
-    static TREES: Mutex<BTreeMap<(&str, FileId), Arc<ast::File>>> = Mutex::new(BTreeMap::new());
+fn library_tree(name: &'static str, file: FileId, sources: &Sources) -> Arc<Tree> {
+    static TREES: Mutex<BTreeMap<(&str, FileId), Arc<Tree>>> = Mutex::new(BTreeMap::new());
     let known = || TREES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(tree) = known().get(&(name, file)) {
         return Arc::clone(tree);
     }
-    let (tree, errors) = syntax::parse::parse_items(file, sources);
+    let (ast, errors) = syntax::parse::parse_items(file, sources);
     assert!(errors.is_empty(), "shipped files are right");
-    let tree = Arc::new(tree);
+    let tree = Arc::new(Tree::new(ast));
     if file.0 < KEPT_PLACES {
         known().insert((name, file), Arc::clone(&tree));
     }
@@ -195,21 +210,20 @@ impl Loader {
     fn load_prelude(&mut self) {
         let shipped = library::PRELUDE;
         let id = self.files.sources.add(shipped.path, shipped.text);
-        let ast = library_tree(shipped.name, id, &self.files.sources);
-        let names = self.collect_names(&ast);
+        let tree = library_tree(shipped.name, id, &self.files.sources);
         let (origin, uses) = (Origin::Library(shipped.name), Vec::new());
         self.files.prelude = Some(FileIndex(self.files.list.len()));
-        self.files.list.push(File { origin, ast, uses, lacks_items: false, names });
+        self.files.list.push(File { origin, tree, uses, lacks_items: false });
     }
 
     /// Parses a file and follows its uses.
     fn load_file(&mut self, origin: Origin, name: &str, text: String) -> FileIndex {
         let id = self.files.sources.add(name, text);
-        let (ast, errors) = match origin {
+        let (tree, errors) = match origin {
             Origin::Library(name) => (library_tree(name, id, &self.files.sources), Vec::new()),
             Origin::Text | Origin::Disk(_) => {
                 let (ast, errors) = syntax::parse::parse_items(id, &self.files.sources);
-                (Arc::new(ast), errors)
+                (Arc::new(Tree::new(ast)), errors)
             }
         };
         self.open.push(origin.clone());
@@ -217,7 +231,7 @@ impl Loader {
         // What an item that is no text of the language would define is not known either.
         let mut lacks_items = !errors.is_empty();
         self.diagnostics.extend(errors);
-        for item in &ast.items {
+        for item in &tree.ast.items {
             let ast::Item::Use(used) = item else { continue };
             match self.follow(&origin, used) {
                 Some(file) => {
@@ -231,8 +245,8 @@ impl Loader {
             }
         }
         self.open.pop();
-        let names = self.collect_names(&ast);
-        self.files.list.push(File { origin, ast, uses, lacks_items, names });
+        self.check_names(&tree);
+        self.files.list.push(File { origin, tree, uses, lacks_items });
         FileIndex(self.files.list.len() - 1)
     }
 
@@ -241,7 +255,7 @@ impl Loader {
         let names = self.files.ast(b).items.iter().filter_map(item_name);
         names
             .map(|name| &name.text)
-            .find(|name| self.files.list[a.0].names.contains_key(*name))
+            .find(|name| self.files.list[a.0].tree.names.contains_key(*name))
             .cloned()
     }
 
@@ -334,21 +348,20 @@ impl Loader {
         }
     }
 
-    fn collect_names(&mut self, ast: &ast::File) -> HashMap<String, usize> {
-        let mut names: HashMap<String, usize> = HashMap::new();
-        for (index, item) in ast.items.iter().enumerate() {
+    /// Names are defined once, and those of the language never.
+    fn check_names(&mut self, tree: &Tree) {
+        let items = &tree.ast.items;
+        for (index, item) in items.iter().enumerate() {
             let Some(name) = item_name(item) else { continue };
-            if let Some(first) = names.get(&name.text) {
-                let first = item_name(&ast.items[*first]).map_or(name.span, |name| name.span);
+            let first = tree.names[&name.text];
+            if first < index {
+                let first = item_name(&items[first]).map_or(name.span, |name| name.span);
                 self.diagnostics.push(duplicate_item(name, first));
-            } else {
-                names.insert(name.text.clone(), index);
             }
-            if crate::builtins::names().any(|builtin| builtin == name.text) {
+            if builtins::has_name(&name.text) {
                 self.diagnostics.push(reserved_item(name));
             }
         }
-        names
     }
 }
 

@@ -276,7 +276,12 @@ impl AxisSet {
 
     /// The axes in the order of their ids.
     pub fn iter(self) -> impl Iterator<Item = AxisId> {
-        (0..64).filter(move |index| self.0 >> index & 1 == 1).map(AxisId::from_index)
+        let mut left = self.0;
+        std::iter::from_fn(move || {
+            let first = left.trailing_zeros();
+            left &= left.checked_sub(1)?;
+            Some(AxisId::from_index(first as usize))
+        })
     }
 }
 

@@ -87,7 +87,8 @@ pub(super) fn define(
     precision: Precision,
     symbol: &str,
 ) -> Result<Anatomy, String> {
-    let stable = stabilized(&chosen.model);
+    let mut model = chosen.model.clone();
+    let stable = stabilized(&mut model);
     let graph = &chosen.model.graph;
     let mut described = describe(chosen, precision, symbol.to_owned(), &[]);
     let wrt = described.gradients();
@@ -105,7 +106,8 @@ pub(super) fn define(
     let [plain, weighted] =
         [false, true].map(|sample_weights| Weighting { sample_weights, upstream: false });
     let mut pass = |name: &str, request: Request| {
-        definer.pass(name, |is_fused| plan::plan(&stable, &request, precision, is_fused))
+        definer
+            .pass(name, |is_fused| plan::plan(&model.graph, &stable, &request, precision, is_fused))
     };
     let has_weights = stable.per.is_some() || stable.missing.is_some();
     let mut weights = |name: &str, weighting| pass(name, Request::Weights(weighting));

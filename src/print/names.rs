@@ -15,7 +15,7 @@ const INDICES: [&str; 6] = ["i", "j", "k", "l", "m", "n"];
 /// Whether a name is neither an input nor a word of the language.
 fn is_free(graph: &Graph, name: &str) -> bool {
     !KEYWORDS.contains(&name)
-        && !builtins::names().any(|known| known == name)
+        && !builtins::has_name(name)
         && !graph.input_ids().any(|id| graph.input(id).name == name)
 }
 

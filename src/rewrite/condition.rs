@@ -55,6 +55,13 @@ conditions! {
     InOrder = "in_order",
 }
 
+impl Condition {
+    /// Whether it holds of real constants alone.
+    pub(crate) fn wants_number(self) -> bool {
+        matches!(self, Self::Number | Self::NegativeNumber | Self::Exact)
+    }
+}
+
 /// How deep a structure is looked into.
 const DEPTH: usize = 12;
 

@@ -190,19 +190,23 @@ impl Ranges {
 
     /// Finds the ranges of a node and of all under it.
     pub(crate) fn find_all(&mut self, graph: &Graph, id: NodeId) {
-        let is_found = |nodes: &[Option<Range>], id: NodeId| {
-            nodes.get(id.index()).is_some_and(Option::is_some)
-        };
+        if self.is_found(id) {
+            return;
+        }
         let mut stack = vec![id];
         while let Some(id) = stack.last().copied() {
             let before = stack.len();
             let arguments = graph.arguments(id).iter().copied();
-            stack.extend(arguments.filter(|argument| !is_found(&self.nodes, *argument)));
+            stack.extend(arguments.filter(|argument| !self.is_found(*argument)));
             if stack.len() == before {
                 self.find(graph, id);
                 stack.pop();
             }
         }
+    }
+
+    fn is_found(&self, id: NodeId) -> bool {
+        self.nodes.get(id.index()).is_some_and(Option::is_some)
     }
 
     /// The range of a node; anything, if it has not been found.

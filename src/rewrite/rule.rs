@@ -41,30 +41,9 @@ pub(crate) struct RuleSet {
 struct Candidate {
     rule: usize,
     order: usize,
-    /// What must stand at the roots of the arguments, and the bits of that which matter; most rules are ruled out by that.
-    heads: u64,
-    mask: u64,
-}
-
-impl Candidate {
-    fn new(rule: usize, order: usize, heads: [Head; 3]) -> Self {
-        let mask = heads.map(|head| if head == Head::Any { 0 } else { u64::from(u16::MAX) });
-        let [a, b, c] = mask;
-        Self { rule, order, heads: word(heads), mask: a | b << 16 | c << 32 }
-    }
-}
-
-/// Three heads as a number, 16 bits for each.
-fn word(heads: [Head; 3]) -> u64 {
-    let number = |head: Head| match head {
-        Head::Any => 0,
-        Head::Number => 1,
-        Head::Other => 2,
-        Head::Reduce(reduction) => 3 + reduction as u64,
-        Head::Map(function) => 256 + function as u64,
-    };
-    let [a, b, c] = heads.map(number);
-    a | b << 16 | c << 32
+    /// The [`heads`] that a node must have, and the bits of them that matter; most rules are ruled out by that.
+    heads: u128,
+    mask: u128,
 }
 
 /// What stands at the root of a node, roughly.
@@ -75,6 +54,19 @@ enum Head {
     Map(Function),
     Reduce(Reduction),
     Other,
+}
+
+impl Head {
+    /// As a byte, 0 if it can be anything.
+    fn byte(self) -> u8 {
+        match self {
+            Self::Any => 0,
+            Self::Number => 1,
+            Self::Other => 2,
+            Self::Reduce(reduction) => 3 + reduction as u8,
+            Self::Map(function) => 16 + function as u8,
+        }
+    }
 }
 
 /// What the variables of a rule stand for.
@@ -115,15 +107,15 @@ impl RuleSet {
         let mut by_reduction = Vec::new();
         for (index, rule) in rules.iter().enumerate() {
             for (order, left) in rule.orders.iter().enumerate() {
-                match left.terms.last().expect("a formula has a root") {
-                    Term::Map(function, of) => {
-                        let heads = heads(of, |at| head_of_term(&left.terms[*at]));
-                        by_function[*function as usize].push(Candidate::new(index, order, heads));
-                    }
-                    Term::Reduce(_, of) => {
-                        let heads = heads(&[*of], |at| head_of_term(&left.terms[*at]));
-                        by_reduction.push(Candidate::new(index, order, heads));
-                    }
+                let root = left.terms.last().expect("a formula has a root");
+                let inner = |at: usize| left.terms[at].arguments();
+                let heads = heads(root.arguments(), inner, |at| rule.head_of(&left.terms[at]));
+                let mask = heads.to_ne_bytes().map(|head| if head == 0 { 0 } else { u8::MAX });
+                let mask = u128::from_ne_bytes(mask);
+                let candidate = Candidate { rule: index, order, heads, mask };
+                match root {
+                    Term::Map(function, _) => by_function[*function as usize].push(candidate),
+                    Term::Reduce(..) => by_reduction.push(candidate),
                     root => panic!("{}: a rule cannot match {root:?}", rule.name),
                 }
             }
@@ -153,8 +145,8 @@ impl RuleSet {
             Node::Reduce(..) => &self.by_reduction,
             _ => return None,
         };
-        let own = heads(graph.arguments(id), |argument| head_of_node(graph.node(*argument)));
-        let own = word(own);
+        let inner = |argument: NodeId| graph.arguments(argument);
+        let own = heads(graph.arguments(id), inner, |argument| head_of_node(graph.node(argument)));
         candidates.iter().find_map(|candidate| {
             if own & candidate.mask != candidate.heads {
                 return None;
@@ -172,21 +164,38 @@ impl RuleSet {
     }
 }
 
-fn heads<T>(of: &[T], head: impl Fn(&T) -> Head) -> [Head; 3] {
-    let mut heads = [Head::Any; 3];
-    for (place, of) in heads.iter_mut().zip(of) {
-        *place = head(of);
+/// The heads of three arguments, each followed by those of its own first three arguments: a byte a head.
+fn heads<'a, T: Copy + 'a>(
+    arguments: &[T],
+    inner: impl Fn(T) -> &'a [T],
+    head: impl Fn(T) -> Head,
+) -> u128 {
+    let mut heads = 0;
+    for (place, argument) in (0..).zip(arguments) {
+        let own = std::iter::once(argument).chain(inner(*argument)).take(4);
+        for (inside, argument) in (0..).zip(own) {
+            heads |= u128::from(head(*argument).byte()) << (32 * place + 8 * inside);
+        }
     }
     heads
 }
 
-fn head_of_term(term: &Term) -> Head {
-    match term {
-        Term::Variable(_) => Head::Any,
-        Term::Number(_) => Head::Number,
-        Term::Bool(_) => Head::Other,
-        Term::Map(function, _) => Head::Map(*function),
-        Term::Reduce(reduction, _) => Head::Reduce(*reduction),
+impl Rule {
+    /// What must stand where a term of the left side does.
+    fn head_of(&self, term: &Term) -> Head {
+        match term {
+            Term::Variable(variable) if self.wants_number(*variable) => Head::Number,
+            Term::Variable(_) => Head::Any,
+            Term::Number(_) => Head::Number,
+            Term::Bool(_) => Head::Other,
+            Term::Map(function, _) => Head::Map(*function),
+            Term::Reduce(reduction, _) => Head::Reduce(*reduction),
+        }
+    }
+
+    /// Whether a condition lets a variable stand for nothing but constants.
+    fn wants_number(&self, variable: usize) -> bool {
+        self.conditions.iter().any(|(condition, of)| *of == variable && condition.wants_number())
     }
 }
 

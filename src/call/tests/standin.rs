@@ -1,5 +1,7 @@
 //! Losses built by hand, and code that evaluates their graphs plainly.
 
+use std::sync::Arc;
+
 use crate::batch::{Batched, Derivative, Part, Roots, batch, batch_weights};
 use crate::builtins::{Function, Reduction};
 use crate::call::{Code, Element, Loss, Variant};
@@ -150,7 +152,7 @@ pub(super) fn cross_entropy() -> Sketch {
 /// A loss whose code evaluates the graph.
 pub(super) fn plain<T: Element>(sketch: Sketch) -> Loss<T> {
     let gradients = sketch.derivatives.iter().map(|derivative| derivative.input).collect();
-    let model = sketch.model.clone();
+    let model = Arc::new(sketch.model.clone());
     Loss::new(model, &[], gradients, Box::new(move |request| build::<T>(&sketch, request)))
 }
 
@@ -159,7 +161,7 @@ fn build<T: Element>(sketch: &Sketch, request: &Request) -> Result<Variant, Stri
     let roots = |gradients| Roots { value: *value, per: *per, missing: *missing, gradients };
     let batched = match request {
         Request::Weights(weighting) => {
-            batch_weights(graph, &roots(Vec::new()), *weighting).ok_or("no weights")?
+            batch_weights(graph.clone(), &roots(Vec::new()), *weighting).ok_or("no weights")?
         }
         Request::Values { each, gradients, weighting } => {
             let derivative = |id: &InputId| {
@@ -167,7 +169,7 @@ fn build<T: Element>(sketch: &Sketch, request: &Request) -> Result<Variant, Stri
                 found.cloned().ok_or_else(|| format!("no derivative in {id:?}"))
             };
             let gradients: Result<Vec<_>, _> = gradients.iter().map(derivative).collect();
-            batch(graph, &roots(gradients?), *weighting, *each)
+            batch(graph.clone(), &roots(gradients?), *weighting, *each)
         }
     };
     Ok(variant::<T>(batched))

@@ -25,8 +25,9 @@ fn machines() -> Vec<Machine> {
 pub(super) fn some_losses(fused: bool) -> Vec<Program> {
     let mut programs = vec![];
     for shipped in crate::library::LOSSES.iter().step_by(3) {
-        let checked = check(&Source::Library(shipped.name.into())).expect("it is shipped");
-        let model = stabilized(&checked.models[0]);
+        let mut checked = check(&Source::Library(shipped.name.into())).expect("it is shipped");
+        let model = &mut checked.models[0];
+        let stable = stabilized(model);
         let gradients = model.graph.input_ids().filter(|id| {
             let input = model.graph.input(*id);
             matches!(input.role, Role::Pred | Role::Learned) && input.kind == InputKind::Real
@@ -34,7 +35,7 @@ pub(super) fn some_losses(fused: bool) -> Vec<Program> {
         let gradients = gradients.collect();
         let request = Request::Values { each: true, gradients, weighting: Weighting::default() };
         for precision in [Precision::F32, Precision::F64] {
-            let plan = plan(&model, &request, precision, fused).unwrap();
+            let plan = plan(&model.graph, &stable, &request, precision, fused).unwrap();
             programs.push(plan.program);
         }
     }

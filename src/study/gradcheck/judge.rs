@@ -2,6 +2,7 @@
 
 use std::cell::OnceCell;
 
+use crate::batch::Roots;
 use crate::evaluate::LANES;
 use crate::graph::{Graph, InputId, NodeId};
 use crate::loops::Precision;
@@ -141,7 +142,7 @@ impl<'a> Judge<'a> {
             written: Subject::new(&written, &margins),
             kinks,
             held,
-            stable: Subject::new(&stabilized(model), &[]),
+            stable: Subject::new(&stable(model), &[]),
             tolerances: Tolerances::of(precision),
             value,
         }
@@ -358,6 +359,13 @@ impl<'a> Judge<'a> {
             })
         })
     }
+}
+
+/// The model with its roots in stable forms.
+fn stable(model: &Model) -> Model {
+    let mut model = model.clone();
+    let Roots { value, per, missing, .. } = stabilized(&mut model);
+    Model { value, per, missing, ..model }
 }
 
 /// The model with products with a logarithm guarded, and nothing else changed.
