@@ -46,7 +46,7 @@ use assembler::{Assembler, POOL, at};
 use codes::Form;
 use frame::{Frame, WORD};
 use locations::Locations;
-use memory::{Base, BaseKey};
+use memory::{Access, Base};
 use signs::{Folded, Signs};
 use tiles::Tile;
 use uses::{Constants, Uses};
@@ -128,8 +128,8 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
         values: Locations::new(program.kinds.len()),
         left: vec![],
         wide: vec![false; program.kinds.len()],
-        vectors: Registers::new(32),
-        masks: Registers::new(8),
+        vectors: Registers::new(),
+        masks: Registers::new(),
         pinned: HashMap::default(),
         broadcasts: BTreeMap::new(),
         counters: HashMap::default(),
@@ -177,7 +177,7 @@ struct Writer<'a> {
     /// How results are aligned that go past the caches, if they do.
     streams: Option<Aligned>,
     /// The bodies around the code being written, outermost first.
-    bodies: Vec<Body>,
+    bodies: Vec<Body<'a>>,
     /// Where the bodies of loops use values.
     uses: HashMap<LoopId, Rc<Uses>>,
     values: Locations,
@@ -200,33 +200,26 @@ struct Writer<'a> {
 }
 
 /// A body being written.
-struct Body {
+struct Body<'p> {
     uses: Rc<Uses>,
     /// The statement being written.
     place: usize,
     /// The loop whose body it is.
     counter: Option<LoopId>,
     counter_in_register: bool,
-    bases: BTreeMap<BaseKey, Base>,
-    /// Registers with the places that bases have in the next row.
-    ahead: BTreeMap<BaseKey, Register>,
+    /// The accesses of its statements.
+    accesses: Vec<Option<Rc<Access<'p>>>>,
+    bases: Vec<Base<'p>>,
 }
 
-impl Body {
+impl Body<'_> {
     fn new(uses: Rc<Uses>, counter: Option<LoopId>, counter_in_register: bool) -> Self {
-        Self {
-            uses,
-            place: 0,
-            counter,
-            counter_in_register,
-            bases: BTreeMap::new(),
-            ahead: BTreeMap::new(),
-        }
+        Self { uses, place: 0, counter, counter_in_register, accesses: vec![], bases: vec![] }
     }
 }
 
-impl Writer<'_> {
-    fn body(&self) -> &Body {
+impl<'p> Writer<'p> {
+    fn body(&self) -> &Body<'p> {
         self.bodies.last().expect("code belongs to a body")
     }
 

@@ -129,7 +129,7 @@ impl Writer<'_> {
             return false;
         };
         let place = self.body().place + 1;
-        let is_read_again = self.body().uses.next(value, place + 1).is_some();
+        let is_read_again = self.body().uses.is_read_from(value, place + 1);
         let Some((op, operands)) = masked(operation) else { return false };
         if self.form != Form::Zmm
             || *chosen != value
@@ -140,7 +140,6 @@ impl Writer<'_> {
             return false;
         }
         self.go_to(place);
-        self.wide[selected.0 as usize] = self.lanes.is_some();
         let copies = if self.is_shared(*selected) { 1 } else { self.copies };
         for copy in 0..copies {
             self.write_where(*selected, (op, operands), [*which, *otherwise], copy);
@@ -174,7 +173,7 @@ impl Writer<'_> {
         };
         let code = code(op, self.program.precision, self.form);
         self.three_masked(code, into, (first, second), which_register, is_zero_otherwise);
-        self.release(&[which, a, b, otherwise], copy);
+        self.release([which, a, b, otherwise], copy);
         self.define(value, copy, number(into));
     }
 }

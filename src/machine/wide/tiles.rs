@@ -45,7 +45,7 @@ pub(super) enum Way {
     Out,
 }
 
-impl Writer<'_> {
+impl<'p> Writer<'p> {
     /// Finds the arrays that a loop in lanes goes along row by row.
     pub(super) fn find_tiles(&self, inner: &Loop) -> BTreeMap<ArrayId, Tile> {
         let mut accesses = BTreeMap::new();
@@ -179,7 +179,10 @@ impl Writer<'_> {
     }
 
     /// Fills the tiles of a trip, or writes them back.
-    pub(super) fn move_tiles(&mut self, body: Body, way: Way) -> Body {
+    pub(super) fn move_tiles(&mut self, body: Body<'p>, way: Way) -> Body<'p> {
+        if self.tiles.is_empty() {
+            return body;
+        }
         self.bodies.push(body);
         for (array, tile) in self.tiles.clone() {
             let goes = if way == Way::In { tile.is_read } else { tile.is_written };

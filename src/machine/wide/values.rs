@@ -4,6 +4,8 @@
 //! whose next use is farthest away goes to memory (L. A. Belady, A study of replacement algorithms for a
 //! virtual-storage computer, 1966). Around a loop everything that lives on is in memory.
 
+use std::ops::Range;
+
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{POOL, at};
@@ -32,25 +34,59 @@ pub(super) enum Home {
     Mask(i32),
 }
 
-/// Registers of one sort.
+/// Registers of one sort: sets of them, a bit for each.
 #[derive(Debug)]
 pub(super) struct Registers {
-    content: Vec<Option<Key>>,
-    pub(super) pinned: Vec<bool>,
-    pub(super) locked: Vec<bool>,
+    /// What those hold that hold something.
+    content: [Key; 32],
+    held: u32,
+    pinned: u32,
+    locked: u32,
 }
 
 impl Registers {
-    pub(super) fn new(count: usize) -> Self {
-        Self { content: vec![None; count], pinned: vec![false; count], locked: vec![false; count] }
+    pub(super) fn new() -> Self {
+        Self { content: [(Value(0), 0); 32], held: 0, pinned: 0, locked: 0 }
     }
 
-    fn unlock(&mut self) {
-        self.locked.fill(false);
+    /// The first one of a range that nothing needs.
+    pub(super) fn first_free(&self, range: Range<usize>) -> Option<usize> {
+        let free = !(self.held | self.pinned | self.locked) & (u32::MAX << range.start);
+        let first = free.trailing_zeros() as usize;
+        (first < range.end).then_some(first)
     }
 
-    pub(super) fn is_free(&self, at: usize) -> bool {
-        self.content[at].is_none() && !self.pinned[at] && !self.locked[at]
+    /// Keeps one for what is being written.
+    pub(super) fn lock(&mut self, at: usize) {
+        self.locked |= 1 << at;
+    }
+
+    /// Keeps one until it is unpinned.
+    pub(super) fn pin(&mut self, at: usize) {
+        self.pinned |= 1 << at;
+        self.locked &= !(1 << at);
+    }
+
+    pub(super) fn unpin(&mut self, at: usize) {
+        self.pinned &= !(1 << at);
+    }
+
+    fn hold(&mut self, at: usize, key: Key) {
+        self.content[at] = key;
+        self.held |= 1 << at;
+    }
+
+    /// Lets go of what one holds, which may be written then.
+    fn free(&mut self, at: usize) {
+        self.held &= !(1 << at);
+        self.locked &= !(1 << at);
+    }
+
+    /// Takes what the first one holds out of those that hold something.
+    fn take_first(&mut self) -> Option<Key> {
+        let first = self.held.trailing_zeros();
+        self.held &= self.held.wrapping_sub(1);
+        self.content.get(first as usize).copied()
     }
 }
 
@@ -101,28 +137,27 @@ impl Writer<'_> {
 
     /// A register for a result or for something in between, locked until the operation is written.
     pub(super) fn take(&mut self, masks: bool) -> usize {
-        let count = if masks { 8 } else { self.register_count() };
         // The first two mask registers stand for "all lanes" and for the lanes of the tail.
-        let first = if masks { 2 } else { 0 };
-        let file = self.file(masks);
-        let chosen = (first..count).find(|at| file.is_free(*at));
-        let chosen = chosen.unwrap_or_else(|| self.make_room(masks, first..count));
-        self.file(masks).locked[chosen] = true;
+        let all = if masks { 2..8 } else { 0..self.register_count() };
+        let chosen = self.file(masks).first_free(all.clone());
+        let chosen = chosen.unwrap_or_else(|| self.make_room(masks, all));
+        self.file(masks).lock(chosen);
         chosen
     }
 
     /// Moves the value whose next use is farthest away to memory.
-    fn make_room(&mut self, masks: bool, all: std::ops::Range<usize>) -> usize {
+    fn make_room(&mut self, masks: bool, all: Range<usize>) -> usize {
         let place = self.body().place;
         let file = if masks { &self.masks } else { &self.vectors };
-        let candidates = all.filter(|at| !file.pinned[*at] && !file.locked[*at]);
+        let candidates = all.filter(|at| file.held & !(file.pinned | file.locked) & 1 << at != 0);
         let next = |at: &usize| {
-            let (value, _) = file.content[*at].expect("no register is free");
-            let next = self.body().uses.next(value, place).unwrap_or(usize::MAX);
-            (next, self.values[&file.content[*at].expect("no register is free")].home.is_some())
+            let key = file.content[*at];
+            let next = self.body().uses.next(key.0, place).unwrap_or(usize::MAX);
+            (next, self.values[&key].home.is_some())
         };
         let chosen = candidates.max_by_key(next).expect("an operation leaves some registers");
-        let key = self.file(masks).content[chosen].take().expect("no register is free");
+        let key = file.content[chosen];
+        self.file(masks).held &= !(1 << chosen);
         self.keep(key);
         self.values.get_mut(&key).expect("it has a place").register = None;
         chosen
@@ -152,9 +187,8 @@ impl Writer<'_> {
     pub(super) fn flush(&mut self) {
         let place = self.body().place;
         for masks in [false, true] {
-            for at in 0..self.file(masks).content.len() {
-                let Some(key) = self.file(masks).content[at].take() else { continue };
-                if self.body().uses.next(key.0, place).is_some() {
+            while let Some(key) = self.file(masks).take_first() {
+                if self.body().uses.is_read_from(key.0, place) {
                     self.keep(key);
                 }
                 self.values.get_mut(&key).expect("it has a place").register = None;
@@ -165,10 +199,8 @@ impl Writer<'_> {
     /// Forgets what is in registers: it is in memory, or never used again.
     pub(super) fn forget_registers(&mut self) {
         for masks in [false, true] {
-            for at in 0..self.file(masks).content.len() {
-                if let Some(key) = self.file(masks).content[at].take()
-                    && let Some(location) = self.values.get_mut(&key)
-                {
+            while let Some(key) = self.file(masks).take_first() {
+                if let Some(location) = self.values.get_mut(&key) {
                     location.register = None;
                 }
             }
@@ -187,14 +219,14 @@ impl Writer<'_> {
         } else {
             self.in_register(key, false)
         };
-        self.vectors.locked[register] = true;
+        self.vectors.lock(register);
         self.vector(register)
     }
 
     fn in_register(&mut self, key: Key, masks: bool) -> usize {
         let location = self.values[&key];
         if let Some(register) = location.register {
-            self.file(masks).locked[register] = true;
+            self.file(masks).lock(register);
             return register;
         }
         let home = location.home.expect("a value is in a register or in memory");
@@ -204,7 +236,7 @@ impl Writer<'_> {
         } else {
             self.load_home(self.vector(register), key.0, home);
         }
-        self.file(masks).content[register] = Some(key);
+        self.file(masks).hold(register, key);
         self.values.get_mut(&key).expect("it has a place").register = Some(register);
         register
     }
@@ -292,27 +324,27 @@ impl Writer<'_> {
     }
 
     /// Lets go of operands that are not used again, so that the result can take their registers.
-    pub(super) fn release(&mut self, operands: &[Value], copy: usize) {
-        let next = self.body().place + 1;
-        for value in operands {
-            if self.constants.get(*value).is_some() || self.body().uses.next(*value, next).is_some()
-            {
-                continue;
-            }
-            let is_own = self.body().uses.defines(*value);
-            if self.is_shared(*value) && copy + 1 < self.copies {
-                continue;
-            }
-            let key = self.key(*value, copy);
-            let masks = self.is_masked(*value);
-            let Some(location) = self.values.get_mut(&key) else { continue };
-            if let Some(register) = location.register.take() {
-                self.file(masks).content[register] = None;
-                self.file(masks).locked[register] = false;
-            }
-            if is_own {
-                self.release_home(key);
-            }
+    pub(super) fn release(&mut self, operands: impl IntoIterator<Item = Value>, copy: usize) {
+        operands.into_iter().for_each(|value| self.release_one(value, copy));
+    }
+
+    fn release_one(&mut self, value: Value, copy: usize) {
+        let body = self.body();
+        if self.constants.get(value).is_some() || body.uses.is_read_from(value, body.place + 1) {
+            return;
+        }
+        let is_own = body.uses.defines(value);
+        if self.is_shared(value) && copy + 1 < self.copies {
+            return;
+        }
+        let key = self.key(value, copy);
+        let masks = self.is_masked(value);
+        let Some(location) = self.values.get_mut(&key) else { return };
+        if let Some(register) = location.register.take() {
+            self.file(masks).free(register);
+        }
+        if is_own {
+            self.release_home(key);
         }
     }
 
@@ -323,9 +355,9 @@ impl Writer<'_> {
 
     /// Ends an operation: its registers may be taken, and memory that is not read again.
     pub(super) fn unlock(&mut self) {
-        self.vectors.unlock();
-        self.masks.unlock();
-        for home in std::mem::take(&mut self.left) {
+        self.vectors.locked = 0;
+        self.masks.locked = 0;
+        for home in self.left.drain(..) {
             match home {
                 Home::Scalar(slot) | Home::Mask(slot) => self.frame.release_word(slot),
                 Home::Vector(slot) => self.frame.release_vector(slot),
@@ -336,16 +368,16 @@ impl Writer<'_> {
     /// Says that a register holds a value from here on.
     pub(super) fn define(&mut self, value: Value, copy: usize, register: usize) {
         let masks = self.is_masked(value);
-        self.file(masks).content[register] = Some((value, copy));
+        self.file(masks).hold(register, (value, copy));
         let location = Location { register: Some(register), home: None };
         self.values.insert((value, copy), location);
-        self.release(&[value], copy);
+        self.release_one(value, copy);
     }
 
     /// Says that memory holds a value from here on.
     pub(super) fn define_in_memory(&mut self, value: Value, copy: usize, home: Home) {
         self.values.insert((value, copy), Location { register: None, home: Some(home) });
-        self.release(&[value], copy);
+        self.release_one(value, copy);
     }
 
     /// A constant as an instruction's last operand reads it.
