@@ -47,7 +47,7 @@ use codes::Form;
 use frame::{Frame, WORD};
 use locations::Locations;
 use memory::{Access, Base};
-use signs::{Folded, Signs};
+use signs::Signs;
 use tiles::Tile;
 use uses::{Constants, Uses};
 use values::{Home, Key, Location, Registers};
@@ -69,9 +69,12 @@ const SAVED: [Register; 5] =
 /// How far the stack may grow at a time so that a guard page is met.
 const PAGE: i32 = 4096;
 
-/// Writes the machine code of a program; `None` for an instruction set without wide vectors.
-pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
-    write_with(program, isa, None)
+/// Writes the machine code of a program; gives it back for an instruction set without wide vectors.
+pub(super) fn write(program: Program, isa: Isa) -> Result<Vec<u8>, Program> {
+    match form(isa) {
+        Some(form) => Ok(write_with(program, form, None)),
+        None => Err(program),
+    }
 }
 
 /// The results that code past the caches keeps in further arrays until they are whole; `None` where [`write_streaming`] has no code.
@@ -87,14 +90,14 @@ pub(super) fn write_streaming(
     isa: Isa,
     aligned: Aligned,
 ) -> Option<(Vec<u8>, Program)> {
-    let staged = streams::staged(program, form(isa)?)?;
+    let form = form(isa)?;
+    let staged = streams::staged(program, form)?;
     let program = streams::with_staged(program, &staged);
-    Some((write_with(&program, isa, Some(aligned))?, program))
+    Some((write_with(program.clone(), form, Some(aligned)), program))
 }
 
-fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<Vec<u8>> {
-    let wide = form(isa)?;
-    let Folded { mut program, signs } = signs::fold(program);
+fn write_with(mut program: Program, wide: Form, streams: Option<Aligned>) -> Vec<u8> {
+    let signs = signs::fold(&mut program);
     let (mut powers, mut sums) = (HashSet::default(), zeros::Sums::default());
     if wide == Form::Zmm {
         powers = powers::fold(&mut program);
@@ -141,7 +144,7 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
     writer.write_body(Body::new(Rc::new(uses), None, false), &program.body, |_| ());
     writer.leave();
     let start = enter(writer.frame.size());
-    Some(writer.code.finish(start))
+    writer.code.finish(start)
 }
 
 /// What the code being written knows.

@@ -226,8 +226,7 @@ impl Writer<'_> {
     pub(super) fn ends_here(&self, value: Value, copy: usize) -> bool {
         !self.is_in_memory(value, copy)
             && !self.is_pinned(value, copy)
-            && self.body().uses.defines(value)
-            && !self.body().uses.is_read_from(value, self.body().place + 1)
+            && self.body().uses.ends_before(value, self.body().place + 1) == Some(true)
     }
 
     /// A value in a register that may be written.

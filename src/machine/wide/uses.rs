@@ -216,6 +216,7 @@ impl Uses {
     /// Puts the places of each entry behind each other.
     fn sort(&mut self, notes: &[(usize, usize)]) {
         let mut end = 0;
+        self.ends.reserve(self.entries.len());
         for entry in self.entries.iter_mut().filter(|entry| entry.count > 0) {
             end += entry.count;
             entry.first = end;
@@ -246,6 +247,14 @@ impl Uses {
     /// Whether there is a use at a place or behind it.
     pub(super) fn is_read_from(&self, value: Value, place: usize) -> bool {
         self.known(value).is_some_and(|entry| entry.count > 0 && place <= entry.last)
+    }
+
+    /// Of a value without such a use, whether the body itself defines it.
+    pub(super) fn ends_before(&self, value: Value, place: usize) -> Option<bool> {
+        match self.known(value) {
+            Some(entry) if entry.count > 0 && place <= entry.last => None,
+            known => Some(known.is_some_and(|entry| entry.definition.is_some())),
+        }
     }
 
     /// The values whose last use is at a place.

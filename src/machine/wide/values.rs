@@ -330,10 +330,10 @@ impl Writer<'_> {
 
     fn release_one(&mut self, value: Value, copy: usize) {
         let body = self.body();
-        if self.constants.get(value).is_some() || body.uses.is_read_from(value, body.place + 1) {
+        if self.constants.get(value).is_some() {
             return;
         }
-        let is_own = body.uses.defines(value);
+        let Some(is_own) = body.uses.ends_before(value, body.place + 1) else { return };
         if self.is_shared(value) && copy + 1 < self.copies {
             return;
         }
