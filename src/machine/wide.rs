@@ -23,9 +23,11 @@ mod operations;
 mod pins;
 mod powers;
 mod product;
+mod registers;
 mod sections;
 mod signs;
 mod streams;
+mod strides;
 mod tiles;
 mod totals;
 mod transfer;
@@ -47,10 +49,11 @@ use codes::Form;
 use frame::{Frame, WORD};
 use locations::Locations;
 use memory::{Access, Base};
+use registers::Registers;
 use signs::Signs;
 use tiles::Tile;
 use uses::{Constants, Uses};
-use values::{Home, Key, Location, Registers};
+use values::{Home, Key, Location};
 
 /// The vectors of an instruction set, if it has wide ones.
 fn form(isa: Isa) -> Option<Form> {

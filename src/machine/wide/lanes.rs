@@ -3,7 +3,8 @@
 use iced_x86::{Code, MemoryOperand};
 
 use super::assembler::at;
-use super::memory::{Access, SCRATCH, SECOND, Stride, THIRD};
+use super::memory::{Access, SCRATCH, SECOND, THIRD};
+use super::strides::Stride;
 use super::values::Home;
 use super::{STACK, Writer};
 use crate::loops::Value;
@@ -84,7 +85,7 @@ impl<'p> Writer<'p> {
     fn term(&mut self, value: Value, stride: Stride<'p>, copy: usize) -> Term<'p> {
         let location = self.values[&self.key(value, copy)];
         let product = self.product(stride);
-        let (positions, is_copy) = match (location.home, location.register) {
+        let (positions, is_copy) = match (location.home, location.register()) {
             (Some(Home::Vector(slot)), _) => (slot, false),
             (_, Some(register)) => {
                 let slot = self.frame.vector();

@@ -3,17 +3,16 @@
 //! An address is a base, which stays the same inside of a loop and is computed in front of it, a part that
 //! goes with the loop's own counter, and what must be computed on the spot.
 
-use std::cmp::Ordering;
 use std::rc::Rc;
 
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{at, indexed};
+use super::strides::Stride;
 use super::values::Home;
 use super::{Body, STACK, Writer};
 use crate::loops::{
-    ArrayId, Extent, ExtentId, LoopId, Operation, PARTIALS, Precision, Program, Statement,
-    Subscript, Value,
+    ArrayId, LoopId, Operation, PARTIALS, Precision, Program, Statement, Subscript, Value,
 };
 
 /// General registers that any piece of code may use.
@@ -37,59 +36,6 @@ pub(super) const BASES: [Register; 9] = [
 
 /// The counter of an innermost loop inside of a loop in lanes, times the bytes of a vector: no base then.
 pub(super) const SCALED: Register = Register::R13;
-
-/// How many bytes lie between neighbours along an axis: so many, times the extents that a call gives of the axes behind it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Stride<'p> {
-    pub(super) bytes: i64,
-    behind: &'p [Extent],
-}
-
-impl<'p> Stride<'p> {
-    /// The strides of the axes of an array, the last one first.
-    pub(super) fn all(extents: &'p [Extent], element: i32) -> impl Iterator<Item = Self> {
-        let mut bytes = i64::from(element);
-        (0..extents.len()).rev().map(move |axis| {
-            let stride = Self { bytes, behind: &extents[axis + 1..] };
-            if let Extent::Literal(literal) = extents[axis] {
-                bytes = bytes.wrapping_mul(literal.into());
-            }
-            stride
-        })
-    }
-
-    /// The extents that a call gives, the last one first.
-    pub(super) fn given(self) -> impl Iterator<Item = ExtentId> {
-        self.behind.iter().rev().filter_map(|extent| match extent {
-            Extent::Given(id) => Some(*id),
-            Extent::Literal(_) => None,
-        })
-    }
-
-    pub(super) fn literal(self) -> Option<i32> {
-        i32::try_from(self.bytes).ok().filter(|_| self.given().next().is_none())
-    }
-}
-
-impl Ord for Stride<'_> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.bytes.cmp(&other.bytes).then_with(|| self.given().cmp(other.given()))
-    }
-}
-
-impl PartialOrd for Stride<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Stride<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Stride<'_> {}
 
 /// What a stride is multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -278,14 +224,15 @@ impl<'p> Writer<'p> {
     }
 
     /// Lets go of the memory of bases.
-    pub(super) fn release_bases(&mut self, body: &Body<'p>) {
-        let slot = |base: &Base<'p>| match base.place {
-            Place::Slot(slot) => Some((Rc::clone(&base.of), slot)),
-            Place::Register(_) => None,
-        };
-        let mut slots: Vec<_> = body.bases.iter().filter_map(slot).collect();
-        slots.sort_by(|(a, _), (b, _)| a.base.cmp(&b.base));
-        slots.into_iter().for_each(|(_, slot)| self.frame.release_word(slot));
+    pub(super) fn release_bases(&mut self, body: &Body<'_>) {
+        let is_slot = |base: &&Base<'_>| matches!(base.place, Place::Slot(_));
+        let mut slots: Vec<&Base<'_>> = body.bases.iter().filter(is_slot).collect();
+        slots.sort_by(|a, b| a.of.base.cmp(&b.of.base));
+        for base in slots {
+            if let Place::Slot(slot) = base.place {
+                self.frame.release_word(slot);
+            }
+        }
     }
 
     /// Computes a base into a general register.
@@ -319,7 +266,7 @@ impl<'p> Writer<'p> {
     /// Reads an integer that is the same in all lanes into the second scratch register.
     pub(super) fn read_integer(&mut self, value: Value) {
         let location = self.values[&self.key(value, 0)];
-        match (location.register, location.home) {
+        match (location.register(), location.home) {
             (Some(register), _) => {
                 let low = Register::XMM0 + u32::try_from(register).expect("a register");
                 match self.program.precision {

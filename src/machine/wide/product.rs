@@ -7,8 +7,9 @@ use iced_x86::{Code, MemoryOperand, Register};
 
 use super::assembler::{Label, at, indexed};
 use super::codes::{Form, Op, Order, code, multiply_add};
-use super::memory::{BaseKey, Factor, SCRATCH, SECOND, Stride};
+use super::memory::{BaseKey, Factor, SCRATCH, SECOND};
 use super::signs::Signs;
+use super::strides::Stride;
 use super::values::Source;
 use super::{STACK, Writer};
 use crate::loops::{DEPTH, Element, Extent, MatrixProduct, Program, Subscript};

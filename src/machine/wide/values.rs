@@ -10,17 +10,28 @@ use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{POOL, at};
 use super::codes::{Form, Op, code};
+use super::registers::Registers;
 use super::{STACK, Writer};
 use crate::loops::{Kind, Operation, Precision, Value};
 
 /// A value, in one copy of a body.
 pub(super) type Key = (Value, usize);
 
-/// Where a value is.
+/// Where a value is; small, as there are many.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Location {
-    pub(super) register: Option<usize>,
+    register: Option<u8>,
     pub(super) home: Option<Home>,
+}
+
+impl Location {
+    fn in_register(at: usize) -> Self {
+        Self { register: Some(u8::try_from(at).expect("32 at most")), home: None }
+    }
+
+    pub(super) fn register(&self) -> Option<usize> {
+        self.register.map(usize::from)
+    }
 }
 
 /// Memory on the stack that holds a value.
@@ -32,62 +43,6 @@ pub(super) enum Home {
     Vector(i32),
     /// A mask register.
     Mask(i32),
-}
-
-/// Registers of one sort: sets of them, a bit for each.
-#[derive(Debug)]
-pub(super) struct Registers {
-    /// What those hold that hold something.
-    content: [Key; 32],
-    held: u32,
-    pinned: u32,
-    locked: u32,
-}
-
-impl Registers {
-    pub(super) fn new() -> Self {
-        Self { content: [(Value(0), 0); 32], held: 0, pinned: 0, locked: 0 }
-    }
-
-    /// The first one of a range that nothing needs.
-    pub(super) fn first_free(&self, range: Range<usize>) -> Option<usize> {
-        let free = !(self.held | self.pinned | self.locked) & (u32::MAX << range.start);
-        let first = free.trailing_zeros() as usize;
-        (first < range.end).then_some(first)
-    }
-
-    /// Keeps one for what is being written.
-    pub(super) fn lock(&mut self, at: usize) {
-        self.locked |= 1 << at;
-    }
-
-    /// Keeps one until it is unpinned.
-    pub(super) fn pin(&mut self, at: usize) {
-        self.pinned |= 1 << at;
-        self.locked &= !(1 << at);
-    }
-
-    pub(super) fn unpin(&mut self, at: usize) {
-        self.pinned &= !(1 << at);
-    }
-
-    fn hold(&mut self, at: usize, key: Key) {
-        self.content[at] = key;
-        self.held |= 1 << at;
-    }
-
-    /// Lets go of what one holds, which may be written then.
-    fn free(&mut self, at: usize) {
-        self.held &= !(1 << at);
-        self.locked &= !(1 << at);
-    }
-
-    /// Takes what the first one holds out of those that hold something.
-    fn take_first(&mut self) -> Option<Key> {
-        let first = self.held.trailing_zeros();
-        self.held &= self.held.wrapping_sub(1);
-        self.content.get(first as usize).copied()
-    }
 }
 
 /// What an instruction reads.
@@ -149,15 +104,15 @@ impl Writer<'_> {
     fn make_room(&mut self, masks: bool, all: Range<usize>) -> usize {
         let place = self.body().place;
         let file = if masks { &self.masks } else { &self.vectors };
-        let candidates = all.filter(|at| file.held & !(file.pinned | file.locked) & 1 << at != 0);
+        let candidates = all.filter(|at| file.may_move(*at));
         let next = |at: &usize| {
-            let key = file.content[*at];
+            let key = file.content(*at);
             let next = self.body().uses.next(key.0, place).unwrap_or(usize::MAX);
             (next, self.values[&key].home.is_some())
         };
         let chosen = candidates.max_by_key(next).expect("an operation leaves some registers");
-        let key = file.content[chosen];
-        self.file(masks).held &= !(1 << chosen);
+        let key = file.content(chosen);
+        self.file(masks).free(chosen);
         self.keep(key);
         self.values.get_mut(&key).expect("it has a place").register = None;
         chosen
@@ -166,7 +121,7 @@ impl Writer<'_> {
     /// Makes sure that a value is in memory.
     fn keep(&mut self, key: Key) {
         let location = self.values[&key];
-        let (None, Some(register)) = (location.home, location.register) else { return };
+        let (None, Some(register)) = (location.home, location.register()) else { return };
         let home = if self.is_masked(key.0) {
             let slot = self.frame.word();
             self.code.store(Code::VEX_Kmovw_m16_kr, at(STACK, slot), mask(register));
@@ -225,7 +180,7 @@ impl Writer<'_> {
 
     fn in_register(&mut self, key: Key, masks: bool) -> usize {
         let location = self.values[&key];
-        if let Some(register) = location.register {
+        if let Some(register) = location.register() {
             self.file(masks).lock(register);
             return register;
         }
@@ -237,7 +192,7 @@ impl Writer<'_> {
             self.load_home(self.vector(register), key.0, home);
         }
         self.file(masks).hold(register, key);
-        self.values.get_mut(&key).expect("it has a place").register = Some(register);
+        self.values.insert(key, Location { home: Some(home), ..Location::in_register(register) });
         register
     }
 
@@ -297,22 +252,29 @@ impl Writer<'_> {
 
     /// A value as an instruction's last operand reads it: from a register, or from memory where it is there.
     pub(super) fn source(&mut self, value: Value, copy: usize) -> Source {
-        if self.is_pinned(value, copy) {
-            return Source::Register(self.register(value, copy));
+        let key = self.key(value, copy);
+        if let Some(register) = self.pinned.get(&key).copied() {
+            self.vectors.lock(register);
+            return Source::Register(self.vector(register));
         }
         if let Some(constant) = self.constants.get(value).cloned() {
             return Source::Memory(self.constant(&constant));
         }
-        let location = self.values[&self.key(value, copy)];
-        if location.register.is_some() {
-            return Source::Register(self.register(value, copy));
+        let location = self.values[&key];
+        if let Some(register) = location.register() {
+            self.vectors.lock(register);
+            return Source::Register(self.vector(register));
         }
         match (location.home, self.broadcasts.get(&value).copied()) {
             (Some(Home::Vector(slot)), _) | (_, Some(slot)) => Source::Memory(at(STACK, slot)),
             (Some(Home::Scalar(slot)), None) if self.form == Form::Zmm => {
                 Source::Memory(in_all_lanes(at(STACK, slot)))
             }
-            _ => Source::Register(self.register(value, copy)),
+            _ => {
+                let register = self.in_register(key, false);
+                self.vectors.lock(register);
+                Source::Register(self.vector(register))
+            }
         }
     }
 
@@ -341,7 +303,7 @@ impl Writer<'_> {
         let masks = self.is_masked(value);
         let Some(location) = self.values.get_mut(&key) else { return };
         if let Some(register) = location.register.take() {
-            self.file(masks).free(register);
+            self.file(masks).free(register.into());
         }
         if is_own {
             self.release_home(key);
@@ -355,8 +317,8 @@ impl Writer<'_> {
 
     /// Ends an operation: its registers may be taken, and memory that is not read again.
     pub(super) fn unlock(&mut self) {
-        self.vectors.locked = 0;
-        self.masks.locked = 0;
+        self.vectors.unlock();
+        self.masks.unlock();
         for home in self.left.drain(..) {
             match home {
                 Home::Scalar(slot) | Home::Mask(slot) => self.frame.release_word(slot),
@@ -369,8 +331,7 @@ impl Writer<'_> {
     pub(super) fn define(&mut self, value: Value, copy: usize, register: usize) {
         let masks = self.is_masked(value);
         self.file(masks).hold(register, (value, copy));
-        let location = Location { register: Some(register), home: None };
-        self.values.insert((value, copy), location);
+        self.values.insert((value, copy), Location::in_register(register));
         self.release_one(value, copy);
     }
 
