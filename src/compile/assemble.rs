@@ -1,7 +1,5 @@
 //! Programs to code: in comes a planned program, out comes what a call runs.
 
-use std::sync::Arc;
-
 use super::Target;
 use crate::call::{Code, Compile, Compiled, Variant};
 use crate::interpret::{ArrayData, element_count, interpret};
@@ -21,25 +19,27 @@ fn code(program: Program, extents: &[Length], target: Target, isa: Isa) -> Resul
     let options = machine::Options { lanes: target == Target::Native, isa };
     match target {
         Target::Native | Target::NativeScalar => {
-            let compile = move |program: &Program| {
+            let compile = move |program: Program| {
                 machine::compile(program, options).map_err(|error| error.to_string())
             };
-            let program = Arc::new(program);
             let is_apart = options.lanes && isa != Isa::Portable && tells_lengths_apart(&program);
-            let usual = if is_apart {
-                Arc::new(for_lengths(&program, &long(extents)))
+            let (usual, whole) = if is_apart {
+                (for_lengths(&program, &long(extents)), Some(program))
             } else {
-                Arc::clone(&program)
+                (program, None)
             };
-            let mut compiled = Compiled::new(compile(&usual)?);
-            if let Some(staged) = machine::staged(&usual, options) {
-                let compile: Compile = Box::new(move |aligned| {
-                    machine::compile_streaming(&usual, options, aligned).ok().flatten()
-                });
-                compiled = compiled.with_streaming(staged, compile);
-            }
-            if is_apart {
-                let compile = move |known: &[Known]| compile(&for_lengths(&program, known));
+            let mut compiled = match machine::staged(&usual, options) {
+                Some(staged) => {
+                    let compiled = Compiled::new(compile(usual.clone())?);
+                    let compile: Compile = Box::new(move |aligned| {
+                        machine::compile_streaming(&usual, options, aligned).ok().flatten()
+                    });
+                    compiled.with_streaming(staged, compile)
+                }
+                None => Compiled::new(compile(usual)?),
+            };
+            if let Some(program) = whole {
+                let compile = move |known: &[Known]| compile(for_lengths(&program, known));
                 compiled = compiled.with_short(Box::new(compile));
             }
             // SAFETY: a plan has the arrays and extents of its program.

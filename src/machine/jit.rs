@@ -18,10 +18,22 @@ type Code = unsafe extern "C" fn(*const *mut u8, *const u64);
 #[derive(Clone)]
 pub struct Kernel {
     code: Code,
-    arrays: usize,
-    extents: usize,
+    counts: Counts,
     /// Keeps what `code` points at.
     memory: Arc<CodeMemory>,
+}
+
+/// How many arrays and extents a program is called with.
+#[derive(Clone, Copy)]
+struct Counts {
+    arrays: usize,
+    extents: usize,
+}
+
+impl Counts {
+    fn of(program: &Program) -> Self {
+        Self { arrays: program.arrays.len(), extents: program.extents.len() }
+    }
 }
 
 /// Compiles a program for this machine.
@@ -31,14 +43,15 @@ pub struct Kernel {
 ///
 /// # Panics
 /// In debug builds, where the program breaks a rule of the loop language.
-pub fn compile(program: &Program, options: Options) -> Result<Kernel, MachineError> {
-    test(program, options)?;
-    let written = if options.lanes { wide::write(program, options.isa) } else { None };
+pub fn compile(program: Program, options: Options) -> Result<Kernel, MachineError> {
+    test(&program, options)?;
+    let counts = Counts::of(&program);
+    let written = if options.lanes { wide::write(program, options.isa) } else { Err(program) };
     let written = match written {
-        Some(bytes) => Written::Bytes(bytes),
-        None => Written::Function(Box::new(clif::write(program, options, &**host()?))),
+        Ok(bytes) => Written::Bytes(bytes),
+        Err(program) => Written::Function(Box::new(clif::write(&program, options, &**host()?))),
     };
-    finish(program, written)
+    finish(counts, written)
 }
 
 /// How outputs are aligned that go past the caches.
@@ -75,7 +88,7 @@ pub fn compile_streaming(
     test(program, options)?;
     let written =
         if options.lanes { wide::write_streaming(program, options.isa, aligned) } else { None };
-    written.map(|(bytes, program)| finish(&program, Written::Bytes(bytes))).transpose()
+    written.map(|(bytes, program)| finish(Counts::of(&program), Written::Bytes(bytes))).transpose()
 }
 
 /// Tests whether this machine runs a program.
@@ -91,7 +104,7 @@ fn test(program: &Program, options: Options) -> Result<(), MachineError> {
 }
 
 /// Makes code executable.
-fn finish(program: &Program, written: Written) -> Result<Kernel, MachineError> {
+fn finish(counts: Counts, written: Written) -> Result<Kernel, MachineError> {
     let isa = host()?;
     // One reservation holds all code: its parts are never too far from each other to be linked.
     let arena = ArenaMemoryProvider::new_with_size(RESERVED + written.most_bytes())
@@ -111,8 +124,7 @@ fn finish(program: &Program, written: Written) -> Result<Kernel, MachineError> {
     // SAFETY: the address is that of finished code, which `clif::write` gave this very signature,
     // in the calling convention of this machine; `memory` keeps it for as long as the pointer lives.
     let code = unsafe { std::mem::transmute::<*const u8, Code>(address) };
-    let (arrays, extents) = (program.arrays.len(), program.extents.len());
-    Ok(Kernel { code, arrays, extents, memory: Arc::new(memory) })
+    Ok(Kernel { code, counts, memory: Arc::new(memory) })
 }
 
 /// A function that is not yet in memory.
@@ -160,8 +172,8 @@ impl Kernel {
     /// Where the number of arrays or extents is not the program's.
     #[inline]
     pub unsafe fn call(&self, arrays: &[*mut u8], extents: &[u64]) {
-        assert_eq!(arrays.len(), self.arrays, "one pointer for each array");
-        assert_eq!(extents.len(), self.extents, "one length for each extent");
+        assert_eq!(arrays.len(), self.counts.arrays, "one pointer for each array");
+        assert_eq!(extents.len(), self.counts.extents, "one length for each extent");
         // SAFETY: the code lives as long as `self.memory`; it reads as many pointers and lengths as
         // were just counted, and otherwise touches what the caller vouches for.
         unsafe { (self.code)(arrays.as_ptr(), extents.as_ptr()) }
@@ -174,7 +186,7 @@ impl Debug for Kernel {
         write!(
             f,
             "Kernel({} arrays, {} extents, {code:p}, {owners} owners)",
-            self.arrays, self.extents
+            self.counts.arrays, self.counts.extents
         )
     }
 }

@@ -119,7 +119,7 @@ impl ObjectWriter {
         debug_assert_eq!(validate(program), Ok(()), "a valid program\n{program}");
         machine.test(program)?;
         let options = machine.options();
-        if let Some(code) = wide::write(program, options.isa) {
+        if let Ok(code) = wide::write(program.clone(), options.isa) {
             let mut signature = self.signature();
             signature.params = vec![AbiParam::new(self.pointer()); 2];
             return self.bytes(machine, symbol, &signature, &code, linkage);

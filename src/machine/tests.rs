@@ -233,7 +233,7 @@ fn ways() -> impl Iterator<Item = Options> {
 
 /// A program compiled in every way.
 fn kernels(program: &Program) -> Vec<Kernel> {
-    ways().map(|options| compile(program, options).unwrap()).collect()
+    ways().map(|options| compile(program.clone(), options).unwrap()).collect()
 }
 
 /// Runs a program in every way and says where they differ.

@@ -23,9 +23,11 @@ mod operations;
 mod pins;
 mod powers;
 mod product;
+mod registers;
 mod sections;
 mod signs;
 mod streams;
+mod strides;
 mod tiles;
 mod totals;
 mod transfer;
@@ -46,11 +48,12 @@ use assembler::{Assembler, POOL, at};
 use codes::Form;
 use frame::{Frame, WORD};
 use locations::Locations;
-use memory::{Base, BaseKey};
-use signs::{Folded, Signs};
+use memory::{Access, Base};
+use registers::Registers;
+use signs::Signs;
 use tiles::Tile;
 use uses::{Constants, Uses};
-use values::{Home, Key, Location, Registers};
+use values::{Home, Key, Location};
 
 /// The vectors of an instruction set, if it has wide ones.
 fn form(isa: Isa) -> Option<Form> {
@@ -69,9 +72,12 @@ const SAVED: [Register; 5] =
 /// How far the stack may grow at a time so that a guard page is met.
 const PAGE: i32 = 4096;
 
-/// Writes the machine code of a program; `None` for an instruction set without wide vectors.
-pub(super) fn write(program: &Program, isa: Isa) -> Option<Vec<u8>> {
-    write_with(program, isa, None)
+/// Writes the machine code of a program; gives it back for an instruction set without wide vectors.
+pub(super) fn write(program: Program, isa: Isa) -> Result<Vec<u8>, Program> {
+    match form(isa) {
+        Some(form) => Ok(write_with(program, form, None)),
+        None => Err(program),
+    }
 }
 
 /// The results that code past the caches keeps in further arrays until they are whole; `None` where [`write_streaming`] has no code.
@@ -87,14 +93,14 @@ pub(super) fn write_streaming(
     isa: Isa,
     aligned: Aligned,
 ) -> Option<(Vec<u8>, Program)> {
-    let staged = streams::staged(program, form(isa)?)?;
+    let form = form(isa)?;
+    let staged = streams::staged(program, form)?;
     let program = streams::with_staged(program, &staged);
-    Some((write_with(&program, isa, Some(aligned))?, program))
+    Some((write_with(program.clone(), form, Some(aligned)), program))
 }
 
-fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<Vec<u8>> {
-    let wide = form(isa)?;
-    let Folded { mut program, signs } = signs::fold(program);
+fn write_with(mut program: Program, wide: Form, streams: Option<Aligned>) -> Vec<u8> {
+    let signs = signs::fold(&mut program);
     let (mut powers, mut sums) = (HashSet::default(), zeros::Sums::default());
     if wide == Form::Zmm {
         powers = powers::fold(&mut program);
@@ -128,8 +134,8 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
         values: Locations::new(program.kinds.len()),
         left: vec![],
         wide: vec![false; program.kinds.len()],
-        vectors: Registers::new(32),
-        masks: Registers::new(8),
+        vectors: Registers::new(),
+        masks: Registers::new(),
         pinned: HashMap::default(),
         broadcasts: BTreeMap::new(),
         counters: HashMap::default(),
@@ -141,7 +147,7 @@ fn write_with(program: &Program, isa: Isa, streams: Option<Aligned>) -> Option<V
     writer.write_body(Body::new(Rc::new(uses), None, false), &program.body, |_| ());
     writer.leave();
     let start = enter(writer.frame.size());
-    Some(writer.code.finish(start))
+    writer.code.finish(start)
 }
 
 /// What the code being written knows.
@@ -177,7 +183,7 @@ struct Writer<'a> {
     /// How results are aligned that go past the caches, if they do.
     streams: Option<Aligned>,
     /// The bodies around the code being written, outermost first.
-    bodies: Vec<Body>,
+    bodies: Vec<Body<'a>>,
     /// Where the bodies of loops use values.
     uses: HashMap<LoopId, Rc<Uses>>,
     values: Locations,
@@ -200,33 +206,26 @@ struct Writer<'a> {
 }
 
 /// A body being written.
-struct Body {
+struct Body<'p> {
     uses: Rc<Uses>,
     /// The statement being written.
     place: usize,
     /// The loop whose body it is.
     counter: Option<LoopId>,
     counter_in_register: bool,
-    bases: BTreeMap<BaseKey, Base>,
-    /// Registers with the places that bases have in the next row.
-    ahead: BTreeMap<BaseKey, Register>,
+    /// The accesses of its statements.
+    accesses: Vec<Option<Rc<Access<'p>>>>,
+    bases: Vec<Base<'p>>,
 }
 
-impl Body {
+impl Body<'_> {
     fn new(uses: Rc<Uses>, counter: Option<LoopId>, counter_in_register: bool) -> Self {
-        Self {
-            uses,
-            place: 0,
-            counter,
-            counter_in_register,
-            bases: BTreeMap::new(),
-            ahead: BTreeMap::new(),
-        }
+        Self { uses, place: 0, counter, counter_in_register, accesses: vec![], bases: vec![] }
     }
 }
 
-impl Writer<'_> {
-    fn body(&self) -> &Body {
+impl<'p> Writer<'p> {
+    fn body(&self) -> &Body<'p> {
         self.bodies.last().expect("code belongs to a body")
     }
 

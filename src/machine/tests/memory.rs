@@ -22,7 +22,7 @@ fn increment() -> Program {
 #[test]
 fn a_clone_outlives_the_first_owner_and_runs_on_another_thread() {
     let program = increment();
-    let first = compile(&program, Options::default()).unwrap();
+    let first = compile(program.clone(), Options::default()).unwrap();
     let clone = first.clone();
     drop(first);
     let thread = std::thread::spawn(move || {
@@ -37,7 +37,7 @@ fn a_clone_outlives_the_first_owner_and_runs_on_another_thread() {
 #[test]
 #[should_panic(expected = "one length for each extent")]
 fn a_call_with_too_few_extents_panics() {
-    let kernel = compile(&increment(), Options::default()).unwrap();
+    let kernel = compile(increment(), Options::default()).unwrap();
     let mut data = [0u8; 8];
     // SAFETY: the call panics before it runs anything.
     unsafe { kernel.call(&[data.as_mut_ptr(); 2], &[]) };
@@ -64,7 +64,7 @@ fn compiling_and_dropping_leaves_memory_flat() {
     let program = increment();
     let cycles = |count| {
         for _ in 0..count {
-            compile(&program, Options::default()).unwrap();
+            compile(program.clone(), Options::default()).unwrap();
         }
         pages()
     };

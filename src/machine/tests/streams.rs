@@ -62,7 +62,7 @@ fn results_past_the_caches_have_the_same_bits_and_nothing_else_is_written() {
     for precision in [Precision::F32, Precision::F64] {
         let program = program(precision, true);
         for options in ways().filter(|options| staged(&program, *options).is_some()) {
-            let plain = compile(&program, options).unwrap();
+            let plain = compile(program.clone(), options).unwrap();
             let streaming = [Aligned::Quarter, Aligned::Line]
                 .map(|aligned| compile_streaming(&program, options, aligned).unwrap().unwrap());
             for extent in extents.into_iter().chain([255, 256, 257, 1000, 4096]) {

@@ -148,7 +148,7 @@ fn ten_million_numbers_of_one_sign_keep_their_digits() {
     let (count, number) = (10_000_000, 0.1f32);
     for lanes in [false, true] {
         let program = program(Precision::F32, lanes, None);
-        let kernel = compile(&program, Options::default()).unwrap();
+        let kernel = compile(program.clone(), Options::default()).unwrap();
         let arrays = vec![ArrayData::F32(vec![number; count]), ArrayData::F32(vec![0.0; 3])];
         let [sum, _, squares] = run(&program, &kernel, count, arrays);
         for (found, each) in [(sum, number), (squares, number * number)] {

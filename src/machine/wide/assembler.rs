@@ -57,7 +57,7 @@ impl Assembler {
 
     pub(super) fn put(&mut self, instruction: &Instruction) {
         if let Some(bytes) = encode(instruction) {
-            return self.bytes.extend_from_slice(bytes.as_slice());
+            return bytes.append_to(&mut self.bytes);
         }
         let length = self.encoder.encode(instruction, self.bytes.len() as u64);
         length.expect("operands that the instruction has a form for");

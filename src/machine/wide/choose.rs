@@ -34,7 +34,7 @@ impl Writer<'_> {
             }
             Extent::Given(id) => self.choose_in_loop(into, [positions, chosen], id, buffer),
         }
-        self.release(&[position], copy);
+        self.release([position], copy);
         self.define(value, copy, number);
     }
 

@@ -16,14 +16,14 @@ use crate::loops::{Accumulator, Extent, Loop, LoopId, Operation, Precision, Stat
 /// How many registers an operation wants between those of its operands and of its result.
 const BETWEEN: usize = 2;
 
-impl Writer<'_> {
+impl<'p> Writer<'p> {
     /// Writes the statements of a body; some values are used once more at its end, by `end`.
     pub(super) fn write_body(
         &mut self,
-        body: Body,
+        body: Body<'p>,
         statements: &[Statement],
         end: impl FnOnce(&mut Self),
-    ) -> Body {
+    ) -> Body<'p> {
         self.bodies.push(body);
         let mut is_written = false;
         for (place, statement) in statements.iter().enumerate() {
@@ -33,7 +33,6 @@ impl Writer<'_> {
             self.go_to(place);
             match statement {
                 Statement::Let(value, operation) => {
-                    self.wide[value.0 as usize] = self.differs(operation);
                     is_written = is_stored_at_once(&self.body().uses, statements, place)
                         && self.write_and_store(*value, operation, &statements[place + 1])
                         || statements
@@ -53,8 +52,7 @@ impl Writer<'_> {
                     } else {
                         self.write_loop(inner);
                     }
-                    let read = self.body().uses.ending(place);
-                    (0..self.copies).for_each(|copy| self.release(&read, copy));
+                    self.release_ending(place);
                 }
                 Statement::Product(product) => {
                     self.flush();
@@ -64,10 +62,15 @@ impl Writer<'_> {
         }
         self.go_to(statements.len());
         end(self);
-        let used_at_end = self.body().uses.ending(statements.len());
-        (0..self.copies).for_each(|copy| self.release(&used_at_end, copy));
+        self.release_ending(statements.len());
         self.forget_registers();
         self.bodies.pop().expect("it was just pushed")
+    }
+
+    /// Lets go of the values whose last use is at a place.
+    fn release_ending(&mut self, place: usize) {
+        let uses = Rc::clone(&self.body().uses);
+        (0..self.copies).for_each(|copy| self.release(uses.ending(place), copy));
     }
 
     pub(super) fn go_to(&mut self, place: usize) {
@@ -92,12 +95,16 @@ impl Writer<'_> {
         true
     }
 
-    /// Whether an operation gives something else in each lane; of what is the same in all, the counters of loops inside of that
-    /// in lanes are worth knowing.
-    fn differs(&self, operation: &Operation) -> bool {
-        match operation {
-            Operation::Counter(id) => self.lanes == Some(*id),
-            _ => self.lanes.is_some(),
+    /// Finds which operations of a body give something else in each lane; of what is the same in all, the counters of loops
+    /// inside of that in lanes are worth knowing.
+    pub(super) fn find_what_differs(&mut self, statements: &[Statement]) {
+        for statement in statements {
+            if let Statement::Let(value, operation) = statement {
+                self.wide[value.0 as usize] = match operation {
+                    Operation::Counter(id) => self.lanes == Some(*id),
+                    _ => self.lanes.is_some(),
+                };
+            }
         }
     }
 
@@ -124,6 +131,7 @@ impl Writer<'_> {
         self.counters.insert(inner.id, counter);
         let in_lanes = innermost && self.lanes.is_some();
         self.scaled = in_lanes.then_some(inner.id);
+        self.find_what_differs(&inner.body);
         self.write_bases(&mut body, &inner.body, innermost);
         let (again, after) = (self.code.label(), self.code.label());
         self.skip_unless_it_runs(inner, after);

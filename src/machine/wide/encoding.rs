@@ -1,8 +1,8 @@
 //! Instructions into bytes, quickly.
 //!
 //! In comes an instruction, out come the bytes that iced encodes it to. What iced makes of an instruction's plainest form tells
-//! once how all of its forms are encoded; filling in registers, distances and numbers is then little work. Jumps, and what is
-//! out of the ordinary, are left to iced. Unit tests compare all that they write with it.
+//! once how all of its forms are encoded; filling in registers, distances and numbers is then little work. What is out of the
+//! ordinary is left to iced. Unit tests compare all that they write with it.
 //! (Intel's Software Developer's Manual, volume 2, sections 2.1 to 2.3 and 2.7.)
 
 #[cfg(test)]
@@ -12,30 +12,38 @@ use std::sync::OnceLock;
 
 use iced_x86::{Encoder, Instruction, OpKind, Register, RoundingControl};
 
-/// The bytes of an instruction.
+/// The bytes of an instruction, 15 at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bytes {
-    all: [u8; 16],
-    count: usize,
+    /// The first one lowest.
+    all: u128,
+    count: u32,
 }
 
 impl Bytes {
-    fn push(&mut self, byte: u8) {
-        self.all[self.count] = byte;
-        self.count += 1;
+    /// Adds so many bytes of a number, the lowest first; the others are 0.
+    fn push(&mut self, bytes: u32, count: u32) {
+        self.all |= u128::from(bytes) << (8 * self.count);
+        self.count += count;
     }
 
-    /// All of them.
-    pub(super) fn as_slice(&self) -> &[u8] {
-        &self.all[..self.count]
+    /// Adds others.
+    fn append(&mut self, other: Self) {
+        self.all |= other.all << (8 * self.count);
+        self.count += other.count;
+    }
+
+    /// Puts them behind code.
+    pub(super) fn append_to(self, code: &mut Vec<u8>) {
+        let end = code.len() + self.count as usize;
+        code.extend_from_slice(&self.all.to_le_bytes());
+        code.truncate(end);
     }
 }
 
 /// Which part of the encoding an operand goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
-    /// There is no such operand.
-    Nowhere,
     /// The register field of the `ModRM` byte.
     Reg,
     /// The other field there, which memory goes to as well.
@@ -50,6 +58,16 @@ enum Place {
     LongImmediate,
 }
 
+/// What comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    Nothing,
+    /// The number of the register that is this operand.
+    Register(usize),
+    Byte,
+    FourBytes,
+}
+
 /// What stands in front of the opcode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Prefix {
@@ -61,6 +79,14 @@ enum Prefix {
 
 /// How all forms of an instruction are encoded.
 #[derive(Clone, Copy, Debug)]
+enum Known {
+    /// With the distance behind these bytes.
+    Jump(Bytes),
+    Ordinary(Pattern),
+}
+
+/// How an instruction is encoded that is no jump.
+#[derive(Clone, Copy, Debug)]
 struct Pattern {
     prefix: Prefix,
     map: u8,
@@ -71,24 +97,31 @@ struct Pattern {
     opcode: u8,
     /// The register field where no operand goes there.
     extension: u8,
-    places: [Place; 4],
-    /// What distances in one byte count in: of vectors, and of single elements.
-    steps: [i32; 2],
+    /// Which operands go where; [`NO_OPERAND`] where none does.
+    reg: usize,
+    vvvv: usize,
+    rm: usize,
+    last: Last,
+    /// The binary logarithms of what distances in one byte count in: of vectors, and of single elements.
+    shifts: [u32; 2],
 }
+
+/// Behind the operands of an instruction.
+const NO_OPERAND: usize = 4;
 
 /// At least as many as there are kinds of instructions.
 const MOST_CODES: usize = 5000;
 
-/// The patterns, each learned when it is needed first.
-static PATTERNS: [OnceLock<Option<Pattern>>; MOST_CODES] = [const { OnceLock::new() }; MOST_CODES];
+/// What is known of them, each learned when it is needed first.
+static KNOWN: [OnceLock<Option<Known>>; MOST_CODES] = [const { OnceLock::new() }; MOST_CODES];
 
 /// The bytes of an instruction, if it is an ordinary one.
 pub(super) fn encode(instruction: &Instruction) -> Option<Bytes> {
-    let known = PATTERNS.get(instruction.code() as usize)?;
-    let pattern = known.get_or_init(|| Pattern::learn(instruction)).as_ref()?;
-    let bytes = pattern.fill(instruction)?;
+    let known = KNOWN.get(instruction.code() as usize)?;
+    let known = known.get_or_init(|| Known::learn(instruction)).as_ref()?;
+    let bytes = known.fill(instruction)?;
     if cfg!(test) {
-        assert_eq!(Some(bytes), by_iced(instruction), "{instruction:?} as {pattern:?}");
+        assert_eq!(Some(bytes), by_iced(instruction), "{instruction:?} as {known:?}");
     }
     Some(bytes)
 }
@@ -98,7 +131,7 @@ fn by_iced(instruction: &Instruction) -> Option<Bytes> {
     let mut encoder = Encoder::new(64);
     encoder.encode(instruction, 0).ok()?;
     let mut bytes = Bytes::default();
-    encoder.take_buffer().into_iter().for_each(|byte| bytes.push(byte));
+    encoder.take_buffer().into_iter().for_each(|byte| bytes.push(byte.into(), 1));
     Some(bytes)
 }
 
@@ -142,8 +175,8 @@ fn first_of_sort(register: Register) -> Option<Register> {
 }
 
 /// Where the opcode of an instruction on registers without REX bits stands, if the byte behind it is its operands'.
-fn behind_prefix(bytes: &Bytes) -> Option<usize> {
-    match bytes.as_slice() {
+fn behind_prefix(bytes: &[u8]) -> Option<usize> {
+    match bytes {
         [0x66 | 0xf2 | 0xf3, ..] | [0x0f, 0x38 | 0x3a, ..] | [0x48, 0x0f, 0x38 | 0x3a, ..] => None,
         [0xc4, _, _, _, _, ..] => Some(3),
         [0x62, _, _, _, _, _, ..] => Some(4),
@@ -163,6 +196,30 @@ fn set_memory(instruction: &mut Instruction, operand: u32, distance: u64, is_bro
     instruction.set_memory_displacement64(distance);
     instruction.set_memory_displ_size(1);
     instruction.set_is_broadcast(is_broadcast);
+}
+
+impl Known {
+    fn learn(instruction: &Instruction) -> Option<Self> {
+        if instruction.op0_kind() != OpKind::NearBranch64 {
+            return Pattern::learn(instruction).map(Self::Ordinary);
+        }
+        let mut bytes = by_iced(instruction)?;
+        bytes.count = bytes.count.checked_sub(4)?;
+        bytes.all &= !(u128::MAX << (8 * bytes.count));
+        Some(Self::Jump(bytes))
+    }
+
+    fn fill(&self, instruction: &Instruction) -> Option<Bytes> {
+        match self {
+            Self::Jump(opcode) => {
+                let mut bytes = *opcode;
+                let target = u32::try_from(instruction.near_branch64()).ok()?;
+                bytes.push(target.wrapping_sub(opcode.count + 4), 4);
+                Some(bytes)
+            }
+            Self::Ordinary(pattern) => pattern.fill(instruction),
+        }
+    }
 }
 
 impl Pattern {
@@ -186,10 +243,11 @@ impl Pattern {
                 _ => return None,
             }
         }
-        let bytes = by_iced(&plain)?;
-        let prefix = behind_prefix(&bytes)?;
-        let [opcode, modrm] = [bytes.all[prefix], bytes.all[prefix + 1]];
-        let (kind, map, w, length) = match bytes.all[..prefix] {
+        let encoded = by_iced(&plain)?;
+        let bytes = encoded.all.to_le_bytes();
+        let prefix = behind_prefix(&bytes[..encoded.count as usize])?;
+        let [opcode, modrm] = [bytes[prefix], bytes[prefix + 1]];
+        let (kind, map, w, length) = match bytes[..prefix] {
             [] => (Prefix::Rex, 0, 0, 0),
             [0x0f] => (Prefix::Rex, 1, 0, 0),
             [rex] => (Prefix::Rex, 0, rex, 0),
@@ -199,45 +257,57 @@ impl Pattern {
             [_, map, w, length] => (Prefix::Evex, map & 0x07, w & 0x87, length & 0x60),
             _ => return None,
         };
-        let mut places = [Place::Nowhere; 4];
-        let mut rm = None;
+        let [mut reg, mut vvvv, mut rm] = [NO_OPERAND; 3];
+        let mut last = Last::Nothing;
         for operand in operands {
             let place = match instruction.op_kind(operand) {
-                OpKind::Register => Self::place(&plain, operand, &bytes, prefix)?,
+                OpKind::Register => Self::place(&plain, operand, encoded, prefix)?,
                 OpKind::Memory => Place::Rm,
                 OpKind::Immediate32 | OpKind::Immediate32to64 => Place::LongImmediate,
                 _ => Place::Immediate,
             };
-            *places.get_mut(operand as usize)? = place;
-            rm = rm.or((place == Place::Rm).then_some(operand));
+            let operand = operand as usize;
+            match place {
+                _ if operand >= NO_OPERAND => return None,
+                Place::Reg => reg = operand,
+                Place::Vvvv => vvvv = operand,
+                Place::Rm => rm = operand,
+                Place::Last => last = Last::Register(operand),
+                Place::Immediate => last = Last::Byte,
+                Place::LongImmediate => last = Last::FourBytes,
+            }
         }
-        let extension = if places.contains(&Place::Reg) { 0 } else { modrm >> 3 & 7 };
+        if rm == NO_OPERAND {
+            return None;
+        }
+        let extension = if reg == NO_OPERAND { modrm >> 3 & 7 } else { 0 };
         // How the distance 64 is written tells what distances count in.
-        let step = |is_broadcast| {
+        let shift = |is_broadcast| {
             let mut far = plain;
-            set_memory(&mut far, rm?, 64, is_broadcast);
-            let bytes = by_iced(&far)?;
-            let distance = bytes.all[behind_prefix(&bytes)? + 2];
-            (1..=64).contains(&distance).then(|| 64 / i32::from(distance))
+            set_memory(&mut far, u32::try_from(rm).ok()?, 64, is_broadcast);
+            let encoded = by_iced(&far)?;
+            let bytes = encoded.all.to_le_bytes();
+            let distance = bytes[behind_prefix(&bytes[..encoded.count as usize])? + 2];
+            (1..=64).contains(&distance).then(|| 6 - distance.ilog2())
         };
-        let steps = [step(false).unwrap_or(1), step(true).unwrap_or(1)];
-        Some(Self { prefix: kind, map, w, length, opcode, extension, places, steps })
+        let shifts = [shift(false).unwrap_or(0), shift(true).unwrap_or(0)];
+        let prefix = kind;
+        Some(Self { prefix, map, w, length, opcode, extension, reg, vvvv, rm, last, shifts })
     }
 
     /// Where a register goes: what changes if it is another one.
-    fn place(plain: &Instruction, operand: u32, bytes: &Bytes, prefix: usize) -> Option<Place> {
+    fn place(plain: &Instruction, operand: u32, bytes: Bytes, prefix: usize) -> Option<Place> {
         let mut other = *plain;
         other.set_op_register(operand, plain.op_register(operand) + 1);
-        let other = by_iced(&other)?;
-        let differs = |at: usize, bits: u8| (bytes.all[at] ^ other.all[at]) & bits != 0;
+        let changed = (bytes.all ^ by_iced(&other)?.all).to_le_bytes();
         let vvvv = if prefix == 2 { 1 } else { 2 };
         let places = [
-            (Place::Reg, differs(prefix + 1, 0x38)),
-            (Place::Rm, differs(prefix + 1, 0x07)),
-            (Place::Vvvv, differs(vvvv, 0x78)),
-            (Place::Last, differs(bytes.count - 1, 0xf0)),
+            (Place::Reg, prefix + 1, 0x38),
+            (Place::Rm, prefix + 1, 0x07),
+            (Place::Vvvv, vvvv, 0x78),
+            (Place::Last, bytes.count as usize - 1, 0xf0),
         ];
-        places.into_iter().find(|(_, differs)| *differs).map(|(place, _)| place)
+        places.into_iter().find(|(_, at, bits)| changed[*at] & bits != 0).map(|(place, ..)| place)
     }
 
     /// The bytes of an instruction.
@@ -247,80 +317,73 @@ impl Pattern {
         if is_rounded || instruction.segment_prefix() != Register::None {
             return None;
         }
-        let (mut reg, mut vvvv, mut last, mut number_behind) = (self.extension, 0, None, None);
-        let mut rm = None;
-        for (operand, place) in (0..).zip(self.places) {
-            let register = || number(instruction.op_register(operand));
-            match place {
-                Place::Nowhere => break,
-                Place::Reg => reg = register()?,
-                Place::Vvvv => vvvv = register()?,
-                Place::Last => last = Some(register()? << 4),
-                Place::Immediate => last = Some(instruction.immediate8()),
-                Place::LongImmediate => number_behind = Some(instruction.immediate32()),
-                Place::Rm if instruction.op_kind(operand) == OpKind::Register => {
-                    rm = Some(Operand::Register(register()?));
-                }
-                Place::Rm => rm = Some(self.memory(instruction)?),
-            }
-        }
-        let rm = rm?;
+        // What is no operand is the register with the number 0.
+        let registers = [
+            instruction.op0_register(),
+            instruction.op1_register(),
+            instruction.op2_register(),
+            instruction.op3_register(),
+            Register::RAX,
+        ];
+        let number_at = |operand: usize| NUMBERS[registers[operand] as usize];
+        let [reg, vvvv] = [self.reg, self.vvvv].map(number_at);
+        let kinds = [
+            instruction.op0_kind(),
+            instruction.op1_kind(),
+            instruction.op2_kind(),
+            instruction.op3_kind(),
+        ];
+        let is_memory = kinds[self.rm] == OpKind::Memory;
+        let rm = if is_memory { 0 } else { number_at(self.rm) };
+        let last = match self.last {
+            Last::Register(operand) => number_at(operand),
+            Last::Nothing | Last::Byte | Last::FourBytes => 0,
+        };
         // Without EVEX there are sixteen; what asks for more is refused by iced.
-        let is_high = |number: u8| number >= 16;
-        let rm_is_high = matches!(&rm, Operand::Register(number) if is_high(*number));
-        if self.prefix != Prefix::Evex && (is_high(reg) || is_high(vvvv) || rm_is_high) {
+        let most = if self.prefix == Prefix::Evex { 31 } else { 15 };
+        if reg | vvvv | rm | last > most {
             return None;
         }
-        let mut bytes = Bytes::default();
-        self.push_prefix(&mut bytes, instruction, [reg, vvvv], &rm);
-        bytes.push(self.opcode);
-        rm.push(&mut bytes, reg);
-        if let Some(last) = last {
-            bytes.push(last);
+        let rm = if is_memory { self.memory(instruction)? } else { Operand::register(rm) };
+        let mut bytes = self.prefix(instruction, [reg, vvvv], &rm);
+        let modrm = rm.modrm | (self.extension | reg & 7) << 3;
+        bytes.push(u16::from_le_bytes([self.opcode, modrm]).into(), 2);
+        bytes.append(rm.behind);
+        match self.last {
+            Last::Nothing => {}
+            Last::Register(_) => bytes.push(u32::from(last) << 4, 1),
+            Last::Byte => bytes.push(instruction.immediate8().into(), 1),
+            Last::FourBytes => bytes.push(instruction.immediate32(), 4),
         }
-        let number_behind = number_behind.map(u32::to_le_bytes);
-        number_behind.iter().flatten().for_each(|byte| bytes.push(*byte));
         Some(bytes)
     }
 
-    fn push_prefix(
-        &self,
-        bytes: &mut Bytes,
-        instruction: &Instruction,
-        [reg, vvvv]: [u8; 2],
-        rm: &Operand,
-    ) {
+    fn prefix(&self, instruction: &Instruction, [reg, vvvv]: [u8; 2], rm: &Operand) -> Bytes {
         let bit = |number: u8, at: u8| number >> at & 1;
-        let (x, b) = match rm {
-            Operand::Register(number) => (bit(*number, 4), bit(*number, 3)),
-            Operand::Memory { base, index, .. } => (bit(index.unwrap_or(0), 3), bit(*base, 3)),
-        };
-        let high = !(bit(reg, 3) << 7 | x << 6 | b << 5) & 0xe0;
+        let high = !(bit(reg, 3) << 7 | rm.high << 5) & 0xe0;
         let second = self.w | (!vvvv & 0x0f) << 3;
+        let mut bytes = Bytes::default();
         if self.prefix == Prefix::Rex {
-            let rex = self.w | bit(reg, 3) << 2 | x << 1 | b;
+            let rex = self.w | bit(reg, 3) << 2 | rm.high;
             if rex != 0 {
-                bytes.push(0x40 | rex);
+                bytes.push(u32::from(0x40 | rex), 1);
             }
             if self.map == 1 {
-                bytes.push(0x0f);
+                bytes.push(0x0f, 1);
             }
         } else if self.prefix == Prefix::Evex {
             let broadcast = u8::from(instruction.is_broadcast()) << 4;
             let zeroing = u8::from(instruction.zeroing_masking()) << 7;
             let mask = number(instruction.op_mask()).unwrap_or(0);
-            bytes.push(0x62);
-            bytes.push(high | !(bit(reg, 4) << 4) & 0x10 | self.map);
-            bytes.push(second);
-            bytes.push(zeroing | self.length | broadcast | !(bit(vvvv, 4) << 3) & 0x08 | mask);
-        } else if self.map == 1 && self.w & 0x80 == 0 && x == 0 && b == 0 {
-            bytes.push(0xc5);
-            bytes.push(high & 0x80 | second);
+            let first = high | !(bit(reg, 4) << 4) & 0x10 | self.map;
+            let third = zeroing | self.length | broadcast | !(bit(vvvv, 4) << 3) & 0x08 | mask;
+            bytes.push(u32::from_le_bytes([0x62, first, second, third]), 4);
+        } else if self.map == 1 && self.w & 0x80 == 0 && rm.high == 0 {
+            bytes.push(u32::from_le_bytes([0xc5, high & 0x80 | second, 0, 0]), 2);
         } else {
-            bytes.push(0xc4);
-            bytes.push(high | self.map);
-            bytes.push(second);
+            bytes.push(u32::from_le_bytes([0xc4, high | self.map, second, 0]), 3);
         }
+        bytes
     }
 
     /// The memory that an instruction reads or writes; none that is not at a register.
@@ -328,52 +391,48 @@ impl Pattern {
         let is_general = |register: &Register| (Register::RAX..=Register::R15).contains(register);
         let general = |register| Some(register).filter(is_general).and_then(number);
         let base = general(instruction.memory_base())?;
+        let scale = instruction.memory_index_scale();
         let index = match instruction.memory_index() {
-            Register::None if instruction.memory_index_scale() != 1 => return None,
+            Register::None if scale != 1 => return None,
             Register::None => None,
             register => Some(general(register)?),
         };
         if instruction.memory_displ_size() != 1 {
             return None;
         }
-        let scale = u8::try_from(instruction.memory_index_scale().ilog2()).ok()?;
         let distance = i32::try_from(instruction.memory_displacement64().cast_signed()).ok()?;
-        let step = self.steps[usize::from(instruction.is_broadcast())];
-        let short = (distance % step == 0).then(|| i8::try_from(distance / step).ok()).flatten();
-        Some(Operand::Memory { base, index, scale, distance, short })
+        let shift = self.shifts[usize::from(instruction.is_broadcast())];
+        let short = i8::try_from(distance >> shift).ok();
+        let short = short.filter(|short| i32::from(*short) << shift == distance);
+        let mut behind = Bytes::default();
+        let needs_index = index.is_some() || base & 7 == 4;
+        if needs_index {
+            let scale = u8::try_from(scale.trailing_zeros()).ok()?;
+            let sib = scale << 6 | (index.unwrap_or(4) & 7) << 3 | base & 7;
+            behind.push(sib.into(), 1);
+        }
+        match short {
+            Some(short) => behind.push(short.cast_unsigned().into(), 1),
+            None => behind.push(distance.cast_unsigned(), 4),
+        }
+        let mode = if short.is_some() { 0x40 } else { 0x80 };
+        let modrm = mode | if needs_index { 4 } else { base & 7 };
+        let high = (index.unwrap_or(0) >> 3) << 1 | base >> 3;
+        Some(Operand { high, modrm, behind })
     }
 }
 
 /// What the `ModRM` byte is of.
-enum Operand {
-    Register(u8),
-    Memory {
-        base: u8,
-        index: Option<u8>,
-        scale: u8,
-        distance: i32,
-        /// The distance in one byte, if it goes there.
-        short: Option<i8>,
-    },
+struct Operand {
+    /// The highest bits of the two numbers in it that are no other operand's.
+    high: u8,
+    /// That byte without other operands, and what stands behind it.
+    modrm: u8,
+    behind: Bytes,
 }
 
 impl Operand {
-    fn push(&self, bytes: &mut Bytes, reg: u8) {
-        let modrm = |mode: u8, rm: u8| mode << 6 | (reg & 7) << 3 | rm & 7;
-        match self {
-            Self::Register(number) => bytes.push(modrm(3, *number)),
-            Self::Memory { base, index, scale, distance, short } => {
-                let mode = if short.is_some() { 1 } else { 2 };
-                let needs_index = index.is_some() || base & 7 == 4;
-                bytes.push(modrm(mode, if needs_index { 4 } else { *base }));
-                if needs_index {
-                    bytes.push(scale << 6 | (index.unwrap_or(4) & 7) << 3 | base & 7);
-                }
-                match short {
-                    Some(short) => bytes.push(short.cast_unsigned()),
-                    None => distance.to_le_bytes().into_iter().for_each(|byte| bytes.push(byte)),
-                }
-            }
-        }
+    fn register(number: u8) -> Self {
+        Self { high: number >> 3, modrm: 0xc0 | number & 7, behind: Bytes::default() }
     }
 }

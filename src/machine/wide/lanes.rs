@@ -3,33 +3,34 @@
 use iced_x86::{Code, MemoryOperand};
 
 use super::assembler::at;
-use super::memory::{Access, SCRATCH, SECOND, Stride, THIRD};
+use super::memory::{Access, SCRATCH, SECOND, THIRD};
+use super::strides::Stride;
 use super::values::Home;
 use super::{STACK, Writer};
 use crate::loops::Value;
 
 /// What a position that differs between lanes adds to an address.
-struct Term {
+struct Term<'p> {
     /// Where the positions lie, one behind the other.
     positions: i32,
     is_copy: bool,
-    stride: Stride,
+    stride: Stride<'p>,
     /// Where the stride lies if it is not a number.
     product: Option<i32>,
 }
 
-impl Writer<'_> {
+impl<'p> Writer<'p> {
     /// Writes code for each lane that is not past the end, given where it lies.
     pub(super) fn for_each_lane(
         &mut self,
-        access: &Access,
+        access: &Access<'p>,
         copy: usize,
         write: impl Fn(&mut Self, i32, MemoryOperand),
     ) {
-        let steps: Vec<(Stride, Option<i32>)> =
-            access.lane.iter().map(|stride| (stride.clone(), self.product(stride))).collect();
-        let terms: Vec<Term> =
-            access.lanes.iter().map(|(value, stride)| self.term(*value, stride, copy)).collect();
+        let steps: Vec<(Stride<'p>, Option<i32>)> =
+            access.lane.iter().map(|stride| (*stride, self.product(*stride))).collect();
+        let terms: Vec<Term<'p>> =
+            access.lanes.iter().map(|(value, stride)| self.term(*value, *stride, copy)).collect();
         let first = self.place(access, copy);
         self.code.load(Code::Lea_r64_m, SCRATCH, first);
         let end = self.code.label();
@@ -63,7 +64,7 @@ impl Writer<'_> {
     }
 
     /// Where a lane lies, the scratch register holding what all have in common.
-    fn lane_place(&mut self, terms: &[Term], lane: i32) -> MemoryOperand {
+    fn lane_place(&mut self, terms: &[Term<'_>], lane: i32) -> MemoryOperand {
         if terms.is_empty() {
             return at(SCRATCH, 0);
         }
@@ -74,17 +75,17 @@ impl Writer<'_> {
                 (Some(slot), _) => {
                     self.code.load(Code::Imul_r64_rm64, SECOND, at(STACK, slot));
                 }
-                (None, _) => self.multiply(SECOND, &term.stride),
+                (None, _) => self.multiply(SECOND, term.stride),
             }
             self.code.two(Code::Add_r64_rm64, THIRD, SECOND);
         }
         at(THIRD, 0)
     }
 
-    fn term(&mut self, value: Value, stride: &Stride, copy: usize) -> Term {
+    fn term(&mut self, value: Value, stride: Stride<'p>, copy: usize) -> Term<'p> {
         let location = self.values[&self.key(value, copy)];
         let product = self.product(stride);
-        let (positions, is_copy) = match (location.home, location.register) {
+        let (positions, is_copy) = match (location.home, location.register()) {
             (Some(Home::Vector(slot)), _) => (slot, false),
             (_, Some(register)) => {
                 let slot = self.frame.vector();
@@ -93,11 +94,11 @@ impl Writer<'_> {
             }
             (other, None) => unreachable!("positions in lanes are kept as {other:?}"),
         };
-        Term { positions, is_copy, stride: stride.clone(), product }
+        Term { positions, is_copy, stride, product }
     }
 
     /// The memory with a stride that is no number.
-    fn product(&mut self, stride: &Stride) -> Option<i32> {
+    fn product(&mut self, stride: Stride<'_>) -> Option<i32> {
         if stride.literal().is_some() {
             return None;
         }

@@ -3,13 +3,16 @@
 //! An address is a base, which stays the same inside of a loop and is computed in front of it, a part that
 //! goes with the loop's own counter, and what must be computed on the spot.
 
+use std::rc::Rc;
+
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{at, indexed};
+use super::strides::Stride;
 use super::values::Home;
 use super::{Body, STACK, Writer};
 use crate::loops::{
-    ArrayId, Extent, ExtentId, LoopId, Operation, PARTIALS, Precision, Statement, Subscript, Value,
+    ArrayId, LoopId, Operation, PARTIALS, Precision, Program, Statement, Subscript, Value,
 };
 
 /// General registers that any piece of code may use.
@@ -34,19 +37,6 @@ pub(super) const BASES: [Register; 9] = [
 /// The counter of an innermost loop inside of a loop in lanes, times the bytes of a vector: no base then.
 pub(super) const SCALED: Register = Register::R13;
 
-/// How many bytes lie between neighbours along an axis.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Stride {
-    pub(super) bytes: i64,
-    pub(super) extents: Vec<ExtentId>,
-}
-
-impl Stride {
-    pub(super) fn literal(&self) -> Option<i32> {
-        i32::try_from(self.bytes).ok().filter(|_| self.extents.is_empty())
-    }
-}
-
 /// What a stride is multiplied with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Factor {
@@ -59,34 +49,45 @@ pub(super) enum Factor {
 
 /// An address that stays the same in a loop.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct BaseKey {
+pub(super) struct BaseKey<'p> {
     pub(super) array: ArrayId,
-    pub(super) terms: Vec<(Factor, Stride)>,
+    pub(super) terms: Vec<(Factor, Stride<'p>)>,
 }
 
 /// Where a base is kept.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Base {
+pub(super) enum Place {
     Register(Register),
     Slot(i32),
 }
 
-/// An access to an array, taken apart for the loop around it.
-pub(super) struct Access {
-    pub(super) base: BaseKey,
-    pub(super) offset: i32,
-    /// The strides of the loop's own counter, one for each axis that it goes along.
-    pub(super) own: Vec<Stride>,
-    /// What is computed on the spot, the same in all lanes.
-    here: Vec<(Value, Stride)>,
-    /// What differs between lanes.
-    pub(super) lanes: Vec<(Value, Stride)>,
-    /// The strides from lane to lane, one for each axis that they go along.
-    pub(super) lane: Vec<Stride>,
+/// An address that was computed in front of a loop.
+pub(super) struct Base<'p> {
+    /// The first access that has it.
+    pub(super) of: Rc<Access<'p>>,
+    pub(super) place: Place,
+    /// The register with the place that it has in the next row.
+    pub(super) ahead: Option<Register>,
 }
 
-impl Access {
-    fn add_literal(&mut self, literal: i64, stride: Stride) {
+/// An access to an array, taken apart for the loop around it.
+pub(super) struct Access<'p> {
+    pub(super) base: BaseKey<'p>,
+    /// Which one of the bases of its body that is.
+    pub(super) number: Option<usize>,
+    pub(super) offset: i32,
+    /// The strides of the loop's own counter, one for each axis that it goes along.
+    pub(super) own: Vec<Stride<'p>>,
+    /// What is computed on the spot, the same in all lanes.
+    here: Vec<(Value, Stride<'p>)>,
+    /// What differs between lanes.
+    pub(super) lanes: Vec<(Value, Stride<'p>)>,
+    /// The strides from lane to lane, one for each axis that they go along.
+    pub(super) lane: Vec<Stride<'p>>,
+}
+
+impl<'p> Access<'p> {
+    fn add_literal(&mut self, literal: i64, stride: Stride<'p>) {
         let bytes = stride.literal().and_then(|bytes| literal.checked_mul(bytes.into()));
         let sum = bytes.and_then(|bytes| bytes.checked_add(self.offset.into()));
         // Far ones would not fit the distances inside of instructions.
@@ -100,7 +101,7 @@ impl Access {
     }
 }
 
-impl Writer<'_> {
+impl<'p> Writer<'p> {
     pub(super) fn element_size(&self) -> i32 {
         match self.program.precision {
             Precision::F32 => 4,
@@ -112,35 +113,42 @@ impl Writer<'_> {
         self.form.bytes() / usize::try_from(self.element_size()).expect("4 or 8")
     }
 
-    pub(super) fn access(&self, array: ArrayId, subscripts: &[Subscript], body: &Body) -> Access {
-        let stated = &self.program.arrays[array.0 as usize];
-        let mut stride = Stride { bytes: self.element_size().into(), extents: vec![] };
+    /// Takes an access of a body apart.
+    pub(super) fn access(
+        &self,
+        array: ArrayId,
+        subscripts: &[Subscript],
+        body: &Body<'p>,
+    ) -> Access<'p> {
+        let program: &'p Program = self.program;
         let mut access = Access {
             base: BaseKey { array, terms: vec![] },
+            number: None,
             offset: 0,
             own: vec![],
             here: vec![],
             lanes: vec![],
             lane: vec![],
         };
-        for (subscript, extent) in subscripts.iter().zip(&stated.extents).rev() {
-            self.take_apart(&mut access, *subscript, &stride, body);
-            match extent {
-                Extent::Literal(literal) => {
-                    stride.bytes = stride.bytes.wrapping_mul((*literal).into());
-                }
-                Extent::Given(id) => stride.extents.push(*id),
-            }
+        let strides = Stride::all(&program.arrays[array.0 as usize].extents, self.element_size());
+        for (subscript, stride) in subscripts.iter().rev().zip(strides) {
+            self.take_apart(&mut access, *subscript, stride, body);
         }
+        access.number = body.bases.iter().position(|base| base.of.base == access.base);
         access
     }
 
-    fn take_apart(&self, access: &mut Access, subscript: Subscript, stride: &Stride, body: &Body) {
-        let stride = stride.clone();
+    fn take_apart(
+        &self,
+        access: &mut Access<'p>,
+        subscript: Subscript,
+        stride: Stride<'p>,
+        body: &Body<'p>,
+    ) {
         match subscript {
             Subscript::Counter(id) => {
                 if self.lanes == Some(id) {
-                    access.lane.push(stride.clone());
+                    access.lane.push(stride);
                 }
                 if body.counter == Some(id) {
                     access.own.push(stride);
@@ -149,7 +157,7 @@ impl Writer<'_> {
                 }
             }
             Subscript::Partial(id) => {
-                access.lane.push(stride.clone());
+                access.lane.push(stride);
                 access.base.terms.push((Factor::Partial(id), stride));
             }
             Subscript::Literal(literal) => access.add_literal(literal.into(), stride),
@@ -163,50 +171,72 @@ impl Writer<'_> {
         }
     }
 
-    /// Computes the bases of a body's accesses, as many as may be in registers.
+    /// The access of the statement being written.
+    pub(super) fn access_here(&self, array: ArrayId, subscripts: &[Subscript]) -> Rc<Access<'p>> {
+        let body = self.body();
+        match body.accesses.get(body.place) {
+            Some(Some(access)) => Rc::clone(access),
+            _ => Rc::new(self.access(array, subscripts, body)),
+        }
+    }
+
+    /// Takes a body's accesses apart and computes their bases, as many as may be in registers.
     pub(super) fn write_bases(
         &mut self,
-        body: &mut Body,
+        body: &mut Body<'p>,
         statements: &[Statement],
         innermost: bool,
     ) {
-        for statement in statements {
+        body.accesses = vec![None; statements.len()];
+        for (at_place, statement) in statements.iter().enumerate() {
             let (array, subscripts) = match statement {
                 Statement::Let(_, Operation::Load(array, subscripts))
                 | Statement::Store { array, subscripts, .. } => (array, subscripts),
                 Statement::Let(..) | Statement::Loop(_) | Statement::Product(_) => continue,
             };
-            let key = self.access(*array, subscripts, body).base;
-            if body.bases.contains_key(&key) {
-                continue;
+            let mut access = self.access(*array, subscripts, body);
+            let count = body.bases.len();
+            let is_new = access.number.is_none();
+            access.number.get_or_insert(count);
+            let access = Rc::new(access);
+            if is_new {
+                let place = match BASES.get(count) {
+                    Some(register) if innermost && !self.is_scaled(*register) => {
+                        self.compute_base(&access.base, *register);
+                        Place::Register(*register)
+                    }
+                    _ => {
+                        self.compute_base(&access.base, SCRATCH);
+                        let slot = self.frame.word();
+                        self.code.store(Code::Mov_rm64_r64, at(STACK, slot), SCRATCH);
+                        Place::Slot(slot)
+                    }
+                };
+                body.bases.push(Base { of: Rc::clone(&access), place, ahead: None });
             }
-            let base = match BASES.get(body.bases.len()) {
-                Some(register) if innermost && (self.scaled.is_none() || *register != SCALED) => {
-                    self.compute_base(&key, *register);
-                    Base::Register(*register)
-                }
-                _ => {
-                    self.compute_base(&key, SCRATCH);
-                    let slot = self.frame.word();
-                    self.code.store(Code::Mov_rm64_r64, at(STACK, slot), SCRATCH);
-                    Base::Slot(slot)
-                }
-            };
-            body.bases.insert(key, base);
+            body.accesses[at_place] = Some(access);
         }
     }
 
+    /// Whether a register holds a counter times the bytes of a vector.
+    fn is_scaled(&self, register: Register) -> bool {
+        self.scaled.is_some() && register == SCALED
+    }
+
     /// Lets go of the memory of bases.
-    pub(super) fn release_bases(&mut self, body: &Body) {
-        for base in body.bases.values() {
-            if let Base::Slot(slot) = base {
-                self.frame.release_word(*slot);
+    pub(super) fn release_bases(&mut self, body: &Body<'_>) {
+        let is_slot = |base: &&Base<'_>| matches!(base.place, Place::Slot(_));
+        let mut slots: Vec<&Base<'_>> = body.bases.iter().filter(is_slot).collect();
+        slots.sort_by(|a, b| a.of.base.cmp(&b.of.base));
+        for base in slots {
+            if let Place::Slot(slot) = base.place {
+                self.frame.release_word(slot);
             }
         }
     }
 
     /// Computes a base into a general register.
-    pub(super) fn compute_base(&mut self, key: &BaseKey, into: Register) {
+    pub(super) fn compute_base(&mut self, key: &BaseKey<'_>, into: Register) {
         let place = 8 * i32::try_from(key.array.0).expect("fewer than 2^28 arrays");
         self.code.load(Code::Mov_r64_rm64, into, at(STACK, self.arrays));
         self.code.load(Code::Mov_r64_rm64, into, at(into, place));
@@ -228,7 +258,7 @@ impl Writer<'_> {
                     self.code.put(&load.expect("a register and a number"));
                 }
             }
-            self.multiply(SECOND, stride);
+            self.multiply(SECOND, *stride);
             self.code.two(Code::Add_r64_rm64, into, SECOND);
         }
     }
@@ -236,7 +266,7 @@ impl Writer<'_> {
     /// Reads an integer that is the same in all lanes into the second scratch register.
     pub(super) fn read_integer(&mut self, value: Value) {
         let location = self.values[&self.key(value, 0)];
-        match (location.register, location.home) {
+        match (location.register(), location.home) {
             (Some(register), _) => {
                 let low = Register::XMM0 + u32::try_from(register).expect("a register");
                 match self.program.precision {
@@ -263,7 +293,7 @@ impl Writer<'_> {
         self.code.load(code, SECOND, memory);
     }
 
-    pub(super) fn multiply(&mut self, register: Register, stride: &Stride) {
+    pub(super) fn multiply(&mut self, register: Register, stride: Stride<'_>) {
         if let Ok(bytes) = i32::try_from(stride.bytes) {
             if bytes != 1 {
                 let product =
@@ -275,18 +305,17 @@ impl Writer<'_> {
             self.code.put(&load.expect("a register and a number"));
             self.code.two(Code::Imul_r64_rm64, register, THIRD);
         }
-        for extent in &stride.extents {
+        for extent in stride.given() {
             let slot = self.extents[extent.0 as usize];
             self.code.load(Code::Imul_r64_rm64, register, at(STACK, slot));
         }
     }
 
     /// Where the first lane of an access lies, for one copy of the body.
-    pub(super) fn place(&mut self, access: &Access, copy: usize) -> MemoryOperand {
-        let base = match self.body().bases.get(&access.base) {
-            Some(Base::Register(register)) => *register,
-            Some(Base::Slot(slot)) => {
-                let slot = *slot;
+    pub(super) fn place(&mut self, access: &Access<'_>, copy: usize) -> MemoryOperand {
+        let mut base = match access.number.map(|number| self.body().bases[number].place) {
+            Some(Place::Register(register)) => register,
+            Some(Place::Slot(slot)) => {
                 self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, slot));
                 SCRATCH
             }
@@ -295,10 +324,9 @@ impl Writer<'_> {
                 SCRATCH
             }
         };
-        let mut base = base;
         for (value, stride) in &access.here {
             self.read_integer(*value);
-            self.multiply(SECOND, stride);
+            self.multiply(SECOND, *stride);
             base = self.add_second(base);
         }
         let (offset, far) = self.behind(access, copy);
@@ -328,21 +356,21 @@ impl Writer<'_> {
         }
         for own in &access.own {
             self.read_counter();
-            self.multiply(SECOND, own);
+            self.multiply(SECOND, *own);
             base = self.add_second(base);
         }
         at(base, offset)
     }
 
     /// The distance at which the first lane of a copy of the body lies, and the strides of lanes that are no numbers.
-    fn behind<'a>(&self, access: &'a Access, copy: usize) -> (i32, Vec<&'a Stride>) {
+    fn behind<'s>(&self, access: &Access<'s>, copy: usize) -> (i32, Vec<Stride<'s>>) {
         let lanes = i32::try_from(copy * self.lane_count()).expect("a few lanes");
         let (mut offset, mut far) = (access.offset, vec![]);
         for stride in access.lane.iter().filter(|_| copy > 0) {
             let bytes = stride.literal().and_then(|bytes| bytes.checked_mul(lanes));
             match bytes.and_then(|bytes| bytes.checked_add(offset)) {
                 Some(sum) => offset = sum,
-                None => far.push(stride),
+                None => far.push(*stride),
             }
         }
         (offset, far)
@@ -369,7 +397,7 @@ impl Writer<'_> {
     }
 
     /// Whether lanes lie one behind the other; `None` where they all read one element.
-    pub(super) fn is_contiguous(&self, access: &Access) -> Option<bool> {
+    pub(super) fn is_contiguous(&self, access: &Access<'_>) -> Option<bool> {
         match (&access.lane[..], access.lanes.is_empty()) {
             ([], true) => None,
             ([stride], true) => Some(stride.literal() == Some(self.element_size())),

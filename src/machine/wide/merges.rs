@@ -9,46 +9,20 @@ use super::codes::{Form, Op, code};
 use super::uses::read_by;
 use super::values::number;
 use crate::hash::{HashMap, HashSet};
-use crate::loops::{Accumulator, Loop, Operation, Program, Statement, Value};
+use crate::loops::{Accumulator, Kind, Loop, Operation, Program, Statement, Value};
 
 /// Moves operations to the selections that read them, in loops in lanes; `powers` are no plain products.
 pub(super) fn fold(program: &mut Program, powers: &HashSet<Value>) {
-    let mut body = std::mem::take(&mut program.body);
-    for statement in &mut body {
-        fold_around(statement, program, powers);
-    }
-    program.body = body;
+    let reads = vec![Reads::default(); program.kinds.len()];
+    let mut merger = Merger { kinds: &mut program.kinds, powers, reads };
+    merger.fold(&mut program.body);
 }
 
-fn fold_around(statement: &mut Statement, program: &mut Program, powers: &HashSet<Value>) {
-    let Statement::Loop(inner) = statement else { return };
-    if inner.lanes {
-        return fold_loop(inner, program, powers);
-    }
-    for statement in &mut inner.body {
-        fold_around(statement, program, powers);
-    }
-}
-
-fn fold_loop(inner: &mut Loop, program: &mut Program, powers: &HashSet<Value>) {
-    let moved = moved(inner, powers);
-    for mut statement in std::mem::take(&mut inner.body) {
-        match &mut statement {
-            Statement::Let(value, _) if moved.contains_key(value) => continue,
-            Statement::Let(_, Operation::Select(_, chosen, _)) => {
-                if let Some(operation) = moved.get(chosen) {
-                    let count = u32::try_from(program.kinds.len());
-                    let own = Value(count.expect("fewer than 2^32 values"));
-                    program.kinds.push(program.kinds[chosen.0 as usize]);
-                    *chosen = own;
-                    inner.body.push(Statement::Let(own, operation.clone()));
-                }
-            }
-            Statement::Loop(nested) => fold_loop(nested, program, powers),
-            Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => {}
-        }
-        inner.body.push(statement);
-    }
+struct Merger<'a> {
+    kinds: &'a mut Vec<Kind>,
+    powers: &'a HashSet<Value>,
+    /// By value; all of them 0 between one body and the next.
+    reads: Vec<Reads>,
 }
 
 /// What is known of the reads of a value.
@@ -58,50 +32,113 @@ struct Reads {
     /// How many of them are selections that have it where their masks hold.
     chosen: usize,
     last: usize,
+    is_constant: bool,
 }
 
-/// The operations of a loop that go to selections: which nothing else reads, and which keep no more registers in use there.
-fn moved(inner: &Loop, powers: &HashSet<Value>) -> HashMap<Value, Operation> {
-    let mut reads: HashMap<Value, Reads> = HashMap::default();
-    let mut read = |value: Value, place: usize| {
-        let known = reads.entry(value).or_default();
-        (known.count, known.last) = (known.count + 1, place);
-    };
-    let mut constants: HashSet<Value> = HashSet::default();
-    for (place, statement) in inner.body.iter().enumerate() {
-        read_by(statement, &mut |value| read(value, place));
-        if let Statement::Let(value, Operation::Real(_) | Operation::Integer(_)) = statement {
-            constants.insert(*value);
+impl Merger<'_> {
+    fn fold(&mut self, body: &mut [Statement]) {
+        for statement in body {
+            match statement {
+                Statement::Loop(inner) if inner.lanes => self.fold_loop(inner),
+                Statement::Loop(inner) => self.fold(&mut inner.body),
+                Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => {}
+            }
         }
     }
-    for value in inner.accumulators.iter().flat_map(Accumulator::reads) {
-        read(value, inner.body.len());
-    }
-    for statement in &inner.body {
-        if let Statement::Let(_, Operation::Select(_, chosen, otherwise)) = statement
-            && chosen != otherwise
-            && let Some(known) = reads.get_mut(chosen)
-        {
-            known.chosen += 1;
+
+    fn fold_loop(&mut self, inner: &mut Loop) {
+        let moved = self.moved(inner);
+        if moved.is_empty() {
+            for statement in &mut inner.body {
+                let Statement::Loop(nested) = statement else { continue };
+                self.fold_loop(nested);
+            }
+            return;
+        }
+        let room = Vec::with_capacity(inner.body.len() + moved.len());
+        for mut statement in std::mem::replace(&mut inner.body, room) {
+            match &mut statement {
+                Statement::Let(value, _) if moved.contains_key(value) => continue,
+                Statement::Let(_, Operation::Select(_, chosen, _)) => {
+                    if let Some(operation) = moved.get(chosen) {
+                        let count = u32::try_from(self.kinds.len());
+                        let own = Value(count.expect("fewer than 2^32 values"));
+                        self.kinds.push(self.kinds[chosen.0 as usize]);
+                        self.reads.push(Reads::default());
+                        *chosen = own;
+                        inner.body.push(Statement::Let(own, operation.clone()));
+                    }
+                }
+                Statement::Loop(nested) => self.fold_loop(nested),
+                Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => {}
+            }
+            inner.body.push(statement);
         }
     }
-    let goes = |value: &Value, operation: &Operation| {
-        let (Some((_, operands)), Some(known)) = (masked(operation), reads.get(value)) else {
+
+    /// The operations of a loop that go to selections: which nothing else reads, and which keep no more registers in use there.
+    fn moved(&mut self, inner: &Loop) -> HashMap<Value, Operation> {
+        let is_selection =
+            |statement: &Statement| matches!(statement, Statement::Let(_, Operation::Select(..)));
+        if !inner.body.iter().any(is_selection) {
+            return HashMap::default();
+        }
+        self.note_reads(inner);
+        let operations = inner.body.iter().filter_map(|statement| match statement {
+            Statement::Let(value, operation) => Some((value, operation)),
+            Statement::Store { .. } | Statement::Loop(_) | Statement::Product(_) => None,
+        });
+        let moved = operations.filter(|(value, operation)| self.goes(**value, operation));
+        let moved = moved.map(|(value, operation)| (*value, operation.clone())).collect();
+        each_read(inner, |value, _| self.reads[value.0 as usize] = Reads::default());
+        moved
+    }
+
+    fn note_reads(&mut self, inner: &Loop) {
+        each_read(inner, |value, place| {
+            let known = &mut self.reads[value.0 as usize];
+            (known.count, known.last) = (known.count + 1, place);
+        });
+        for statement in &inner.body {
+            match statement {
+                Statement::Let(_, Operation::Select(_, chosen, otherwise))
+                    if chosen != otherwise =>
+                {
+                    self.reads[chosen.0 as usize].chosen += 1;
+                }
+                // What nothing reads is asked for by nothing.
+                Statement::Let(value, Operation::Real(_) | Operation::Integer(_)) => {
+                    let known = &mut self.reads[value.0 as usize];
+                    known.is_constant = known.count > 0;
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn goes(&self, value: Value, operation: &Operation) -> bool {
+        let known = self.reads[value.0 as usize];
+        let Some((_, operands)) = masked(operation).filter(|_| known.count > 0) else {
             return false;
         };
-        let ends = |it: &&Value| !constants.contains(it) && reads[it].last < known.last;
+        let of = |operand: &Value| self.reads[operand.0 as usize];
+        let ends = |it: &&Value| !of(it).is_constant && of(it).last < known.last;
         let may_be_copied = known.count == 1 || !matches!(operation, Operation::Divide(..));
-        !powers.contains(value)
+        !self.powers.contains(&value)
             && may_be_copied
             && known.count == known.chosen
             && operands.iter().filter(ends).count() <= 1
-    };
-    let operations = inner.body.iter().filter_map(|statement| match statement {
-        Statement::Let(value, operation) => Some((value, operation)),
-        Statement::Store { .. } | Statement::Loop(_) | Statement::Product(_) => None,
-    });
-    let moved = operations.filter(|(value, operation)| goes(value, operation));
-    moved.map(|(value, operation)| (*value, operation.clone())).collect()
+    }
+}
+
+/// Gives the values that a loop reads, and where.
+fn each_read(inner: &Loop, mut give: impl FnMut(Value, usize)) {
+    for (place, statement) in inner.body.iter().enumerate() {
+        read_by(statement, &mut |value| give(value, place));
+    }
+    for value in inner.accumulators.iter().flat_map(Accumulator::reads) {
+        give(value, inner.body.len());
+    }
 }
 
 /// The operations that are done where a mask holds, and what on.
@@ -129,7 +166,7 @@ impl Writer<'_> {
             return false;
         };
         let place = self.body().place + 1;
-        let is_read_again = self.body().uses.next(value, place + 1).is_some();
+        let is_read_again = self.body().uses.is_read_from(value, place + 1);
         let Some((op, operands)) = masked(operation) else { return false };
         if self.form != Form::Zmm
             || *chosen != value
@@ -140,7 +177,6 @@ impl Writer<'_> {
             return false;
         }
         self.go_to(place);
-        self.wide[selected.0 as usize] = self.lanes.is_some();
         let copies = if self.is_shared(*selected) { 1 } else { self.copies };
         for copy in 0..copies {
             self.write_where(*selected, (op, operands), [*which, *otherwise], copy);
@@ -174,7 +210,7 @@ impl Writer<'_> {
         };
         let code = code(op, self.program.precision, self.form);
         self.three_masked(code, into, (first, second), which_register, is_zero_otherwise);
-        self.release(&[which, a, b, otherwise], copy);
+        self.release([which, a, b, otherwise], copy);
         self.define(value, copy, number(into));
     }
 }

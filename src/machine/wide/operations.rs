@@ -134,7 +134,7 @@ impl Writer<'_> {
         self.code.put(&instruction.expect("two operands"));
     }
 
-    fn result(&mut self, operands: &[Value], copy: usize) -> (usize, Register) {
+    fn result<const N: usize>(&mut self, operands: [Value; N], copy: usize) -> (usize, Register) {
         self.release(operands, copy);
         let register = self.take(false);
         (register, self.vector(register))
@@ -147,7 +147,7 @@ impl Writer<'_> {
     fn binary_as(&mut self, code: Code, value: Value, [a, b]: [Value; 2], copy: usize) {
         let first = self.register(a, copy);
         let second = self.source(b, copy);
-        let (register, into) = self.result(&[a, b], copy);
+        let (register, into) = self.result([a, b], copy);
         self.three(code, into, first, second);
         self.define(value, copy, register);
     }
@@ -166,7 +166,7 @@ impl Writer<'_> {
 
     fn unary(&mut self, op: Op, value: Value, a: Value, byte: Option<i32>, copy: usize) {
         let source = self.source(a, copy);
-        let (register, into) = self.result(&[a], copy);
+        let (register, into) = self.result([a], copy);
         self.two(self.code(op), into, source, byte);
         self.define(value, copy, register);
     }
@@ -175,7 +175,7 @@ impl Writer<'_> {
     fn with_bits(&mut self, op: Op, value: Value, a: Value, copy: usize, bits: i64) {
         let first = self.register(a, copy);
         let bits = Source::Memory(self.constant(&Operation::Integer(bits)));
-        let (register, into) = self.result(&[a], copy);
+        let (register, into) = self.result([a], copy);
         self.three(self.code(op), into, first, bits);
         self.define(value, copy, register);
     }
@@ -218,7 +218,7 @@ impl Writer<'_> {
         let code = multiply_add(order, signs, self.program.precision, self.form);
         self.three(code, into, second_register, third_source);
         let number = number(into);
-        self.release(&[a, b, c], copy);
+        self.release([a, b, c], copy);
         self.define(value, copy, number);
     }
 
@@ -226,8 +226,7 @@ impl Writer<'_> {
     pub(super) fn ends_here(&self, value: Value, copy: usize) -> bool {
         !self.is_in_memory(value, copy)
             && !self.is_pinned(value, copy)
-            && self.body().uses.defines(value)
-            && self.body().uses.next(value, self.body().place + 1).is_none()
+            && self.body().uses.ends_before(value, self.body().place + 1) == Some(true)
     }
 
     /// A value in a register that may be written.
@@ -260,7 +259,7 @@ impl Writer<'_> {
         let between = self.vector(between);
         self.three(self.code(Op::Multiply), between, x, y);
         let addend = self.source(c, copy);
-        let (register, into) = self.result(&[a, b, c], copy);
+        let (register, into) = self.result([a, b, c], copy);
         self.three(self.code(Op::Add), into, between, addend);
         self.define(value, copy, register);
     }
@@ -275,7 +274,7 @@ impl Writer<'_> {
     ) {
         let first = self.register(a, copy);
         let second = self.source(b, copy);
-        self.release(&[a, b], copy);
+        self.release([a, b], copy);
         let masks = self.form == Form::Zmm;
         let register = self.take(masks);
         let into = if masks { mask(register) } else { self.vector(register) };
@@ -295,7 +294,7 @@ impl Writer<'_> {
             return self.commutative(op, value, [a, b], copy);
         }
         let (first, second) = (self.mask_register(a, copy), self.mask_register(b, copy));
-        self.release(&[a, b], copy);
+        self.release([a, b], copy);
         let register = self.take(true);
         self.three(masked, mask(register), first, Source::Register(second));
         self.define(value, copy, register);
@@ -306,7 +305,7 @@ impl Writer<'_> {
             return self.with_bits(Op::Xor, value, a, copy, -1);
         }
         let source = self.mask_register(a, copy);
-        self.release(&[a], copy);
+        self.release([a], copy);
         let register = self.take(true);
         self.two(Code::VEX_Knotw_kr_kr, mask(register), Source::Register(source), None);
         self.define(value, copy, register);
@@ -323,7 +322,7 @@ impl Writer<'_> {
         if self.form != Form::Zmm {
             let mask = self.register(which, copy);
             let (otherwise, chosen) = (self.register(b, copy), self.source(a, copy));
-            let (register, into) = self.result(&[which, a, b], copy);
+            let (register, into) = self.result([which, a, b], copy);
             let code = self.code(Op::Blend);
             let blend = match chosen {
                 Source::Register(chosen) => Instruction::with4(code, into, otherwise, chosen, mask),
@@ -337,7 +336,7 @@ impl Writer<'_> {
             return self.select_mask(value, which_register, [which, a, b], copy);
         }
         let (otherwise, chosen) = (self.register(b, copy), self.source(a, copy));
-        let (register, into) = self.result(&[which, a, b], copy);
+        let (register, into) = self.result([which, a, b], copy);
         self.blend(into, otherwise, chosen, which_register);
         self.define(value, copy, register);
     }
@@ -361,7 +360,7 @@ impl Writer<'_> {
         let (chosen, otherwise) = (mask(self.take(true)), mask(self.take(true)));
         self.three(Code::VEX_Kandw_kr_kr_kr, chosen, which, Source::Register(a));
         self.three(Code::VEX_Kandnw_kr_kr_kr, otherwise, which, Source::Register(b));
-        self.release(&all, copy);
+        self.release(all, copy);
         let register = self.take(true);
         self.three(Code::VEX_Korw_kr_kr_kr, mask(register), chosen, Source::Register(otherwise));
         self.define(value, copy, register);
@@ -370,7 +369,7 @@ impl Writer<'_> {
     /// The same bits under another name.
     fn copy(&mut self, value: Value, a: Value, copy: usize) {
         let from = self.register(a, copy);
-        let (register, into) = self.result(&[a], copy);
+        let (register, into) = self.result([a], copy);
         self.move_register(into, from);
         self.define(value, copy, register);
     }
@@ -382,7 +381,7 @@ impl Writer<'_> {
         let first = self.register(a, copy);
         let magic = MAGIC.to_bits();
         let bits = Source::Memory(self.constant(&Operation::Integer(magic.cast_signed())));
-        let (register, into) = self.result(&[a], copy);
+        let (register, into) = self.result([a], copy);
         self.three(self.code(Op::IntegerAdd), into, first, bits);
         let real = Source::Memory(self.constant(&Operation::Real(magic)));
         self.three(self.code(Op::Subtract), into, into, real);
@@ -391,7 +390,7 @@ impl Writer<'_> {
 
     fn shift(&mut self, op: Op, value: Value, a: Value, by: u8, copy: usize) {
         let source = Source::Register(self.register(a, copy));
-        let (register, into) = self.result(&[a], copy);
+        let (register, into) = self.result([a], copy);
         self.two(self.code(op), into, source, Some(by.into()));
         self.define(value, copy, register);
     }
@@ -402,7 +401,7 @@ impl Writer<'_> {
         }
         // Zeros come in; where the sign was set, flipping and subtracting it sets what lies above.
         let source = Source::Register(self.register(a, copy));
-        let (register, into) = self.result(&[a], copy);
+        let (register, into) = self.result([a], copy);
         self.two(self.code(Op::ShiftRightUnsigned), into, source, Some(by.into()));
         let sign = (i64::MIN.cast_unsigned() >> by).cast_signed();
         let sign = Source::Memory(self.constant(&Operation::Integer(sign)));

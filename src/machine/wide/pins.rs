@@ -65,15 +65,14 @@ impl Writer<'_> {
     /// Reserves a register until it is unpinned: none of the first where tiles are turned there.
     pub(super) fn pin(&mut self) -> usize {
         let first = if self.tiles.is_empty() { 0 } else { TURNING };
-        let free = (first..self.register_count()).find(|at| self.vectors.is_free(*at));
+        let free = self.vectors.first_free(first..self.register_count());
         let register = free.unwrap_or_else(|| self.take(false));
-        self.vectors.pinned[register] = true;
-        self.vectors.locked[register] = false;
+        self.vectors.pin(register);
         register
     }
 
     pub(super) fn unpin(&mut self, register: usize) {
-        self.vectors.pinned[register] = false;
+        self.vectors.unpin(register);
     }
 
     /// Reserves a mask register for a mask from outside of a loop, and loads it.
@@ -81,12 +80,12 @@ impl Writer<'_> {
         let home = self.values[&key].home.expect("around loops values are in memory");
         let register = self.take(true);
         self.load_mask(mask(register), home);
-        self.masks.pinned[register] = true;
+        self.masks.pin(register);
         self.unlock();
         register
     }
 
     pub(super) fn unpin_mask(&mut self, register: usize) {
-        self.masks.pinned[register] = false;
+        self.masks.unpin(register);
     }
 }

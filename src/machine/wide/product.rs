@@ -7,11 +7,12 @@ use iced_x86::{Code, MemoryOperand, Register};
 
 use super::assembler::{Label, at, indexed};
 use super::codes::{Form, Op, Order, code, multiply_add};
-use super::memory::{BaseKey, Factor, SCRATCH, SECOND, Stride};
+use super::memory::{BaseKey, Factor, SCRATCH, SECOND};
 use super::signs::Signs;
+use super::strides::Stride;
 use super::values::Source;
 use super::{STACK, Writer};
-use crate::loops::{DEPTH, Element, Extent, MatrixProduct, Subscript};
+use crate::loops::{DEPTH, Element, Extent, MatrixProduct, Program, Subscript};
 
 /// How many vectors of columns a tile has.
 const VECTORS: usize = 2;
@@ -61,7 +62,7 @@ struct Size {
     tail: bool,
 }
 
-impl Writer<'_> {
+impl<'p> Writer<'p> {
     /// Writes a product of matrices, where no value is in a register.
     pub(super) fn write_product(&mut self, product: &MatrixProduct) {
         let plain = std::mem::replace(&mut self.form, self.wide_form);
@@ -130,8 +131,8 @@ impl Writer<'_> {
     }
 
     /// The address of the element with all indices 0.
-    fn first_element(&self, element: &Element, indices: &[Subscript]) -> BaseKey {
-        let terms = self.strides(element).into_iter();
+    fn first_element(&self, element: &Element, indices: &[Subscript]) -> BaseKey<'p> {
+        let terms = self.strides(element);
         let terms = terms.filter(|(subscript, _)| !indices.contains(subscript));
         let terms = terms.map(|(subscript, stride)| match subscript {
             Subscript::Counter(id) => (Factor::Counter(id), stride),
@@ -142,20 +143,14 @@ impl Writer<'_> {
     }
 
     /// The subscripts of an element, and how many bytes lie between neighbours along each.
-    fn strides(&self, element: &Element) -> Vec<(Subscript, Stride)> {
-        let stated = &self.program.arrays[element.array.0 as usize];
-        let mut stride = Stride { bytes: self.element_size().into(), extents: vec![] };
-        let mut strides = vec![];
-        for (subscript, extent) in element.subscripts.iter().zip(&stated.extents).rev() {
-            strides.push((*subscript, stride.clone()));
-            match extent {
-                Extent::Literal(literal) => {
-                    stride.bytes = stride.bytes.wrapping_mul((*literal).into());
-                }
-                Extent::Given(id) => stride.extents.push(*id),
-            }
-        }
-        strides
+    fn strides<'e>(
+        &self,
+        element: &'e Element,
+    ) -> impl Iterator<Item = (Subscript, Stride<'p>)> + use<'e, 'p> {
+        let program: &'p Program = self.program;
+        let array = &program.arrays[element.array.0 as usize];
+        let strides = Stride::all(&array.extents, self.element_size());
+        element.subscripts.iter().copied().rev().zip(strides)
     }
 
     /// How many bytes an element moves when an index goes on, in a slot.
@@ -166,7 +161,7 @@ impl Writer<'_> {
                 continue;
             }
             self.load_number(SECOND, 1);
-            self.multiply(SECOND, &stride);
+            self.multiply(SECOND, stride);
             self.code.two(Code::Add_r64_rm64, SCRATCH, SECOND);
         }
         self.keep_general(SCRATCH)

@@ -20,7 +20,7 @@ const SMALL_BODY: usize = 12;
 /// long each operation takes. More copies would leave no registers for constants, and reading these takes longer than it hides.
 const MEDIUM_BODY: usize = 28;
 
-impl Writer<'_> {
+impl<'p> Writer<'p> {
     /// Writes a loop in lanes.
     pub(super) fn write_lanes(&mut self, inner: &Loop) {
         let plain = std::mem::replace(&mut self.form, self.wide_form);
@@ -35,6 +35,7 @@ impl Writer<'_> {
         let in_register = sections.stored_counter().is_none();
         let mut body = Body::new(self.uses(inner), Some(inner.id), in_register);
         self.place_tiles(tiles, sections.copies);
+        self.find_what_differs(&inner.body);
         self.write_bases(&mut body, &inner.body, in_register);
         if in_register && sections.operations > MEDIUM_BODY / 2 {
             self.write_bases_ahead(&mut body);
@@ -113,10 +114,10 @@ impl Writer<'_> {
     fn write_main_section(
         &mut self,
         inner: &Loop,
-        body: Body,
+        body: Body<'p>,
         sections: &Sections,
         partials: &[Partials],
-    ) -> Body {
+    ) -> Body<'p> {
         let step = i32::try_from(sections.copies * self.lane_count()).expect("a few lanes");
         let (again, after) = (self.code.label(), self.code.label());
         self.code.load(Code::Mov_r64_rm64, SCRATCH, at(STACK, sections.end));
@@ -141,10 +142,10 @@ impl Writer<'_> {
     fn write_tail_section(
         &mut self,
         inner: &Loop,
-        body: Body,
+        body: Body<'p>,
         sections: &Sections,
         partials: &mut [Partials],
-    ) -> Body {
+    ) -> Body<'p> {
         let (again, after) = (self.code.label(), self.code.label());
         let end = at(STACK, sections.end);
         self.code.load(Code::Cmp_r64_rm64, COUNTER, end);
@@ -175,10 +176,10 @@ impl Writer<'_> {
     fn write_trip(
         &mut self,
         inner: &Loop,
-        body: Body,
+        body: Body<'p>,
         sections: &Sections,
         partials: &[Partials],
-    ) -> Body {
+    ) -> Body<'p> {
         let in_register = body.counter_in_register;
         let body = self.write_body(body, &inner.body, |writer| {
             let whole = writer.copies * writer.lane_count() >= PARTIALS;
@@ -202,7 +203,7 @@ impl Writer<'_> {
     }
 
     /// What comes in front of a trip.
-    fn begin_trip(&mut self, body: Body, sections: &Sections) -> Body {
+    fn begin_trip(&mut self, body: Body<'p>, sections: &Sections) -> Body<'p> {
         if let Some(counter) = sections.stored_counter() {
             self.code.store(Code::Mov_rm64_r64, at(STACK, counter), COUNTER);
         }

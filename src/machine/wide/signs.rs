@@ -14,22 +14,12 @@ pub(super) struct Signs {
     pub(super) addend: bool,
 }
 
-/// A program without negations that instructions have in them.
-pub(super) struct Folded {
-    pub(super) program: Program,
-    /// Of the fused multiply-adds with a sign.
-    pub(super) signs: HashMap<Value, Signs>,
-}
-
-/// Takes negations out of a program.
-pub(super) fn fold(program: &Program) -> Folded {
+/// Takes negations out of a program, and gives those of fused multiply-adds that have a sign.
+pub(super) fn fold(program: &mut Program) -> HashMap<Value, Signs> {
     let only = negated_in_fma(program);
-    let mut folded = Folded { program: program.clone(), signs: HashMap::default() };
-    let mut negated = HashMap::default();
-    let mut body = std::mem::take(&mut folded.program.body);
-    fold_body(&mut body, &only, &mut negated, &mut folded.signs);
-    folded.program.body = body;
-    folded
+    let mut signs = HashMap::default();
+    fold_body(&mut program.body, &only, &mut HashMap::default(), &mut signs);
+    signs
 }
 
 fn fold_body(

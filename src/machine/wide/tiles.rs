@@ -45,10 +45,13 @@ pub(super) enum Way {
     Out,
 }
 
-impl Writer<'_> {
+impl<'p> Writer<'p> {
     /// Finds the arrays that a loop in lanes goes along row by row.
     pub(super) fn find_tiles(&self, inner: &Loop) -> BTreeMap<ArrayId, Tile> {
         let mut accesses = BTreeMap::new();
+        if !goes_along_rows(&inner.body, inner.id) {
+            return BTreeMap::new();
+        }
         collect(&inner.body, &mut accesses);
         let tile = |(array, accesses): (ArrayId, Vec<Found<'_>>)| {
             Some((array, self.tile_of(inner, array, &accesses)?))
@@ -179,7 +182,10 @@ impl Writer<'_> {
     }
 
     /// Fills the tiles of a trip, or writes them back.
-    pub(super) fn move_tiles(&mut self, body: Body, way: Way) -> Body {
+    pub(super) fn move_tiles(&mut self, body: Body<'p>, way: Way) -> Body<'p> {
+        if self.tiles.is_empty() {
+            return body;
+        }
         self.bodies.push(body);
         for (array, tile) in self.tiles.clone() {
             let goes = if way == Way::In { tile.is_read } else { tile.is_written };
@@ -197,6 +203,17 @@ impl Writer<'_> {
         let slot = self.counters[&id];
         self.code.load(Code::Mov_r64_rm64, SECOND, at(STACK, slot));
     }
+}
+
+/// Whether a body accesses elements whose last axis but one goes with the counter of a loop.
+fn goes_along_rows(body: &[Statement], id: LoopId) -> bool {
+    body.iter().any(|statement| match statement {
+        Statement::Let(_, Operation::Load(_, subscripts)) | Statement::Store { subscripts, .. } => {
+            matches!(subscripts[..], [.., Subscript::Counter(lane), _] if lane == id)
+        }
+        Statement::Loop(inner) => goes_along_rows(&inner.body, id),
+        Statement::Let(..) | Statement::Product(_) => false,
+    })
 }
 
 /// An access that was found.

@@ -7,9 +7,9 @@ use super::codes::{Form, Op, code};
 use super::memory::Access;
 use super::values::mask;
 use super::{STACK, Writer};
-use crate::loops::{ArrayId, Precision, Subscript, Value};
+use crate::loops::{ArrayId, Precision, Subscript, Value, subscript_values};
 
-impl Writer<'_> {
+impl<'p> Writer<'p> {
     pub(super) fn write_load(
         &mut self,
         value: Value,
@@ -18,12 +18,12 @@ impl Writer<'_> {
         copy: usize,
     ) {
         if let Some(memory) = self.tile_place(array, subscripts, copy) {
-            self.release(&subscript_values(subscripts), copy);
+            self.release(subscript_values(subscripts), copy);
             let register = self.take(false);
             self.load_vector(self.vector(register), memory);
             return self.define(value, copy, register);
         }
-        let access = self.access(array, subscripts, self.body());
+        let access = self.access_here(array, subscripts);
         let pattern = self.is_contiguous(&access);
         if pattern == Some(false) {
             if let Some((tile, position)) = self.position_in_tile(array, subscripts) {
@@ -32,7 +32,7 @@ impl Writer<'_> {
             return self.gather(value, &access, subscripts, copy);
         }
         let memory = self.place(&access, copy);
-        self.release(&subscript_values(subscripts), copy);
+        self.release(subscript_values(subscripts), copy);
         let register = self.take(false);
         let into = self.vector(register);
         match (pattern, self.tail) {
@@ -63,7 +63,7 @@ impl Writer<'_> {
         value: Value,
         copy: usize,
     ) {
-        let access = self.access(array, subscripts, self.body());
+        let access = self.access_here(array, subscripts);
         let pattern = self.is_contiguous(&access);
         let from = self.register(value, copy);
         if let Some(memory) = self.tile_place(array, subscripts, copy) {
@@ -80,9 +80,7 @@ impl Writer<'_> {
             }
             self.ask_ahead(&access, copy, Code::Prefetchw_m8);
         }
-        let mut read = subscript_values(subscripts);
-        read.push(value);
-        self.release(&read, copy);
+        self.release(subscript_values(subscripts).chain([value]), copy);
         self.unlock();
     }
 
@@ -123,7 +121,7 @@ impl Writer<'_> {
         self.code.put(&store);
     }
 
-    fn gather(&mut self, value: Value, access: &Access, subscripts: &[Subscript], copy: usize) {
+    fn gather(&mut self, value: Value, access: &Access<'p>, subscripts: &[Subscript], copy: usize) {
         let lanes = self.frame.vector();
         let cleared = self.take(false);
         let register = self.vector(cleared);
@@ -139,11 +137,11 @@ impl Writer<'_> {
         });
         self.load_vector(register, at(STACK, lanes));
         self.frame.release_vector(lanes);
-        self.release(&subscript_values(subscripts), copy);
+        self.release(subscript_values(subscripts), copy);
         self.define(value, copy, cleared);
     }
 
-    fn scatter(&mut self, access: &Access, from: Register, copy: usize) {
+    fn scatter(&mut self, access: &Access<'p>, from: Register, copy: usize) {
         let lanes = self.frame.vector();
         self.store_vector(at(STACK, lanes), from);
         let (read, write) = self.element_moves();
@@ -169,8 +167,4 @@ impl Writer<'_> {
             Precision::F64 => Register::RDX,
         }
     }
-}
-
-fn subscript_values(subscripts: &[Subscript]) -> Vec<Value> {
-    crate::loops::subscript_values(subscripts).collect()
 }

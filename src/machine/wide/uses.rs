@@ -216,6 +216,7 @@ impl Uses {
     /// Puts the places of each entry behind each other.
     fn sort(&mut self, notes: &[(usize, usize)]) {
         let mut end = 0;
+        self.ends.reserve(self.entries.len());
         for entry in self.entries.iter_mut().filter(|entry| entry.count > 0) {
             end += entry.count;
             entry.first = end;
@@ -243,11 +244,24 @@ impl Uses {
         places.get(places.partition_point(|used| *used < place)).copied()
     }
 
+    /// Whether there is a use at a place or behind it.
+    pub(super) fn is_read_from(&self, value: Value, place: usize) -> bool {
+        self.known(value).is_some_and(|entry| entry.count > 0 && place <= entry.last)
+    }
+
+    /// Of a value without such a use, whether the body itself defines it.
+    pub(super) fn ends_before(&self, value: Value, place: usize) -> Option<bool> {
+        match self.known(value) {
+            Some(entry) if entry.count > 0 && place <= entry.last => None,
+            known => Some(known.is_some_and(|entry| entry.definition.is_some())),
+        }
+    }
+
     /// The values whose last use is at a place.
-    pub(super) fn ending(&self, place: usize) -> Vec<Value> {
+    pub(super) fn ending(&self, place: usize) -> impl Iterator<Item = Value> + Clone {
         let first = self.ends.partition_point(|(last, _)| *last < place);
-        let ends = self.ends[first..].iter().take_while(|(last, _)| *last == place);
-        ends.map(|(_, value)| *value).collect()
+        let ends = self.ends[first..].iter().take_while(move |(last, _)| *last == place);
+        ends.map(|(_, value)| *value)
     }
 
     /// Whether the body itself defines a value.
@@ -294,7 +308,7 @@ impl Uses {
 pub(super) fn is_stored_at_once(uses: &Uses, body: &[Statement], place: usize) -> bool {
     match body.get(place..place + 2) {
         Some([Statement::Let(value, _), Statement::Store { value: stored, .. }]) => {
-            stored == value && uses.next(*value, place + 2).is_none()
+            stored == value && !uses.is_read_from(*value, place + 2)
         }
         _ => false,
     }

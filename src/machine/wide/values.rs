@@ -4,21 +4,34 @@
 //! whose next use is farthest away goes to memory (L. A. Belady, A study of replacement algorithms for a
 //! virtual-storage computer, 1966). Around a loop everything that lives on is in memory.
 
+use std::ops::Range;
+
 use iced_x86::{Code, Instruction, MemoryOperand, Register};
 
 use super::assembler::{POOL, at};
 use super::codes::{Form, Op, code};
+use super::registers::Registers;
 use super::{STACK, Writer};
 use crate::loops::{Kind, Operation, Precision, Value};
 
 /// A value, in one copy of a body.
 pub(super) type Key = (Value, usize);
 
-/// Where a value is.
+/// Where a value is; small, as there are many.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Location {
-    pub(super) register: Option<usize>,
+    register: Option<u8>,
     pub(super) home: Option<Home>,
+}
+
+impl Location {
+    fn in_register(at: usize) -> Self {
+        Self { register: Some(u8::try_from(at).expect("32 at most")), home: None }
+    }
+
+    pub(super) fn register(&self) -> Option<usize> {
+        self.register.map(usize::from)
+    }
 }
 
 /// Memory on the stack that holds a value.
@@ -30,28 +43,6 @@ pub(super) enum Home {
     Vector(i32),
     /// A mask register.
     Mask(i32),
-}
-
-/// Registers of one sort.
-#[derive(Debug)]
-pub(super) struct Registers {
-    content: Vec<Option<Key>>,
-    pub(super) pinned: Vec<bool>,
-    pub(super) locked: Vec<bool>,
-}
-
-impl Registers {
-    pub(super) fn new(count: usize) -> Self {
-        Self { content: vec![None; count], pinned: vec![false; count], locked: vec![false; count] }
-    }
-
-    fn unlock(&mut self) {
-        self.locked.fill(false);
-    }
-
-    pub(super) fn is_free(&self, at: usize) -> bool {
-        self.content[at].is_none() && !self.pinned[at] && !self.locked[at]
-    }
 }
 
 /// What an instruction reads.
@@ -101,28 +92,27 @@ impl Writer<'_> {
 
     /// A register for a result or for something in between, locked until the operation is written.
     pub(super) fn take(&mut self, masks: bool) -> usize {
-        let count = if masks { 8 } else { self.register_count() };
         // The first two mask registers stand for "all lanes" and for the lanes of the tail.
-        let first = if masks { 2 } else { 0 };
-        let file = self.file(masks);
-        let chosen = (first..count).find(|at| file.is_free(*at));
-        let chosen = chosen.unwrap_or_else(|| self.make_room(masks, first..count));
-        self.file(masks).locked[chosen] = true;
+        let all = if masks { 2..8 } else { 0..self.register_count() };
+        let chosen = self.file(masks).first_free(all.clone());
+        let chosen = chosen.unwrap_or_else(|| self.make_room(masks, all));
+        self.file(masks).lock(chosen);
         chosen
     }
 
     /// Moves the value whose next use is farthest away to memory.
-    fn make_room(&mut self, masks: bool, all: std::ops::Range<usize>) -> usize {
+    fn make_room(&mut self, masks: bool, all: Range<usize>) -> usize {
         let place = self.body().place;
         let file = if masks { &self.masks } else { &self.vectors };
-        let candidates = all.filter(|at| !file.pinned[*at] && !file.locked[*at]);
+        let candidates = all.filter(|at| file.may_move(*at));
         let next = |at: &usize| {
-            let (value, _) = file.content[*at].expect("no register is free");
-            let next = self.body().uses.next(value, place).unwrap_or(usize::MAX);
-            (next, self.values[&file.content[*at].expect("no register is free")].home.is_some())
+            let key = file.content(*at);
+            let next = self.body().uses.next(key.0, place).unwrap_or(usize::MAX);
+            (next, self.values[&key].home.is_some())
         };
         let chosen = candidates.max_by_key(next).expect("an operation leaves some registers");
-        let key = self.file(masks).content[chosen].take().expect("no register is free");
+        let key = file.content(chosen);
+        self.file(masks).free(chosen);
         self.keep(key);
         self.values.get_mut(&key).expect("it has a place").register = None;
         chosen
@@ -131,7 +121,7 @@ impl Writer<'_> {
     /// Makes sure that a value is in memory.
     fn keep(&mut self, key: Key) {
         let location = self.values[&key];
-        let (None, Some(register)) = (location.home, location.register) else { return };
+        let (None, Some(register)) = (location.home, location.register()) else { return };
         let home = if self.is_masked(key.0) {
             let slot = self.frame.word();
             self.code.store(Code::VEX_Kmovw_m16_kr, at(STACK, slot), mask(register));
@@ -152,9 +142,8 @@ impl Writer<'_> {
     pub(super) fn flush(&mut self) {
         let place = self.body().place;
         for masks in [false, true] {
-            for at in 0..self.file(masks).content.len() {
-                let Some(key) = self.file(masks).content[at].take() else { continue };
-                if self.body().uses.next(key.0, place).is_some() {
+            while let Some(key) = self.file(masks).take_first() {
+                if self.body().uses.is_read_from(key.0, place) {
                     self.keep(key);
                 }
                 self.values.get_mut(&key).expect("it has a place").register = None;
@@ -165,10 +154,8 @@ impl Writer<'_> {
     /// Forgets what is in registers: it is in memory, or never used again.
     pub(super) fn forget_registers(&mut self) {
         for masks in [false, true] {
-            for at in 0..self.file(masks).content.len() {
-                if let Some(key) = self.file(masks).content[at].take()
-                    && let Some(location) = self.values.get_mut(&key)
-                {
+            while let Some(key) = self.file(masks).take_first() {
+                if let Some(location) = self.values.get_mut(&key) {
                     location.register = None;
                 }
             }
@@ -187,14 +174,14 @@ impl Writer<'_> {
         } else {
             self.in_register(key, false)
         };
-        self.vectors.locked[register] = true;
+        self.vectors.lock(register);
         self.vector(register)
     }
 
     fn in_register(&mut self, key: Key, masks: bool) -> usize {
         let location = self.values[&key];
-        if let Some(register) = location.register {
-            self.file(masks).locked[register] = true;
+        if let Some(register) = location.register() {
+            self.file(masks).lock(register);
             return register;
         }
         let home = location.home.expect("a value is in a register or in memory");
@@ -204,8 +191,8 @@ impl Writer<'_> {
         } else {
             self.load_home(self.vector(register), key.0, home);
         }
-        self.file(masks).content[register] = Some(key);
-        self.values.get_mut(&key).expect("it has a place").register = Some(register);
+        self.file(masks).hold(register, key);
+        self.values.insert(key, Location { home: Some(home), ..Location::in_register(register) });
         register
     }
 
@@ -265,22 +252,29 @@ impl Writer<'_> {
 
     /// A value as an instruction's last operand reads it: from a register, or from memory where it is there.
     pub(super) fn source(&mut self, value: Value, copy: usize) -> Source {
-        if self.is_pinned(value, copy) {
-            return Source::Register(self.register(value, copy));
+        let key = self.key(value, copy);
+        if let Some(register) = self.pinned.get(&key).copied() {
+            self.vectors.lock(register);
+            return Source::Register(self.vector(register));
         }
         if let Some(constant) = self.constants.get(value).cloned() {
             return Source::Memory(self.constant(&constant));
         }
-        let location = self.values[&self.key(value, copy)];
-        if location.register.is_some() {
-            return Source::Register(self.register(value, copy));
+        let location = self.values[&key];
+        if let Some(register) = location.register() {
+            self.vectors.lock(register);
+            return Source::Register(self.vector(register));
         }
         match (location.home, self.broadcasts.get(&value).copied()) {
             (Some(Home::Vector(slot)), _) | (_, Some(slot)) => Source::Memory(at(STACK, slot)),
             (Some(Home::Scalar(slot)), None) if self.form == Form::Zmm => {
                 Source::Memory(in_all_lanes(at(STACK, slot)))
             }
-            _ => Source::Register(self.register(value, copy)),
+            _ => {
+                let register = self.in_register(key, false);
+                self.vectors.lock(register);
+                Source::Register(self.vector(register))
+            }
         }
     }
 
@@ -292,27 +286,27 @@ impl Writer<'_> {
     }
 
     /// Lets go of operands that are not used again, so that the result can take their registers.
-    pub(super) fn release(&mut self, operands: &[Value], copy: usize) {
-        let next = self.body().place + 1;
-        for value in operands {
-            if self.constants.get(*value).is_some() || self.body().uses.next(*value, next).is_some()
-            {
-                continue;
-            }
-            let is_own = self.body().uses.defines(*value);
-            if self.is_shared(*value) && copy + 1 < self.copies {
-                continue;
-            }
-            let key = self.key(*value, copy);
-            let masks = self.is_masked(*value);
-            let Some(location) = self.values.get_mut(&key) else { continue };
-            if let Some(register) = location.register.take() {
-                self.file(masks).content[register] = None;
-                self.file(masks).locked[register] = false;
-            }
-            if is_own {
-                self.release_home(key);
-            }
+    pub(super) fn release(&mut self, operands: impl IntoIterator<Item = Value>, copy: usize) {
+        operands.into_iter().for_each(|value| self.release_one(value, copy));
+    }
+
+    fn release_one(&mut self, value: Value, copy: usize) {
+        let body = self.body();
+        if self.constants.get(value).is_some() {
+            return;
+        }
+        let Some(is_own) = body.uses.ends_before(value, body.place + 1) else { return };
+        if self.is_shared(value) && copy + 1 < self.copies {
+            return;
+        }
+        let key = self.key(value, copy);
+        let masks = self.is_masked(value);
+        let Some(location) = self.values.get_mut(&key) else { return };
+        if let Some(register) = location.register.take() {
+            self.file(masks).free(register.into());
+        }
+        if is_own {
+            self.release_home(key);
         }
     }
 
@@ -325,7 +319,7 @@ impl Writer<'_> {
     pub(super) fn unlock(&mut self) {
         self.vectors.unlock();
         self.masks.unlock();
-        for home in std::mem::take(&mut self.left) {
+        for home in self.left.drain(..) {
             match home {
                 Home::Scalar(slot) | Home::Mask(slot) => self.frame.release_word(slot),
                 Home::Vector(slot) => self.frame.release_vector(slot),
@@ -336,16 +330,15 @@ impl Writer<'_> {
     /// Says that a register holds a value from here on.
     pub(super) fn define(&mut self, value: Value, copy: usize, register: usize) {
         let masks = self.is_masked(value);
-        self.file(masks).content[register] = Some((value, copy));
-        let location = Location { register: Some(register), home: None };
-        self.values.insert((value, copy), location);
-        self.release(&[value], copy);
+        self.file(masks).hold(register, (value, copy));
+        self.values.insert((value, copy), Location::in_register(register));
+        self.release_one(value, copy);
     }
 
     /// Says that memory holds a value from here on.
     pub(super) fn define_in_memory(&mut self, value: Value, copy: usize, home: Home) {
         self.values.insert((value, copy), Location { register: None, home: Some(home) });
-        self.release(&[value], copy);
+        self.release_one(value, copy);
     }
 
     /// A constant as an instruction's last operand reads it.
