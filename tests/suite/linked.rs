@@ -450,13 +450,13 @@ where
     }
 }
 
-/// Examples, and how long their axes are.
-const BATCHES: [(usize, usize); 7] =
-    [(1, 3), (1, 17), (5, 3), (5, 17), (4099, 3), (4099, 17), (9000, 3)];
+/// Examples, and how long their axes are: of one chunk, of several because they are many, and because pairs along an axis are.
+const BATCHES: [(usize, usize); 8] =
+    [(1, 3), (1, 17), (5, 3), (5, 17), (4099, 3), (4099, 17), (9000, 3), (7, 300)];
 
-/// The inputs that are given to a batch, and its reductions: all choices, but one for many long rows, which are much work.
+/// The inputs that are given to a batch, and its reductions: all choices, but one for long rows, which are much work.
 fn calls_of(examples: usize, extents: usize) -> Vec<((bool, bool), Reduction)> {
-    if examples * extents > 30_000 {
+    if examples * extents > 30_000 || extents > 100 {
         return vec![((true, true), Reduction::Mean)];
     }
     let choices = [(false, false), (true, false), (false, true), (true, true)];
