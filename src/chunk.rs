@@ -20,6 +20,9 @@ pub(crate) const CHUNK_BYTES: f64 = (1 << 18) as f64;
 /// about a tenth of a millisecond.
 pub(crate) const CHUNK_ELEMENTS: f64 = (1 << 18) as f64;
 
+/// How many times as many elements as all examples share such an array should have at least.
+pub(crate) const WORTH_SHARES: f64 = 64.0;
+
 /// What the length of a chunk goes by.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Chunking {
@@ -27,6 +30,8 @@ pub(crate) struct Chunking {
     pub(crate) inputs: Vec<Vec<Length>>,
     /// The axes of the largest arrays that the value is made of, where these have several.
     pub(crate) arrays: Vec<Vec<Length>>,
+    /// The axes of each array that all examples share: every chunk has gradients of its own of these.
+    pub(crate) shared: Vec<Vec<Length>>,
 }
 
 impl Chunking {
@@ -36,27 +41,30 @@ impl Chunking {
             Extent::Literal(length) => Length::Literal(*length as usize),
             Extent::Named(_) => Length::Given(extent),
         };
-        let inputs = || graph.input_ids().map(|id| graph.input(id));
-        let batched = inputs().filter(|input| is_batched(input.role));
-        let lengths = batched
-            .map(|input| input.axes.iter().map(|axis| length(graph.axis(*axis).extent)).collect());
-        // Each chunk has a gradient of its own of an array that examples share: the fewer the better.
-        let shares_arrays = inputs().any(|input| !is_batched(input.role) && !input.axes.is_empty());
+        let inputs = |batched: bool| {
+            let inputs = graph.input_ids().map(|id| graph.input(id));
+            let chosen = inputs.filter(move |input| is_batched(input.role) == batched);
+            chosen.map(|input| {
+                input.axes.iter().map(|axis| length(graph.axis(*axis).extent)).collect::<Vec<_>>()
+            })
+        };
         let mut largest: Vec<AxisSet> = Vec::new();
-        if !shares_arrays {
-            for id in graph.reachable(&[value]) {
-                let axes = graph.axes(id);
-                let is_in = |larger: &AxisSet| axes.is_subset_of(*larger);
-                if axes.iter().nth(1).is_some() && !largest.iter().any(is_in) {
-                    largest.retain(|smaller| !smaller.is_subset_of(axes));
-                    largest.push(axes);
-                }
+        for id in graph.reachable(&[value]) {
+            let axes = graph.axes(id);
+            let is_in = |larger: &AxisSet| axes.is_subset_of(*larger);
+            if axes.iter().nth(1).is_some() && !largest.iter().any(is_in) {
+                largest.retain(|smaller| !smaller.is_subset_of(axes));
+                largest.push(axes);
             }
         }
         let arrays = largest
             .into_iter()
             .map(|axes| axes.iter().map(|axis| length(graph.axis(axis).extent)).collect());
-        Self { inputs: lengths.collect(), arrays: arrays.collect() }
+        Self {
+            inputs: inputs(true).collect(),
+            arrays: arrays.collect(),
+            shared: inputs(false).filter(|axes| !axes.is_empty()).collect(),
+        }
     }
 
     /// How many examples a chunk has, if there are enough; of numbers of `size` bytes, where `length` tells the lengths.
@@ -66,7 +74,9 @@ impl Chunking {
         let elements = |lengths: &Vec<Length>| lengths.iter().map(length).product::<f64>();
         let read: f64 = self.inputs.iter().map(elements).sum();
         let largest = self.arrays.iter().map(elements).fold(1.0, f64::max);
-        let most = (CHUNK_BYTES / (read * bytes_of(size)).max(1.0)).min(CHUNK_ELEMENTS / largest);
+        let shared: f64 = self.shared.iter().map(elements).sum();
+        let work = CHUNK_ELEMENTS.max(WORTH_SHARES * shared);
+        let most = (CHUNK_BYTES / (read * bytes_of(size)).max(1.0)).min(work / largest);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -79,8 +89,8 @@ impl Chunking {
     /// The same where all lengths are numbers.
     pub(crate) fn of_literals(&self, size: usize) -> Option<usize> {
         let is_literal = |length: &Length| matches!(length, Length::Literal(_));
-        let all = || self.inputs.iter().chain(&self.arrays).flatten();
-        all().all(is_literal).then(|| {
+        let all = self.inputs.iter().chain(&self.arrays).chain(&self.shared).flatten();
+        all.into_iter().all(is_literal).then(|| {
             self.examples(size, |length| match length {
                 Length::Literal(length) => *length,
                 Length::Given(_) | Length::Batch => unreachable!("all are numbers"),
@@ -119,6 +129,8 @@ mod tests {
         let matrix = "loss chunk(pred x[N, M]) = sum(x^2)";
         let learned =
             "loss chunk(pred x[D], learned w[K, D]) = sum[k in K](sum[d in D](w[k, d] * x[d])^2)";
+        let weighted =
+            "loss chunk(pred x[N], param w[N]) = sum[i in N, j in N](abs(w[i] * x[i] - x[j]))";
         for (text, named, want) in [
             (number, 1, 4096),
             (row, 10, 2048),
@@ -132,6 +144,7 @@ mod tests {
             (matrix, 100, 2),
             // Shared gradients of 1000 x 1000 for each chunk would be more than the work.
             (learned, 1000, 32),
+            (weighted, 300, 2),
         ] {
             assert_eq!(examples(text, named), want, "{text} at {named}");
         }

@@ -59,6 +59,11 @@ impl Graph {
         NodeId::from_index(index)
     }
 
+    /// The id of a node, if it has one.
+    pub(crate) fn find(&self, node: &Node) -> Option<NodeId> {
+        self.nodes.get_index_of(node).map(NodeId::from_index)
+    }
+
     /// A real constant.
     pub fn number(&mut self, value: f64) -> NodeId {
         // One zero: the sign of a constant zero means nothing in the language.

@@ -131,7 +131,7 @@ pub(super) fn define(
         extents.extend(pass.plan.extents.iter().filter_map(given));
     }
     let chunking = Chunking::of(graph, chosen.model.value);
-    extents.extend(chunking.arrays.iter().flatten().filter_map(given));
+    extents.extend(chunking.arrays.iter().chain(&chunking.shared).flatten().filter_map(given));
     described = describe(chosen, precision, symbol.to_owned(), &extents);
     let levels = machines.iter().map(|machine| machine.level() as u64).collect();
     let graph = graph.clone();

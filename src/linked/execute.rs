@@ -13,7 +13,7 @@ use super::inputs::Input;
 use super::interface::Field;
 use super::pen::Pen;
 use crate::batch::{Extra, Part, is_batched};
-use crate::chunk::{CHUNK_BYTES, CHUNK_ELEMENTS, LONGEST_CHUNK, bytes_of};
+use crate::chunk::{CHUNK_BYTES, CHUNK_ELEMENTS, LONGEST_CHUNK, WORTH_SHARES, bytes_of};
 use crate::graph::InputId;
 use crate::plan::{Array, Length, Source};
 
@@ -135,17 +135,20 @@ fn chunk_length(pen: &mut Pen, frame: &Frame) -> Value {
     };
     let inputs: Vec<Value> = chunking.inputs.iter().map(&mut elements).collect();
     let arrays: Vec<Value> = chunking.arrays.iter().map(&mut elements).collect();
+    let shared: Vec<Value> = chunking.shared.iter().map(&mut elements).collect();
     let [zero, one] = [0.0, 1.0].map(|number| pen.number(types::F64, number));
-    let read = inputs.into_iter().fold(zero, |sum, input| pen.builder.ins().fadd(sum, input));
+    let [read, shared] = [inputs, shared]
+        .map(|all| all.into_iter().fold(zero, |sum, input| pen.builder.ins().fadd(sum, input)));
     let each = pen.number(types::F64, bytes_of(size as usize));
     let bytes = pen.builder.ins().fmul(read, each);
     let bytes = pen.builder.ins().fmax(bytes, one);
     let largest = arrays.into_iter().fold(one, |most, array| pen.builder.ins().fmax(most, array));
-    let [by_bytes, by_elements] =
-        [(CHUNK_BYTES, bytes), (CHUNK_ELEMENTS, largest)].map(|(bound, of)| {
-            let bound = pen.number(types::F64, bound);
-            pen.builder.ins().fdiv(bound, of)
-        });
+    let worth_shares = pen.number(types::F64, WORTH_SHARES);
+    let [budget, work] = [CHUNK_BYTES, CHUNK_ELEMENTS].map(|bound| pen.number(types::F64, bound));
+    let least_work = pen.builder.ins().fmul(worth_shares, shared);
+    let work = pen.builder.ins().fmax(work, least_work);
+    let by_bytes = pen.builder.ins().fdiv(budget, bytes);
+    let by_elements = pen.builder.ins().fdiv(work, largest);
     let most = pen.builder.ins().fmin(by_bytes, by_elements);
     let most = pen.builder.ins().fcvt_to_uint_sat(types::I64, most);
     let [least, longest] = [1, LONGEST_CHUNK as u64].map(|count| pen.count(count));

@@ -117,21 +117,30 @@ fn join(first: &mut Loop, second: &mut Loop) {
 
 /// The values of operations, and of the elements of arrays as they are by now.
 #[derive(Default)]
-struct Known(HashMap<Operation, Value>);
+struct Known {
+    operations: HashMap<Operation, Value>,
+    elements: HashMap<ArrayId, Vec<(Vec<Subscript>, Value)>>,
+}
 
 impl Known {
     fn get(&self, operation: &Operation) -> Option<Value> {
-        self.0.get(operation).copied()
+        let Operation::Load(array, subscripts) = operation else {
+            return self.operations.get(operation).copied();
+        };
+        let elements = self.elements.get(array)?;
+        elements.iter().find(|(place, _)| place == subscripts).map(|(_, value)| *value)
     }
 
     fn note(&mut self, statement: &Statement) {
         match statement {
+            Statement::Let(value, Operation::Load(array, subscripts)) => {
+                self.elements.entry(*array).or_default().push((subscripts.clone(), *value));
+            }
             Statement::Let(value, operation) => {
-                self.0.insert(operation.clone(), *value);
+                self.operations.insert(operation.clone(), *value);
             }
             Statement::Store { array, subscripts, value } => {
-                self.0.retain(|it, _| !matches!(it, Operation::Load(read, _) if read == array));
-                self.0.insert(Operation::Load(*array, subscripts.clone()), *value);
+                self.elements.insert(*array, vec![(subscripts.clone(), *value)]);
             }
             Statement::Loop(_) | Statement::Product(_) => {}
         }

@@ -3,12 +3,10 @@
 //! In come `f[i]` and `f[j]`, where `i` and `j` run over the same extent and `f` is made of reductions: means, norms or
 //! largest elements of what stands on both sides of pairs. Out goes the second of them as the first one renamed.
 
-use std::hash::{Hash, Hasher};
-
 use super::pairs::Pairs;
 use super::product::Products;
-use crate::graph::{AxisId, AxisSet, ExtentId, Graph, Node, NodeId, Type};
-use crate::hash::{HashMap, IdHasher};
+use crate::graph::{AxisId, Graph, Node, NodeId, Type};
+use crate::hash::HashMap;
 
 /// The roots with each array computed along one axis; products of matrices and sums over pairs go with them.
 pub(super) fn share_twins(
@@ -17,13 +15,18 @@ pub(super) fn share_twins(
     axes: &[AxisId],
     (products, pairs): (&mut Products, &mut Pairs),
 ) -> Vec<NodeId> {
-    let extent = |axis: &AxisId| graph.axis(*axis).extent;
-    let has_two = |at: usize| axes[..at].iter().any(|before| extent(before) == extent(&axes[at]));
-    if !(0..axes.len()).any(has_two) {
+    let extent = |axis: AxisId| graph.axis(axis).extent;
+    let pairs_of = |to: AxisId| axes.iter().map(move |from| [*from, to]);
+    let names: Vec<[AxisId; 2]> = axes
+        .iter()
+        .flat_map(|to| pairs_of(*to))
+        .filter(|[from, to]| from != to && extent(*from) == extent(*to))
+        .collect();
+    if names.is_empty() {
         return roots.to_vec();
     }
     let needed = graph.reachable(roots);
-    let twins = find_twins(graph, &needed, products);
+    let twins = find_twins(graph, &needed, &names, products);
     if twins.is_empty() {
         return roots.to_vec();
     }
@@ -50,15 +53,16 @@ struct Twin {
 }
 
 /// Nodes that are others, which stand in front of them, under another axis name.
-fn find_twins(graph: &mut Graph, needed: &[NodeId], products: &Products) -> HashMap<NodeId, Twin> {
-    let mut shapes = vec![0; graph.len()];
+fn find_twins(
+    graph: &Graph,
+    needed: &[NodeId],
+    names: &[[AxisId; 2]],
+    products: &Products,
+) -> HashMap<NodeId, Twin> {
     let mut is_reduced = vec![false; graph.len()];
-    let mut alike: HashMap<u64, Vec<NodeId>> = HashMap::default();
-    let mut twins = HashMap::default();
     for id in needed {
-        shapes[id.index()] = shape(graph, &shapes, *id);
         let own = graph.axes(*id);
-        let is_made_of_reductions = match graph.node(*id) {
+        is_reduced[id.index()] = match graph.node(*id) {
             // Products of matrices are what they are in memory.
             Node::Reduce(..) => products.get(*id).is_none(),
             Node::Map(_, of) => {
@@ -66,52 +70,52 @@ fn find_twins(graph: &mut Graph, needed: &[NodeId], products: &Products) -> Hash
             }
             _ => false,
         };
-        if !is_made_of_reductions || own.is_empty() || graph.ty(*id) != Type::Real {
-            continue;
-        }
-        is_reduced[id.index()] = true;
-        let known = alike.entry(shapes[id.index()]).or_default();
-        match known.iter().find_map(|other| twin(graph, *other, *id)) {
-            Some(twin) => drop(twins.insert(*id, twin)),
-            None => known.push(*id),
+    }
+    let may_be_twin = |id: NodeId| is_reduced[id.index()] && graph.ty(id) == Type::Real;
+    let mut twins = HashMap::default();
+    for [from, to] in names.iter().copied() {
+        let mut known: HashMap<NodeId, NodeId> = HashMap::default();
+        for id in needed.iter().copied().filter(|id| graph.axes(*id).contains(to)) {
+            let Some(of) = under_name(graph, &known, id, [from, to]) else { continue };
+            known.insert(id, of);
+            if of < id && may_be_twin(id) && needed.binary_search(&of).is_ok() {
+                twins.entry(id).or_insert(Twin { of, from, to });
+            }
         }
     }
     twins
 }
 
-/// A number that is the same for arrays that differ in the names of their axes only.
-fn shape(graph: &Graph, shapes: &[u64], id: NodeId) -> u64 {
-    let mut hasher = IdHasher::default();
-    let extent = |axis: &AxisId| -> ExtentId { graph.axis(*axis).extent };
-    match graph.node(id) {
-        Node::Index(axis) => extent(axis).hash(&mut hasher),
-        Node::Read(input, _) => input.hash(&mut hasher),
-        Node::Map(function, _) => function.hash(&mut hasher),
-        Node::Reduce(reduction, axis, _) => (reduction, extent(axis)).hash(&mut hasher),
-        // A renamed array is the array.
-        Node::Rename { argument, .. } => return shapes[argument.index()],
-        node => node.hash(&mut hasher),
-    }
-    for argument in graph.arguments(id) {
-        hasher.write_u64(shapes[argument.index()]);
-    }
-    hasher.finish()
-}
-
-/// A node as another one under another axis name, if it is that.
-fn twin(graph: &mut Graph, of: NodeId, id: NodeId) -> Option<Twin> {
-    let [from, to] = [(of, id), (id, of)].map(|(a, b)| graph.axes(a).minus(graph.axes(b)));
-    let [from, to] = [sole(from)?, sole(to)?];
-    if graph.axis(from).extent != graph.axis(to).extent {
+/// The node that a node is if one of its axes has the name of another one, where there is such a node; given those of its
+/// arguments.
+fn under_name(
+    graph: &Graph,
+    known: &HashMap<NodeId, NodeId>,
+    id: NodeId,
+    [from, to]: [AxisId; 2],
+) -> Option<NodeId> {
+    if graph.axes(id).contains(from) {
         return None;
     }
-    let index = graph.intern(Node::Index(from));
-    (graph.substitute(id, &[(to, index)]) == of).then_some(Twin { of, from, to })
-}
-
-/// The only axis of a set.
-fn sole(axes: AxisSet) -> Option<AxisId> {
-    let mut axes = axes.iter();
-    let first = axes.next();
-    first.filter(|_| axes.next().is_none())
+    let node = match *graph.node(id) {
+        Node::Index(_) => Node::Index(from),
+        Node::Rename { argument, from: own, to: name } if name == to => {
+            if own == from {
+                return Some(argument);
+            }
+            Node::Rename { argument, from: own, to: from }
+        }
+        Node::Rename { from: own, .. } if own == from || own == to => return None,
+        ref node => {
+            let of = |argument: NodeId| {
+                let has_name = graph.axes(argument).contains(to);
+                if has_name { known.get(&argument).copied() } else { Some(argument) }
+            };
+            if node.arguments().iter().any(|argument| of(*argument).is_none()) {
+                return None;
+            }
+            node.with_arguments(|argument| of(argument).unwrap_or(argument))
+        }
+    };
+    graph.find(&node)
 }
