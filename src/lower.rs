@@ -31,6 +31,7 @@ mod pairs;
 mod primitive;
 mod product;
 mod quotient;
+mod region;
 mod renames;
 mod residual;
 mod reuse;
