@@ -31,7 +31,6 @@ mod pairs;
 mod primitive;
 mod product;
 mod quotient;
-mod region;
 mod renames;
 mod residual;
 mod reuse;

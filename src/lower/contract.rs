@@ -20,7 +20,9 @@ pub(super) fn contract(program: &mut Program) {
     let replaced = pass.replaced;
     if !replaced.is_empty() {
         let mut unread = vec![false; program.kinds.len()];
-        replaced.iter().for_each(|value| unread[value.0 as usize] = true);
+        for value in replaced {
+            unread[value.0 as usize] = true;
+        }
         find_reads(&program.body, &mut |value| unread[value.0 as usize] = false);
         remove(&mut program.body, &unread);
     }

@@ -9,7 +9,6 @@
 use super::cases::{fold, simple};
 use super::cost::is_worth_running;
 use super::largest::is_below_largest;
-use super::region::{is_inseparable, region};
 use super::totals::{Range, is_input, is_there};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, AxisSet, Graph, Node, NodeId, Type};
@@ -122,6 +121,25 @@ fn running_sum(
     })
 }
 
+/// The nodes under a root with these axes, arguments before their users.
+fn region(graph: &Graph, root: NodeId, axes: AxisSet) -> Vec<NodeId> {
+    let mut needed = vec![false; root.index() + 1];
+    needed[root.index()] = true;
+    let mut found = Vec::new();
+    for index in (0..needed.len()).rev() {
+        let id = NodeId::from_index(index);
+        if !needed[index] || !axes.is_subset_of(graph.axes(id)) {
+            continue;
+        }
+        found.push(id);
+        if let Node::Map(..) | Node::Reduce(..) = graph.node(id) {
+            graph.arguments(id).iter().for_each(|argument| needed[argument.index()] = true);
+        }
+    }
+    found.reverse();
+    found
+}
+
 /// The sums over an axis for each place along another one.
 struct Sums<'a> {
     graph: &'a mut Graph,
@@ -147,13 +165,8 @@ impl Sums<'_> {
         if self.failed.contains(&(body, conditions)) {
             return None;
         }
-        let both = region(self.graph, body, AxisSet::of(self.axis).with(self.place));
-        let total = if is_inseparable(self.graph, body, &both) {
-            None
-        } else {
-            let sum = self.sum_of_parts(body, &both);
-            sum.or_else(|| self.chosen(body, conditions.checked_sub(1)?))
-        };
+        let total =
+            self.sum_of_parts(body).or_else(|| self.chosen(body, conditions.checked_sub(1)?));
         if total.is_none() {
             self.failed.insert((body, conditions));
         }
@@ -195,10 +208,11 @@ impl Sums<'_> {
     }
 
     /// The sum of the terms before the place, of that at the place, and of those behind it.
-    fn sum_of_parts(&mut self, body: NodeId, both: &[NodeId]) -> Option<NodeId> {
+    fn sum_of_parts(&mut self, body: NodeId) -> Option<NodeId> {
         let axes = [self.axis, self.place];
+        let both = region(self.graph, body, AxisSet::of(axes[0]).with(axes[1]));
         let case = |sums: &mut Self, case| {
-            sums.where_known(body, both, |graph, id| comparison(graph, id, axes, case))
+            sums.where_known(body, &both, |graph, id| comparison(graph, id, axes, case))
         };
         let before = case(self, (true, false));
         if !self.is_part(before) {
