@@ -15,11 +15,15 @@ pub(super) fn contract(program: &mut Program) {
     if !program.fused {
         return;
     }
-    let mut pass = Pass { kinds: &mut program.kinds, replaced: HashSet::default() };
+    let mut pass = Pass { kinds: &mut program.kinds, replaced: Vec::new() };
     pass.contract(&mut program.body);
-    let mut unread = pass.replaced;
-    if !unread.is_empty() {
-        find_reads(&program.body, &mut |value| _ = unread.remove(&value));
+    let replaced = pass.replaced;
+    if !replaced.is_empty() {
+        let mut unread = vec![false; program.kinds.len()];
+        for value in replaced {
+            unread[value.0 as usize] = true;
+        }
+        find_reads(&program.body, &mut |value| unread[value.0 as usize] = false);
         remove(&mut program.body, &unread);
     }
 }
@@ -27,7 +31,7 @@ pub(super) fn contract(program: &mut Program) {
 struct Pass<'a> {
     kinds: &'a mut Vec<Kind>,
     /// Products that some sums read no more.
-    replaced: HashSet<Value>,
+    replaced: Vec<Value>,
 }
 
 /// What is known of the values of a body.
@@ -65,7 +69,7 @@ impl Pass<'_> {
                 Statement::Let(value, operation) => {
                     if let Some(sum) = known.sum(operation) {
                         *operation = self.in_one(&mut known, &sum, body);
-                        self.replaced.insert(sum.product);
+                        self.replaced.push(sum.product);
                     }
                     known.note(*value, operation);
                 }
@@ -86,7 +90,7 @@ impl Pass<'_> {
                 _ => None,
             });
             if let Some((a, b)) = product.filter(|_| !known.bits.contains(&element)) {
-                self.replaced.insert(element);
+                self.replaced.push(element);
                 (accumulator.element, accumulator.factor) = (a, Some(b));
             }
         }
@@ -182,9 +186,9 @@ fn find_reads(body: &[Statement], give: &mut impl FnMut(Value)) {
     }
 }
 
-fn remove(body: &mut Vec<Statement>, unread: &HashSet<Value>) {
+fn remove(body: &mut Vec<Statement>, unread: &[bool]) {
     body.retain_mut(|statement| match statement {
-        Statement::Let(value, _) => !unread.contains(value),
+        Statement::Let(value, _) => !unread[value.0 as usize],
         Statement::Loop(inner) => {
             remove(&mut inner.body, unread);
             true

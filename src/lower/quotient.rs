@@ -324,9 +324,12 @@ fn divided(graph: &mut Graph, id: NodeId, divisors: &mut [Divisor]) -> NodeId {
     let most = degree(graph, id, &all, &mut BUDGET.clone());
     let mut taken: Vec<Divisor> = Vec::new();
     for divisor in divisors.iter_mut().filter(|divisor| !divisor.is_used) {
+        if taken.len() == most {
+            break;
+        }
         let own = degree(graph, id, &divisor.inputs, &mut BUDGET.clone());
         let used = taken.iter().filter(|other| other.inputs == divisor.inputs).count();
-        if taken.len() < most && used < own {
+        if used < own {
             divisor.is_used = true;
             taken.push(divisor.clone());
         }
