@@ -30,7 +30,8 @@
 //! [`crate::loops`] states: the values, what examples count for, and the gradient of an input that all
 //! examples share. The sums of the chunks are added in f64 and in order: those of values and of what
 //! examples count for with compensation, so that in f64 too a batch of any size keeps its digits. So
-//! the bits depend on nothing but the inputs, not on which results are asked for.
+//! the bits depend on nothing but the inputs, and on which results are asked for: beside gradients, sums
+//! over pairs within an example may go in another order, within the bounds below.
 //!
 //! A sum of one sign is within 14 units of rounding (8.4e-7 in f32) of what its terms come to; one of both
 //! signs within as many units of the sum of their sizes. In f32, a sum within a chunk that passes
