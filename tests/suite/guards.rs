@@ -399,3 +399,30 @@ fn what_a_loss_comes_to_is_kept_on_the_way() {
         assert!((total - value).abs() <= 1e-6, "{text} in f32: {total}, not {value}");
     }
 }
+
+#[test]
+fn what_stands_on_both_sides_of_a_pair_is_one_number() {
+    let mut state = 3_u32;
+    let mut roll = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        f64::from(state >> 8) / f64::from(1 << 22) - 2.0
+    };
+    let rows: Vec<f64> = (0..17 * 5).map(|_| roll()).collect();
+    for (axes, length) in [("17, 5", "17"), ("N, 5", "N"), ("17, M", "17"), ("N, M", "N")] {
+        for of in ["variance(exp(x[_] / 4))", "norm(exp(x[_]))", "logsumexp(x[_])", "mean(x[_])^2"]
+        {
+            let [first, second] = ["i", "j"].map(|index| of.replace('_', index));
+            let text = format!(
+                "loss above(pred x[{axes}]) =
+                    sum[i in {length}, j in {length}](if {first} > {second} {{ 1 }} else {{ 0 }})"
+            );
+            for target in [Target::Native, Target::NativeScalar, Target::Interpreter] {
+                let loss = Compiler::new().target(target).text::<f64>("above.loss", &text).unwrap();
+                let call = loss.call().bind("x", &rows, &[1, 17, 5]);
+                // One way round for every two rows, and none above itself.
+                let above = call.run(Reduction::Sum).unwrap().total;
+                assert_eq!(above, f64::from(17 * 16 / 2), "{text}, {target:?}");
+            }
+        }
+    }
+}
