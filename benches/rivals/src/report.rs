@@ -30,7 +30,7 @@ medians over rounds, each of samples that were taken beside each other; in front
 2e-5 of the largest derivative before they are measured.\n\n\
 - lossc: a prepared call of the shipped loss, params made constants (`Compiler::freeze`). *Open*: the same with params given at run time.\n\
 - limit: Rust by hand in AVX-512 intrinsics (`src/kernels`), written through the caches; *s* behind it: where that is faster, the same streamed past them. lossc does \
-that from half of the last-level cache on, as smaller gradients are still there for who reads them next: lines *then read* count that too.\n\
+that from half of the last-level cache or 24 MB on, as smaller gradients are still there for who reads them next: lines *then read* count that too.\n\
 - AVX2: lossc in vectors of 256 bits (`Compiler::isa`), and the same kernels by hand in AVX2 and FMA.\n\
 - two threads: how much faster lossc is on two.\n\
 - libm: plain Rust loops with the functions of the crate `libm`; candle, burn: tensors with derivatives, one thread. `×` is how much longer than lossc they take.\n\n";
