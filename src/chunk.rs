@@ -24,7 +24,7 @@ pub(crate) const CHUNK_ELEMENTS: f64 = (1 << 18) as f64;
 pub(crate) const WORTH_SHARES: f64 = 64.0;
 
 /// What the length of a chunk goes by.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Chunking {
     /// The axes of each input that every example has its own of.
     pub(crate) inputs: Vec<Vec<Length>>,
@@ -89,8 +89,8 @@ impl Chunking {
     /// The same where all lengths are numbers.
     pub(crate) fn of_literals(&self, size: usize) -> Option<usize> {
         let is_literal = |length: &Length| matches!(length, Length::Literal(_));
-        let all = self.inputs.iter().chain(&self.arrays).chain(&self.shared).flatten();
-        all.into_iter().all(is_literal).then(|| {
+        let mut all = self.inputs.iter().chain(&self.arrays).chain(&self.shared).flatten();
+        all.all(is_literal).then(|| {
             self.examples(size, |length| match length {
                 Length::Literal(length) => *length,
                 Length::Given(_) | Length::Batch => unreachable!("all are numbers"),

@@ -4,6 +4,7 @@
 //! only; out goes one that does the work of both. What both compute is computed once, and what the first one writes the
 //! second one has as the value that it is.
 
+use super::rows::access;
 use crate::hash::HashMap;
 use crate::loops::{
     Accumulator, ArrayId, Loop, LoopId, Operation, Program, Statement, Subscript, Value,
@@ -57,15 +58,6 @@ fn may_be_one(first: &Loop, second: &Loop) -> bool {
                     && is_same_place(places, subscripts, [first.id, second.id])
         })
     })
-}
-
-/// The element that a statement reads or writes, and whether it writes it.
-fn access(statement: &Statement) -> Option<(ArrayId, &[Subscript], bool)> {
-    match statement {
-        Statement::Let(_, Operation::Load(array, subscripts)) => Some((*array, subscripts, false)),
-        Statement::Store { array, subscripts, .. } => Some((*array, subscripts, true)),
-        Statement::Let(..) | Statement::Loop(_) | Statement::Product(_) => None,
-    }
 }
 
 /// Whether subscripts in one loop and in another one are the same place for the same iteration.

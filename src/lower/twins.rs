@@ -16,10 +16,9 @@ pub(super) fn share_twins(
     (products, pairs): (&mut Products, &mut Pairs),
 ) -> Vec<NodeId> {
     let extent = |axis: AxisId| graph.axis(axis).extent;
-    let pairs_of = |to: AxisId| axes.iter().map(move |from| [*from, to]);
     let names: Vec<[AxisId; 2]> = axes
         .iter()
-        .flat_map(|to| pairs_of(*to))
+        .flat_map(|to| axes.iter().map(move |from| [*from, *to]))
         .filter(|[from, to]| from != to && extent(*from) == extent(*to))
         .collect();
     if names.is_empty() {
