@@ -175,8 +175,11 @@ impl Sums<'_> {
 
     /// The sum where a condition that is the same for all terms holds, and where it does not.
     fn chosen(&mut self, body: NodeId, conditions: usize) -> Option<NodeId> {
-        let alike = self.alike(body);
         let along = region(self.graph, body, AxisSet::of(self.place));
+        let alike = self.alike(&along);
+        if !self.may_be_chosen(body, &along, &alike) {
+            return None;
+        }
         alike.into_iter().rev().take(TRIED).find_map(|condition| {
             let where_it_is = |sums: &mut Self, truth| {
                 let known = |_: &Graph, id: NodeId| (id == condition).then_some(truth);
@@ -193,18 +196,30 @@ impl Sums<'_> {
         })
     }
 
-    /// The conditions in a term that depend on the place and are the same for all terms.
-    fn alike(&self, body: NodeId) -> Vec<NodeId> {
+    /// The conditions in a region along the places that are the same for all terms.
+    fn alike(&self, along: &[NodeId]) -> Vec<NodeId> {
         let graph = &*self.graph;
-        let all = region(graph, body, AxisSet::of(self.place));
-        let bound = all.iter().fold(AxisSet::of(self.axis), |bound, id| match graph.node(*id) {
+        let bound = along.iter().fold(AxisSet::of(self.axis), |bound, id| match graph.node(*id) {
             Node::Reduce(_, axis, _) => bound.with(*axis),
             _ => bound,
         });
-        let is_alike = |id: &NodeId| {
-            graph.ty(*id) == Type::Bool && graph.axes(*id).intersection(bound).is_empty()
+        let free = |id: &NodeId| graph.axes(*id).intersection(bound).is_empty();
+        let all = along.iter().copied();
+        all.filter(|id| graph.ty(*id) == Type::Bool && free(id)).collect()
+    }
+
+    /// Whether the terms before the place may have a sum, since they have one where all conditions that are the same for all
+    /// terms hold, and where none does: most terms without one are found out here.
+    fn may_be_chosen(&mut self, body: NodeId, along: &[NodeId], alike: &[NodeId]) -> bool {
+        let axes = [self.axis, self.place];
+        let mut is_part_where = |truth| {
+            let before = self.where_known(body, along, |graph, id| {
+                let is_alike = || alike.binary_search(&id).is_ok().then_some(truth);
+                comparison(graph, id, axes, (true, false)).or_else(is_alike)
+            });
+            self.is_part(before)
         };
-        all.into_iter().filter(is_alike).collect()
+        !alike.is_empty() && is_part_where(true) && is_part_where(false)
     }
 
     /// The sum of the terms before the place, of that at the place, and of those behind it.
@@ -245,18 +260,19 @@ impl Sums<'_> {
     ) -> NodeId {
         let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
         for id in region.iter().copied() {
-            let new = match known(self.graph, id) {
-                Some(truth) => self.graph.intern(Node::Bool(truth)),
-                None if !matches!(self.graph.node(id), Node::Map(..) | Node::Reduce(..)) => id,
-                None => {
-                    let node = self.graph.node(id);
-                    if !node.arguments().iter().any(|argument| moved.contains_key(argument)) {
-                        continue;
-                    }
-                    let node = node.with_arguments(|id| moved.get(&id).copied().unwrap_or(id));
-                    simple(self.graph, node)
-                }
-            };
+            let (mut new, node) = (id, self.graph.node(id));
+            if matches!(node, Node::Map(..) | Node::Reduce(..))
+                && node.arguments().iter().any(|argument| moved.contains_key(argument))
+            {
+                let node = node.with_arguments(|id| moved.get(&id).copied().unwrap_or(id));
+                new = simple(self.graph, node);
+            }
+            // What follows from the truth of other conditions is not open any more.
+            if !matches!(self.graph.node(new), Node::Bool(_))
+                && let Some(truth) = known(self.graph, id)
+            {
+                new = self.graph.intern(Node::Bool(truth));
+            }
             if new != id {
                 moved.insert(id, new);
             }
