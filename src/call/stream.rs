@@ -15,7 +15,7 @@ pub(super) fn is_worth_it(bytes: usize) -> bool {
 
 /// Whether rows of so many bytes are written past the caches by code: whole lines, and not few of them.
 pub(super) fn is_worth_row(bytes: usize) -> bool {
-    bytes.is_multiple_of(64) && bytes >= 4096
+    bytes.is_multiple_of(64) && bytes >= 8192
 }
 
 /// How many bytes the last-level cache has.

@@ -94,20 +94,32 @@ fn what_is_not_written_in_lanes_has_no_code_past_the_caches() {
 
 #[test]
 fn vectors_of_half_a_line_go_past_the_caches_only_from_small_bodies() {
-    let mut program = program(Precision::F32, true);
-    let Some(Statement::Loop(inner)) =
-        program.body.iter_mut().find(|it| matches!(it, Statement::Loop(_)))
-    else {
-        panic!("it is a loop");
-    };
-    for number in 0..12 {
-        let value = Value(u32::try_from(program.kinds.len()).unwrap());
-        program.kinds.push(Kind::Integer);
-        inner.body.insert(0, Statement::Let(value, Operation::Integer(number)));
+    for plain in [program(Precision::F32, true), program_with_elements()] {
+        let mut large = plain.clone();
+        let mut kinds = std::mem::take(&mut large.kinds);
+        lengthen(last_loop(&mut large.body), &mut kinds);
+        large.kinds = kinds;
+        for options in ways().filter(|options| options.lanes) {
+            assert_eq!(staged(&plain, options).is_some(), options.isa != Isa::Portable);
+            assert_eq!(staged(&large, options).is_some(), options.isa == Isa::Avx512);
+        }
     }
-    for options in ways().filter(|options| options.lanes) {
-        let is_whole = options.isa == Isa::Avx512;
-        assert_eq!(staged(&program, options).is_some(), is_whole, "{options:?}");
+}
+
+/// The last innermost loop.
+fn last_loop(body: &mut [Statement]) -> &mut Loop {
+    let is_loop = |statement: &Statement| matches!(statement, Statement::Loop(_));
+    let last = body.iter().rposition(is_loop).expect("a loop");
+    let Statement::Loop(inner) = &mut body[last] else { unreachable!("it is a loop") };
+    if inner.body.iter().any(is_loop) { last_loop(&mut inner.body) } else { inner }
+}
+
+/// Adds so many operations that a body is large.
+fn lengthen(inner: &mut Loop, kinds: &mut Vec<Kind>) {
+    for number in 0..12 {
+        let value = Value(u32::try_from(kinds.len()).unwrap());
+        kinds.push(Kind::Integer);
+        inner.body.insert(0, Statement::Let(value, Operation::Integer(number)));
     }
 }
 

@@ -51,15 +51,18 @@ pub(super) fn staged(program: &Program, form: Form) -> Option<Vec<ArrayId>> {
         if *extent.get_or_insert(around.extent) != around.extent {
             return None;
         }
-        let is_worth_it = form == Form::Zmm || (around.lanes && around.body.len() <= SMALL_BODY);
         some |= match around.lanes {
-            _ if !is_worth_it => return None,
             true if around.holds_loops() => false,
-            true => goes_once(program, around).then_some(true)?,
-            false => has_rows(program, around, results, &mut staged)?,
+            true => (fills_lines(around, form) && goes_once(program, around)).then_some(true)?,
+            false => has_rows(program, around, form, results, &mut staged)?,
         };
     }
     some.then_some(staged)
+}
+
+/// Whether the vectors that a loop in lanes writes come fast enough to be gathered to lines.
+fn fills_lines(inner: &Loop, form: Form) -> bool {
+    form == Form::Zmm || inner.body.len() <= SMALL_BODY
 }
 
 fn is_result(program: &Program, array: ArrayId) -> bool {
@@ -93,6 +96,7 @@ struct Access<'p> {
 fn has_rows(
     program: &Program,
     around: &Loop,
+    form: Form,
     results: BTreeMap<ArrayId, Vec<Access<'_>>>,
     staged: &mut Vec<ArrayId>,
 ) -> Option<bool> {
@@ -105,7 +109,8 @@ fn has_rows(
                 // Single elements may be written once more behind the row.
                 let end = accesses.iter().rposition(|access| access.stores_in.is_some())?;
                 let (last, behind) = (&accesses[end], &accesses[end + 1..]);
-                let row = last.stores_in.filter(|row| row.extent == length)?;
+                let fits = |row: &&Loop| row.extent == length && fills_lines(row, form);
+                let row = last.stores_in.filter(fits)?;
                 if !behind.iter().all(|access| access.is_store) {
                     return None;
                 }
