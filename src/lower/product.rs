@@ -84,8 +84,13 @@ pub(super) fn find_products(
     order: &[AxisId],
 ) -> (Vec<NodeId>, Products) {
     let mut products = Products::default();
-    let diagonals = diagonals(graph, roots, order);
-    let roots = rebuilt(graph, roots, |_, id| diagonals.get(&id).copied());
+    let Some(diagonals) = diagonals(graph, roots, order) else {
+        return (roots.to_vec(), products);
+    };
+    let mut roots = roots.to_vec();
+    if !diagonals.is_empty() {
+        roots = rebuilt(graph, &roots, |_, id| diagonals.get(&id).copied());
+    }
     let roots = rebuilt(graph, &roots, |graph, id| find_product(graph, &mut products, id, order));
     (roots, products)
 }
@@ -105,12 +110,17 @@ fn rebuilt(
     roots.iter().map(|root| moved[root.index()]).collect()
 }
 
-/// For sums that are the diagonals of products: those elements, so that both are the same bits.
-fn diagonals(graph: &mut Graph, roots: &[NodeId], order: &[AxisId]) -> HashMap<NodeId, NodeId> {
+/// For sums that are the diagonals of products: those elements, so that both are the same bits; none, if there are no products.
+fn diagonals(
+    graph: &mut Graph,
+    roots: &[NodeId],
+    order: &[AxisId],
+) -> Option<HashMap<NodeId, NodeId>> {
     let needed = graph.reachable(roots);
-    let mut diagonals = HashMap::default();
+    let mut diagonals = None;
     for id in &needed {
         let Some(([row, column, _], _)) = sides(graph, *id, order) else { continue };
+        let diagonals = diagonals.get_or_insert_with(HashMap::default);
         if graph.axis(row).extent != graph.axis(column).extent {
             continue;
         }
