@@ -5,7 +5,6 @@
 //! not rounded. As it does not matter what else reads a product, the bits of one result do not depend on which others are
 //! asked for. Numbers that are multiplied by bits are left alone: machines have operations for these.
 
-use crate::hash::HashMap;
 use crate::loops::{
     Accumulator, Join, Kind, Loop, Operation, Program, Statement, Value, subscript_values,
 };
@@ -53,9 +52,10 @@ enum Fact {
 /// A body at hand.
 struct Body {
     number: u32,
-    /// Constants by their bits.
-    constants: HashMap<u64, Value>,
-    written: Vec<Statement>,
+    /// The constants so far, by their bits.
+    constants: Vec<(u64, Value)>,
+    /// Definitions, and the numbers of the statements that they go before.
+    added: Vec<(usize, Statement)>,
 }
 
 /// A sum: the product in it, which is a value times a power of two, negated where it is subtracted; and the other term.
@@ -68,16 +68,12 @@ struct Sum {
 }
 
 impl Pass<'_> {
-    /// Writes a body anew; gives its number.
+    /// Writes the sums of a body; gives its number.
     fn contract(&mut self, statements: &mut Vec<Statement>) -> u32 {
         self.bodies += 1;
-        let mut body = Body {
-            number: self.bodies,
-            constants: HashMap::default(),
-            written: Vec::with_capacity(statements.len()),
-        };
-        for mut statement in statements.drain(..) {
-            match &mut statement {
+        let mut body = Body { number: self.bodies, constants: Vec::new(), added: Vec::new() };
+        for (at, statement) in statements.iter_mut().enumerate() {
+            match statement {
                 Statement::Loop(inner) => {
                     let inside = self.contract(&mut inner.body);
                     if inner.lanes {
@@ -86,16 +82,24 @@ impl Pass<'_> {
                 }
                 Statement::Let(value, operation) => {
                     if let Some(sum) = self.sum(body.number, operation) {
-                        *operation = self.in_one(&mut body, &sum);
+                        *operation = self.in_one(&mut body, at, &sum);
                         self.replaced.push(sum.product);
                     }
                     self.note(&mut body, *value, operation);
                 }
                 Statement::Store { .. } | Statement::Product(_) => {}
             }
-            body.written.push(statement);
         }
-        *statements = body.written;
+        if !body.added.is_empty() {
+            let mut added = body.added.into_iter().peekable();
+            let room = Vec::with_capacity(statements.len() + added.len());
+            for (at, statement) in std::mem::replace(statements, room).into_iter().enumerate() {
+                while let Some((_, definition)) = added.next_if(|(before, _)| *before == at) {
+                    statements.push(definition);
+                }
+                statements.push(statement);
+            }
+        }
         body.number
     }
 
@@ -137,33 +141,33 @@ impl Pass<'_> {
         sum(b, a, is_difference, false).or_else(|| sum(a, b, false, is_difference))
     }
 
-    fn in_one(&mut self, body: &mut Body, sum: &Sum) -> Operation {
+    fn in_one(&mut self, body: &mut Body, at: usize, sum: &Sum) -> Operation {
         let bits = sum.factor.to_bits();
-        let factor = match body.constants.get(&bits) {
-            Some(constant) => *constant,
-            None => self.define(body, Operation::Real(bits)),
+        let factor = match body.constants.iter().rev().find(|(known, _)| *known == bits) {
+            Some((_, constant)) => *constant,
+            None => self.define(body, at, Operation::Real(bits)),
         };
         let term = if sum.is_term_negated {
-            self.define(body, Operation::Negate(sum.term))
+            self.define(body, at, Operation::Negate(sum.term))
         } else {
             sum.term
         };
         Operation::FusedMultiplyAdd(sum.of, factor, term)
     }
 
-    fn define(&mut self, body: &mut Body, operation: Operation) -> Value {
+    fn define(&mut self, body: &mut Body, at: usize, operation: Operation) -> Value {
         let value = Value(u32::try_from(self.kinds.len()).expect("fewer than 2^32 values"));
         self.kinds.push(Kind::Real);
         self.facts.push((body.number, Fact::Other));
         self.note(body, value, &operation);
-        body.written.push(Statement::Let(value, operation));
+        body.added.push((at, Statement::Let(value, operation)));
         value
     }
 
     fn note(&mut self, body: &mut Body, value: Value, operation: &Operation) {
         let fact = match operation {
             Operation::Real(bits) => {
-                body.constants.insert(*bits, value);
+                body.constants.push((*bits, value));
                 Fact::Number(f64::from_bits(*bits))
             }
             Operation::FromBits(_) => Fact::Bits,

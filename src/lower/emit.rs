@@ -43,6 +43,8 @@ pub(super) struct Emitter<'a> {
     /// What each operation came to last, and the number of the body that has it: it is known as long as that is open.
     /// Constants are cheaper to make where they are used than to keep: each body has its own, and says so in the key.
     pub(super) operations: HashMap<(Operation, Option<u32>), (Value, u32)>,
+    /// The values of nodes in the bodies of these numbers.
+    values: HashMap<(NodeId, u32), Value>,
     pub(super) accuracy: Accuracy,
     /// What each negation negates.
     pub(super) negations: HashMap<Value, Value>,
@@ -58,7 +60,6 @@ pub(super) struct Body {
     counter: Option<(AxisId, LoopId)>,
     behind: Option<LoopId>,
     pub(super) statements: Vec<Statement>,
-    values: HashMap<NodeId, Value>,
     accumulators: Vec<(NodeId, Accumulator)>,
 }
 
@@ -94,6 +95,7 @@ impl<'a> Emitter<'a> {
             chosen: HashSet::default(),
             bodies: vec![Body::default()],
             numbered: 1,
+            values: HashMap::with_capacity_and_hasher(2 * graph.len(), BuildIdHasher::default()),
             operations: HashMap::with_capacity_and_hasher(
                 2 * graph.len(),
                 BuildIdHasher::default(),
@@ -301,20 +303,27 @@ impl<'a> Emitter<'a> {
 
     /// Gives a node its value in the body at hand, and writes it to memory if it lies there.
     fn define(&mut self, node: NodeId, value: Value) {
-        self.body().values.insert(node, value);
+        self.set_value(node, value);
         if self.is_stored(node) {
             self.store_element(node, value);
         }
     }
 
+    fn set_value(&mut self, node: NodeId, value: Value) {
+        let number = self.body().number;
+        self.values.insert((node, number), value);
+    }
+
     /// The value of a node where the code stands.
     pub(super) fn value(&mut self, node: NodeId) -> Value {
-        if let Some(known) = self.bodies.iter().rev().find_map(|body| body.values.get(&node)) {
+        if let Some(known) =
+            self.bodies.iter().rev().find_map(|body| self.values.get(&(node, body.number)))
+        {
             return *known;
         }
         let value =
             if is_constant(self.graph, node) { self.compute(node) } else { self.load_stored(node) };
-        self.body().values.insert(node, value);
+        self.set_value(node, value);
         value
     }
 
@@ -341,7 +350,11 @@ impl<'a> Emitter<'a> {
                     let size = self.value(size);
                     return kernels::softplus_fall(self, size);
                 }
-                let values: Vec<Value> = nodes.iter().map(|node| self.value(*node)).collect();
+                let mut values = [Value(0); 3];
+                for (value, node) in values.iter_mut().zip(nodes) {
+                    *value = self.value(*node);
+                }
+                let values = &values[..nodes.len()];
                 match function {
                     Function::Exp if is_below_largest(self.graph, nodes[0]) => {
                         kernels::exp_nonpositive(self, values[0])
@@ -349,7 +362,7 @@ impl<'a> Emitter<'a> {
                     Function::Log1p if is_rest(self.graph, nodes[0]) => {
                         kernels::log1p_of_rest(self, values[0])
                     }
-                    _ => self.function(*function, nodes, &values),
+                    _ => self.function(*function, nodes, values),
                 }
             }
             Node::Rename { argument, from, to } => {

@@ -6,7 +6,7 @@
 
 use super::emit::Emitter;
 use crate::builtins::{Function, Reduction};
-use crate::graph::{AxisId, Extent, Graph, InputKind, Node, NodeId};
+use crate::graph::{AxisId, Extent, Graph, InputKind, Moved, Node, NodeId};
 use crate::hash::{HashMap, HashSet};
 use crate::loops::{self, Element, Index, MatrixProduct, SHORT, Statement, Subscript};
 
@@ -54,9 +54,9 @@ impl Products {
     }
 
     /// Takes note of what nodes have become.
-    pub(super) fn move_nodes(&mut self, moved: &HashMap<NodeId, NodeId>) {
+    pub(super) fn move_nodes(&mut self, moved: &Moved) {
         let Self { sums, factors, columns } = std::mem::take(self);
-        let new = |id: NodeId| moved.get(&id).copied();
+        let new = |id: NodeId| moved.get(id);
         let product = |product: Product| {
             let (left, right) = (new(product.left)?, new(product.right)?);
             Some(Product { left, right, ..product })
@@ -102,12 +102,13 @@ fn rebuilt(
     mut replace: impl FnMut(&mut Graph, NodeId) -> Option<NodeId>,
 ) -> Vec<NodeId> {
     let needed = graph.reachable(roots);
-    let mut moved: Vec<NodeId> = vec![NodeId::from_index(0); graph.len()];
+    let mut moved = Moved::of(graph);
     for id in needed {
-        let new = graph.rebuild(id, |argument| moved[argument.index()]);
-        moved[id.index()] = replace(graph, new).unwrap_or(new);
+        let new = graph.rebuild(id, |argument| moved[argument]);
+        let new = replace(graph, new).unwrap_or(new);
+        moved.insert(id, new);
     }
-    roots.iter().map(|root| moved[root.index()]).collect()
+    roots.iter().map(|root| moved[*root]).collect()
 }
 
 /// For sums that are the diagonals of products: those elements, so that both are the same bits; none, if there are no products.

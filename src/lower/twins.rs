@@ -5,7 +5,7 @@
 
 use super::pairs::Pairs;
 use super::product::Products;
-use crate::graph::{AxisId, Graph, Node, NodeId, Type};
+use crate::graph::{AxisId, Graph, Moved, Node, NodeId, Type};
 use crate::hash::HashMap;
 
 /// The roots with each array computed along one axis; products of matrices and sums over pairs go with them.
@@ -29,19 +29,19 @@ pub(super) fn share_twins(
     if twins.is_empty() {
         return roots.to_vec();
     }
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
+    let mut moved = Moved::of(graph);
     for id in needed {
         let new = match twins.get(&id) {
             Some(Twin { of, from, to }) => {
-                graph.intern(Node::Rename { argument: moved[of], from: *from, to: *to })
+                graph.intern(Node::Rename { argument: moved[*of], from: *from, to: *to })
             }
-            None => graph.rebuild(id, |argument| moved[&argument]),
+            None => graph.rebuild(id, |argument| moved[argument]),
         };
         moved.insert(id, new);
     }
     products.move_nodes(&moved);
     pairs.move_terms(&moved);
-    roots.iter().map(|root| moved[root]).collect()
+    roots.iter().map(|root| moved[*root]).collect()
 }
 
 /// An array that is another one under another axis name.
