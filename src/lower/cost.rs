@@ -49,7 +49,7 @@ pub(super) struct Costs {
     /// Over how many axes there are loops.
     levels: usize,
     /// For each of those nodes what it costs for the loops over each axis, outermost first.
-    costs: Vec<Cost>,
+    table: Vec<Cost>,
 }
 
 impl Costs {
@@ -57,7 +57,7 @@ impl Costs {
     pub(super) fn of(emitter: &Emitter<'_>, nodes: &[NodeId], axes: &[AxisId]) -> Self {
         let places = vec![0; emitter.graph.len()];
         let room = Vec::with_capacity(nodes.len() * axes.len());
-        let mut costs = Self { places, levels: axes.len(), costs: room };
+        let mut costs = Self { places, levels: axes.len(), table: room };
         let own = own_costs(emitter, nodes);
         for (place, (id, own)) in (0..).zip(nodes.iter().zip(own)) {
             costs.places[id.index()] = place;
@@ -68,7 +68,7 @@ impl Costs {
 
     /// What a node costs for the loop over the first of the innermost axes.
     pub(super) fn get(&self, axes: &[AxisId], id: NodeId) -> Cost {
-        self.costs[self.first(id) + self.levels - axes.len()]
+        self.table[self.first(id) + self.levels - axes.len()]
     }
 
     /// Where the costs of a node begin.
@@ -78,9 +78,9 @@ impl Costs {
 
     /// Adds the next node, given what it costs without its arguments.
     fn add(&mut self, graph: &Graph, id: NodeId, own: u32, axes: &[AxisId]) {
-        let first = self.costs.len();
+        let first = self.table.len();
         let alone = Cost { whole: own, is_again: true, there: own, core: None };
-        self.costs.resize(first + self.levels, alone);
+        self.table.resize(first + self.levels, alone);
         for argument in graph.arguments(id) {
             let has_its_axes = graph.axes(*argument) == graph.axes(id);
             let reduced = match graph.node(*argument) {
@@ -88,7 +88,7 @@ impl Costs {
                 _ => None,
             };
             let theirs = self.first(*argument);
-            let (before, costs) = self.costs.split_at_mut(first);
+            let (before, costs) = self.table.split_at_mut(first);
             for (level, (cost, of)) in costs.iter_mut().zip(&before[theirs..]).enumerate() {
                 // What lacks an axis is computed once for all that lies along it, and a reduction over a loop around is there.
                 let is_there = reduced.is_some_and(|axis| !axes[level + 1..].contains(&axis));
@@ -104,7 +104,7 @@ impl Costs {
                 }
             }
         }
-        for cost in &mut self.costs[first..] {
+        for cost in &mut self.table[first..] {
             cost.is_again &= cost.there <= CHEAP;
             if !cost.is_again {
                 (cost.there, cost.core) = (LOAD, Some(id));
