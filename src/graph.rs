@@ -5,6 +5,7 @@
 //! the constructor of the checker does that down to the inputs: [`Node::Read`] is the only place where
 //! subscripts stand. Node ids are a topological order: arguments come before their users.
 
+mod moved;
 mod node;
 mod substitute;
 #[cfg(test)]
@@ -18,6 +19,8 @@ pub use node::{
     Arguments, Axis, AxisId, AxisKind, AxisSet, Domain, Extent, ExtentId, Input, InputId,
     InputKind, Node, NodeId, Role, Type,
 };
+
+pub(crate) use moved::Moved;
 
 use crate::builtins::{Function, Reduction};
 use crate::hash::BuildIdHasher;

@@ -5,7 +5,6 @@
 //! not rounded. As it does not matter what else reads a product, the bits of one result do not depend on which others are
 //! asked for. Numbers that are multiplied by bits are left alone: machines have operations for these.
 
-use crate::hash::{HashMap, HashSet};
 use crate::loops::{
     Accumulator, Join, Kind, Loop, Operation, Program, Statement, Value, subscript_values,
 };
@@ -15,7 +14,8 @@ pub(super) fn contract(program: &mut Program) {
     if !program.fused {
         return;
     }
-    let mut pass = Pass { kinds: &mut program.kinds, replaced: Vec::new() };
+    let facts = vec![(0, Fact::Other); program.kinds.len()];
+    let mut pass = Pass { kinds: &mut program.kinds, facts, bodies: 0, replaced: Vec::new() };
     pass.contract(&mut program.body);
     let replaced = pass.replaced;
     if !replaced.is_empty() {
@@ -30,57 +30,86 @@ pub(super) fn contract(program: &mut Program) {
 
 struct Pass<'a> {
     kinds: &'a mut Vec<Kind>,
+    /// What is known of each value, and the number of the body that it is known in.
+    facts: Vec<(u32, Fact)>,
+    /// How many bodies there have been.
+    bodies: u32,
     /// Products that some sums read no more.
     replaced: Vec<Value>,
 }
 
-/// What is known of the values of a body.
-#[derive(Default)]
-struct Known {
-    /// Constants by their bits, and the other way round.
-    constants: HashMap<u64, Value>,
-    numbers: HashMap<Value, f64>,
-    /// Which are made of bits, or such a number times another one.
-    bits: HashSet<Value>,
-    /// Which are another one times a power of two.
-    products: HashMap<Value, (Value, f64)>,
+/// What is known of a value.
+#[derive(Clone, Copy)]
+enum Fact {
+    Other,
+    Number(f64),
+    /// It is made of bits, or such a number times another one.
+    Bits,
+    /// It is another one times a power of two.
+    Product(Value, f64),
 }
 
-/// A sum: the product in it, the other term, and which of them are subtracted.
+/// A body at hand.
+struct Body {
+    number: u32,
+    /// The constants so far, by their bits.
+    constants: Vec<(u64, Value)>,
+    /// Definitions, and the numbers of the statements that they go before.
+    added: Vec<(usize, Statement)>,
+}
+
+/// A sum: the product in it, which is a value times a power of two, negated where it is subtracted; and the other term.
 struct Sum {
     product: Value,
+    of: Value,
+    factor: f64,
     term: Value,
-    is_product_negated: bool,
     is_term_negated: bool,
 }
 
 impl Pass<'_> {
-    fn contract(&mut self, body: &mut Vec<Statement>) -> Known {
-        let mut known = Known::default();
-        let room = Vec::with_capacity(body.len());
-        for mut statement in std::mem::replace(body, room) {
-            match &mut statement {
+    /// Writes the sums of a body; gives its number.
+    fn contract(&mut self, statements: &mut Vec<Statement>) -> u32 {
+        self.bodies += 1;
+        let mut body = Body { number: self.bodies, constants: Vec::new(), added: Vec::new() };
+        for (at, statement) in statements.iter_mut().enumerate() {
+            match statement {
                 Statement::Loop(inner) => {
                     let inside = self.contract(&mut inner.body);
                     if inner.lanes {
-                        self.sum_products(&inside, inner);
+                        self.sum_products(inside, inner);
                     }
                 }
                 Statement::Let(value, operation) => {
-                    if let Some(sum) = known.sum(operation) {
-                        *operation = self.in_one(&mut known, &sum, body);
+                    if let Some(sum) = self.sum(body.number, operation) {
+                        *operation = self.in_one(&mut body, at, &sum);
                         self.replaced.push(sum.product);
                     }
-                    known.note(*value, operation);
+                    self.note(&mut body, *value, operation);
                 }
                 Statement::Store { .. } | Statement::Product(_) => {}
             }
-            body.push(statement);
         }
-        known
+        if !body.added.is_empty() {
+            let mut added = body.added.into_iter().peekable();
+            let room = Vec::with_capacity(statements.len() + added.len());
+            for (at, statement) in std::mem::replace(statements, room).into_iter().enumerate() {
+                while let Some((_, definition)) = added.next_if(|(before, _)| *before == at) {
+                    statements.push(definition);
+                }
+                statements.push(statement);
+            }
+        }
+        body.number
     }
 
-    fn sum_products(&mut self, known: &Known, inner: &mut Loop) {
+    /// What is known of a value in a body.
+    fn fact(&self, body: u32, value: Value) -> Fact {
+        let (known_in, fact) = self.facts[value.0 as usize];
+        if known_in == body { fact } else { Fact::Other }
+    }
+
+    fn sum_products(&mut self, body: u32, inner: &mut Loop) {
         for accumulator in inner.accumulators.iter_mut().filter(|it| it.join == Join::Sum) {
             let element = accumulator.element;
             let product = inner.body.iter().rev().find_map(|statement| match statement {
@@ -89,82 +118,77 @@ impl Pass<'_> {
                 }
                 _ => None,
             });
-            if let Some((a, b)) = product.filter(|_| !known.bits.contains(&element)) {
+            let is_of_bits = matches!(self.fact(body, element), Fact::Bits);
+            if let Some((a, b)) = product.filter(|_| !is_of_bits) {
                 self.replaced.push(element);
                 (accumulator.element, accumulator.factor) = (a, Some(b));
             }
         }
     }
 
-    fn in_one(&mut self, known: &mut Known, sum: &Sum, body: &mut Vec<Statement>) -> Operation {
-        let (x, factor) = known.products[&sum.product];
-        let factor = if sum.is_product_negated { -factor } else { factor };
-        let factor = match known.constants.get(&factor.to_bits()) {
-            Some(constant) => *constant,
-            None => self.define(known, Operation::Real(factor.to_bits()), body),
-        };
-        let term = if sum.is_term_negated {
-            self.define(known, Operation::Negate(sum.term), body)
-        } else {
-            sum.term
-        };
-        Operation::FusedMultiplyAdd(x, factor, term)
-    }
-
-    fn define(
-        &mut self,
-        known: &mut Known,
-        operation: Operation,
-        body: &mut Vec<Statement>,
-    ) -> Value {
-        let value = Value(u32::try_from(self.kinds.len()).expect("fewer than 2^32 values"));
-        self.kinds.push(Kind::Real);
-        known.note(value, &operation);
-        body.push(Statement::Let(value, operation));
-        value
-    }
-}
-
-impl Known {
-    fn note(&mut self, value: Value, operation: &Operation) {
-        match operation {
-            Operation::Real(bits) => {
-                self.constants.insert(*bits, value);
-                self.numbers.insert(value, f64::from_bits(*bits));
-            }
-            Operation::FromBits(_) => _ = self.bits.insert(value),
-            Operation::Multiply(a, b) if self.bits.contains(a) || self.bits.contains(b) => {
-                self.bits.insert(value);
-            }
-            Operation::Multiply(a, b) => {
-                let product = self.power(*b).map(|factor| (*a, factor));
-                let product = product.or_else(|| Some((*b, self.power(*a)?)));
-                self.products.extend(product.map(|product| (value, product)));
-            }
-            _ => {}
-        }
-    }
-
-    /// The power of two that a value is.
-    fn power(&self, value: Value) -> Option<f64> {
-        // Normal in single precision.
-        let number = *self.numbers.get(&value)?;
-        let is_power = number.abs().log2().fract() == 0.0;
-        (is_power && (1e-37..=1e37).contains(&number.abs())).then_some(number)
-    }
-
-    fn sum(&self, operation: &Operation) -> Option<Sum> {
+    /// The sum with a product that an operation is.
+    fn sum(&self, body: u32, operation: &Operation) -> Option<Sum> {
         let (a, b, is_difference) = match operation {
             Operation::Add(a, b) => (*a, *b, false),
             Operation::Subtract(a, b) => (*a, *b, true),
             _ => return None,
         };
         let sum = |product, term, is_product_negated, is_term_negated| {
-            let is_product = self.products.contains_key(&product);
-            is_product.then_some(Sum { product, term, is_product_negated, is_term_negated })
+            let Fact::Product(of, factor) = self.fact(body, product) else { return None };
+            let factor = if is_product_negated { -factor } else { factor };
+            Some(Sum { product, of, factor, term, is_term_negated })
         };
         sum(b, a, is_difference, false).or_else(|| sum(a, b, false, is_difference))
     }
+
+    fn in_one(&mut self, body: &mut Body, at: usize, sum: &Sum) -> Operation {
+        let bits = sum.factor.to_bits();
+        let factor = match body.constants.iter().rev().find(|(known, _)| *known == bits) {
+            Some((_, constant)) => *constant,
+            None => self.define(body, at, Operation::Real(bits)),
+        };
+        let term = if sum.is_term_negated {
+            self.define(body, at, Operation::Negate(sum.term))
+        } else {
+            sum.term
+        };
+        Operation::FusedMultiplyAdd(sum.of, factor, term)
+    }
+
+    fn define(&mut self, body: &mut Body, at: usize, operation: Operation) -> Value {
+        let value = Value(u32::try_from(self.kinds.len()).expect("fewer than 2^32 values"));
+        self.kinds.push(Kind::Real);
+        self.facts.push((body.number, Fact::Other));
+        self.note(body, value, &operation);
+        body.added.push((at, Statement::Let(value, operation)));
+        value
+    }
+
+    fn note(&mut self, body: &mut Body, value: Value, operation: &Operation) {
+        let fact = match operation {
+            Operation::Real(bits) => {
+                body.constants.push((*bits, value));
+                Fact::Number(f64::from_bits(*bits))
+            }
+            Operation::FromBits(_) => Fact::Bits,
+            Operation::Multiply(a, b) => {
+                match [*a, *b].map(|factor| self.fact(body.number, factor)) {
+                    [Fact::Bits, _] | [_, Fact::Bits] => Fact::Bits,
+                    [_, Fact::Number(factor)] if is_power(factor) => Fact::Product(*a, factor),
+                    [Fact::Number(factor), _] if is_power(factor) => Fact::Product(*b, factor),
+                    _ => return,
+                }
+            }
+            _ => return,
+        };
+        self.facts[value.0 as usize] = (body.number, fact);
+    }
+}
+
+/// Whether a number is a power of two, and normal in single precision.
+fn is_power(number: f64) -> bool {
+    let has_one_digit = number.to_bits() << 12 == 0;
+    has_one_digit && (1e-37..=1e37).contains(&number.abs())
 }
 
 /// Gives the values that statements read.

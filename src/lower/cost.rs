@@ -46,26 +46,70 @@ pub(super) struct Cost {
 pub(super) struct Costs {
     /// Where each node of the graph is among those that are needed.
     places: Vec<u32>,
-    /// For the loops over each axis, outermost first.
-    levels: Vec<Vec<Cost>>,
+    /// Over how many axes there are loops.
+    levels: usize,
+    /// For each of those nodes what it costs for the loops over each axis, outermost first.
+    table: Vec<Cost>,
 }
 
 impl Costs {
     /// What nodes, which are in order, cost within loops over axes.
     pub(super) fn of(emitter: &Emitter<'_>, nodes: &[NodeId], axes: &[AxisId]) -> Self {
-        let mut places = vec![0; emitter.graph.len()];
-        for (place, id) in (0..).zip(nodes) {
-            places[id.index()] = place;
-        }
+        let places = vec![0; emitter.graph.len()];
+        let room = Vec::with_capacity(nodes.len() * axes.len());
+        let mut costs = Self { places, levels: axes.len(), table: room };
         let own = own_costs(emitter, nodes);
-        let inner = (1..=axes.len()).map(|at| &axes[at..]);
-        let levels = inner.map(|inner| costs(emitter.graph, nodes, &places, &own, inner)).collect();
-        Self { places, levels }
+        for (place, (id, own)) in (0..).zip(nodes.iter().zip(own)) {
+            costs.places[id.index()] = place;
+            costs.add(emitter.graph, *id, own, axes);
+        }
+        costs
     }
 
     /// What a node costs for the loop over the first of the innermost axes.
     pub(super) fn get(&self, axes: &[AxisId], id: NodeId) -> Cost {
-        self.levels[self.levels.len() - axes.len()][self.places[id.index()] as usize]
+        self.table[self.first(id) + self.levels - axes.len()]
+    }
+
+    /// Where the costs of a node begin.
+    fn first(&self, id: NodeId) -> usize {
+        self.places[id.index()] as usize * self.levels
+    }
+
+    /// Adds the next node, given what it costs without its arguments.
+    fn add(&mut self, graph: &Graph, id: NodeId, own: u32, axes: &[AxisId]) {
+        let first = self.table.len();
+        let alone = Cost { whole: own, is_again: true, there: own, core: None };
+        self.table.resize(first + self.levels, alone);
+        for argument in graph.arguments(id) {
+            let has_its_axes = graph.axes(*argument) == graph.axes(id);
+            let reduced = match graph.node(*argument) {
+                Node::Reduce(_, axis, _) => Some(*axis),
+                _ => None,
+            };
+            let theirs = self.first(*argument);
+            let (before, costs) = self.table.split_at_mut(first);
+            for (level, (cost, of)) in costs.iter_mut().zip(&before[theirs..]).enumerate() {
+                // What lacks an axis is computed once for all that lies along it, and a reduction over a loop around is there.
+                let is_there = reduced.is_some_and(|axis| !axes[level + 1..].contains(&axis));
+                let there =
+                    if has_its_axes { is_there.then_some(1) } else { Some(of.whole.min(1)) };
+                cost.whole = cost.whole.saturating_add(there.unwrap_or(of.whole));
+                cost.there = cost.there.saturating_add(there.unwrap_or(of.there));
+                if there.is_none()
+                    && let Some(core) = of.core
+                {
+                    cost.is_again &= cost.core.is_none_or(|known| known == core);
+                    cost.core = Some(core);
+                }
+            }
+        }
+        for cost in &mut self.table[first..] {
+            cost.is_again &= cost.there <= CHEAP;
+            if !cost.is_again {
+                (cost.there, cost.core) = (LOAD, Some(id));
+            }
+        }
     }
 }
 
@@ -89,45 +133,6 @@ fn own_costs(emitter: &Emitter<'_>, nodes: &[NodeId]) -> Vec<u32> {
         Node::Reduce(..) => u32::MAX,
     };
     nodes.iter().map(own).collect()
-}
-
-/// What each node costs in another loop than its own, around those over `inner`; of nodes in order, with what they cost
-/// without their arguments.
-fn costs(
-    graph: &Graph,
-    nodes: &[NodeId],
-    places: &[u32],
-    own: &[u32],
-    inner: &[AxisId],
-) -> Vec<Cost> {
-    let mut costs: Vec<Cost> = Vec::with_capacity(nodes.len());
-    for (id, own) in nodes.iter().zip(own.iter().copied()) {
-        let (mut whole, mut cost, mut core, mut has_one_core) = (own, own, None, true);
-        for argument in graph.arguments(*id) {
-            let of = costs[places[argument.index()] as usize];
-            // What lacks an axis is computed once for all that lies along it, and a reduction over a loop around is there.
-            let there = match graph.node(*argument) {
-                _ if graph.axes(*argument) != graph.axes(*id) => Some(of.whole.min(1)),
-                Node::Reduce(_, axis, _) if !inner.contains(axis) => Some(1),
-                _ => None,
-            };
-            whole = whole.saturating_add(there.unwrap_or(of.whole));
-            cost = cost.saturating_add(there.unwrap_or(of.there));
-            if there.is_none()
-                && let Some(theirs) = of.core
-            {
-                has_one_core &= core.is_none_or(|known| known == theirs);
-                core = Some(theirs);
-            }
-        }
-        let is_again = cost <= CHEAP && has_one_core;
-        costs.push(if is_again {
-            Cost { whole, is_again, there: cost, core }
-        } else {
-            Cost { whole, is_again, there: LOAD, core: Some(*id) }
-        });
-    }
-    costs
 }
 
 /// What a function costs, in additions: about the number of operations of its code, divisions and roots

@@ -1,21 +1,21 @@
 //! Writes the statements: bodies within bodies, values once a body, arrays for what crosses loops.
 
 use super::cost::is_constant;
+use super::items::Task;
 use super::largest::{is_below_largest, is_rest};
 use super::logistic::fall;
 use super::memory::Stored;
 use super::pairs::Pairs;
 use super::product::Products;
-use super::schedule::Task;
 use super::totals::RunningSums;
 use super::{ArraySource, Choice, Lowered, Output, Rounding};
 use crate::builtins::{Function, Reduction};
 use crate::graph::{self, AxisId, Graph, InputId, Node, NodeId};
-use crate::hash::{HashMap, HashSet};
+use crate::hash::{BuildIdHasher, HashMap, HashSet};
 use crate::kernels;
 use crate::loops::{
-    Accumulator, Accuracy, ArrayId, ArrayRole, Emit, Join, Kind, Loop, LoopId, Operation,
-    Precision, Program, Statement, Subscript, Value,
+    Accumulator, Accuracy, ArrayId, ArrayRole, Emit, Join, Loop, LoopId, Operation, Program,
+    Statement, Subscript, Value,
 };
 use crate::rewrite::ranges::Ranges;
 
@@ -38,74 +38,29 @@ pub(super) struct Emitter<'a> {
     /// What is among the choices.
     pub(super) chosen: HashSet<Choice>,
     pub(super) bodies: Vec<Body>,
-    accuracy: Accuracy,
+    /// How many bodies there have been.
+    pub(super) numbered: u32,
+    /// What each operation came to last, and the number of the body that has it: it is known as long as that is open.
+    /// Constants are cheaper to make where they are used than to keep: each body has its own, and says so in the key.
+    pub(super) operations: HashMap<(Operation, Option<u32>), (Value, u32)>,
+    /// The values of nodes in the bodies of these numbers.
+    values: HashMap<(NodeId, u32), Value>,
+    pub(super) accuracy: Accuracy,
     /// What each negation negates.
-    negations: HashMap<Value, Value>,
+    pub(super) negations: HashMap<Value, Value>,
     loops: u32,
     /// The loop of running sums that was written last.
     pub(super) running_loop: Option<LoopId>,
 }
 
-/// For how many operations of a body there is room at first.
-const ROOM: usize = 28;
-
 /// A body that is being written.
 #[derive(Default)]
 pub(super) struct Body {
+    pub(super) number: u32,
     counter: Option<(AxisId, LoopId)>,
     behind: Option<LoopId>,
     pub(super) statements: Vec<Statement>,
-    values: HashMap<NodeId, Value>,
-    operations: HashMap<Operation, Value>,
     accumulators: Vec<(NodeId, Accumulator)>,
-}
-
-impl Body {
-    /// A body that goes on behind statements.
-    pub(super) fn behind(statements: Vec<Statement>) -> Self {
-        Self { statements, ..Self::default() }
-    }
-}
-
-impl Emit for Emitter<'_> {
-    fn precision(&self) -> Precision {
-        self.program.precision
-    }
-
-    fn is_fused(&self) -> bool {
-        self.program.fused
-    }
-
-    fn accuracy(&self) -> Accuracy {
-        self.accuracy
-    }
-
-    fn emit(&mut self, operation: Operation) -> Value {
-        let operation = self.without_sign(operation);
-        // Constants are cheaper to make where they are used than to keep.
-        let is_constant =
-            matches!(operation, Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_));
-        let scopes = if is_constant {
-            self.bodies.len() - 1..self.bodies.len()
-        } else {
-            0..self.bodies.len()
-        };
-        if let Some(known) =
-            self.bodies[scopes].iter().rev().find_map(|body| body.operations.get(&operation))
-        {
-            return *known;
-        }
-        let value = self.new_value(self.kind_of(&operation));
-        if let Operation::Negate(of) = operation {
-            self.negations.insert(value, of);
-        }
-        let body = self.bodies.last_mut().expect("the program has a body");
-        body.statements.push(Statement::Let(value, operation.clone()));
-        if !self.is_volatile(&operation) {
-            self.body().operations.insert(operation, value);
-        }
-        value
-    }
 }
 
 impl<'a> Emitter<'a> {
@@ -139,6 +94,12 @@ impl<'a> Emitter<'a> {
             ranges: None,
             chosen: HashSet::default(),
             bodies: vec![Body::default()],
+            numbered: 1,
+            values: HashMap::with_capacity_and_hasher(2 * graph.len(), BuildIdHasher::default()),
+            operations: HashMap::with_capacity_and_hasher(
+                2 * graph.len(),
+                BuildIdHasher::default(),
+            ),
             accuracy: rounding.accuracy,
             negations: HashMap::default(),
             loops: 0,
@@ -178,8 +139,7 @@ impl<'a> Emitter<'a> {
             Task::Write(output) => {
                 let value = self.value(node);
                 let value = self.as_element(node, value);
-                let axes = self.outputs[output].axes.clone();
-                let subscripts = self.counters(&axes);
+                let subscripts = self.counters(&self.outputs[output].axes);
                 let array = self.written[output];
                 self.body().statements.push(Statement::Store { array, subscripts, value });
             }
@@ -196,15 +156,25 @@ impl<'a> Emitter<'a> {
     pub(super) fn open_loop(&mut self, axis: AxisId, behind: Option<AxisId>) {
         let behind = behind.map(|around| self.counter(around));
         let id = self.loop_id();
-        let mut body = Body { counter: Some((axis, id)), behind, ..Body::default() };
-        body.operations.reserve(ROOM);
-        body.values.reserve(ROOM);
-        self.bodies.push(body);
+        self.open_body(Vec::new());
+        let body = self.body();
+        (body.counter, body.behind) = (Some((axis, id)), behind);
+    }
+
+    /// Begins a body that goes on behind statements.
+    pub(super) fn open_body(&mut self, statements: Vec<Statement>) {
+        self.bodies.push(Body { number: self.numbered, statements, ..Body::default() });
+        self.numbered += 1;
+    }
+
+    /// Ends the innermost body.
+    pub(super) fn close_body(&mut self) -> Body {
+        self.bodies.pop().expect("a loop is open")
     }
 
     /// Ends the innermost loop, and defines the reductions that it was for.
     pub(super) fn close_loop(&mut self, axis: AxisId, reductions: &[NodeId]) {
-        let body = self.bodies.pop().expect("a loop is open");
+        let body = self.close_body();
         let (_, id) = body.counter.expect("only loops are closed");
         let holds_loop = |it: &Statement| matches!(it, Statement::Loop(_) | Statement::Product(_));
         let lanes = !body.statements.iter().any(holds_loop);
@@ -333,47 +303,58 @@ impl<'a> Emitter<'a> {
 
     /// Gives a node its value in the body at hand, and writes it to memory if it lies there.
     fn define(&mut self, node: NodeId, value: Value) {
-        self.body().values.insert(node, value);
+        self.set_value(node, value);
         if self.is_stored(node) {
             self.store_element(node, value);
         }
     }
 
+    fn set_value(&mut self, node: NodeId, value: Value) {
+        let number = self.body().number;
+        self.values.insert((node, number), value);
+    }
+
     /// The value of a node where the code stands.
     pub(super) fn value(&mut self, node: NodeId) -> Value {
-        if let Some(known) = self.bodies.iter().rev().find_map(|body| body.values.get(&node)) {
+        if let Some(known) =
+            self.bodies.iter().rev().find_map(|body| self.values.get(&(node, body.number)))
+        {
             return *known;
         }
         let value =
             if is_constant(self.graph, node) { self.compute(node) } else { self.load_stored(node) };
-        self.body().values.insert(node, value);
+        self.set_value(node, value);
         value
     }
 
     fn compute(&mut self, id: NodeId) -> Value {
-        match self.graph.node(id).clone() {
-            Node::Number(bits) => self.emit(Operation::Real(bits)),
-            Node::Bool(truth) => self.emit(Operation::Mask(truth)),
-            Node::Position(position, _) => self.integer(i64::from(position)),
+        match self.graph.node(id) {
+            Node::Number(bits) => self.emit(Operation::Real(*bits)),
+            Node::Bool(truth) => self.emit(Operation::Mask(*truth)),
+            Node::Position(position, _) => self.integer(i64::from(*position)),
             Node::Size(extent) => {
-                let extent = self.extent(extent);
+                let extent = self.extent(*extent);
                 let size = self.emit(Operation::Extent(extent));
                 self.emit(Operation::ToReal(size))
             }
             Node::Index(axis) => {
-                let counter = self.counter(axis);
+                let counter = self.counter(*axis);
                 self.emit(Operation::Counter(counter))
             }
-            Node::Read(input, subscripts) => self.read(input, &subscripts),
+            Node::Read(input, subscripts) => self.read(*input, subscripts),
             Node::Map(function, arguments) => {
                 let nodes = arguments.as_slice();
-                if function == Function::Softplus
+                if *function == Function::Softplus
                     && let Some(size) = fall(self.graph, nodes[0])
                 {
                     let size = self.value(size);
                     return kernels::softplus_fall(self, size);
                 }
-                let values: Vec<Value> = nodes.iter().map(|node| self.value(*node)).collect();
+                let mut values = [Value(0); 3];
+                for (value, node) in values.iter_mut().zip(nodes) {
+                    *value = self.value(*node);
+                }
+                let values = &values[..nodes.len()];
                 match function {
                     Function::Exp if is_below_largest(self.graph, nodes[0]) => {
                         kernels::exp_nonpositive(self, values[0])
@@ -381,16 +362,16 @@ impl<'a> Emitter<'a> {
                     Function::Log1p if is_rest(self.graph, nodes[0]) => {
                         kernels::log1p_of_rest(self, values[0])
                     }
-                    _ => self.function(function, nodes, &values),
+                    _ => self.function(*function, nodes, values),
                 }
             }
             Node::Rename { argument, from, to } => {
-                let stored = self.stored[&argument].clone();
-                let axes: Vec<AxisId> =
-                    stored.axes.iter().map(|axis| if *axis == from { to } else { *axis }).collect();
-                let subscripts = self.counters(&axes);
-                let loaded = self.emit(Operation::Load(stored.array, subscripts));
-                self.stored_element(argument, loaded)
+                let stored = &self.stored[argument];
+                let renamed = stored.axes.iter().map(|axis| if axis == from { to } else { axis });
+                let place = renamed.map(|axis| Subscript::Counter(self.counter(*axis)));
+                let load = Operation::Load(stored.array, place.collect());
+                let loaded = self.emit(load);
+                self.stored_element(*argument, loaded)
             }
             Node::Reduce(..) => unreachable!("a reduction gets its value from its loop"),
         }
@@ -407,39 +388,5 @@ impl<'a> Emitter<'a> {
 
     pub(super) fn body(&mut self) -> &mut Body {
         self.bodies.last_mut().expect("the program has a body")
-    }
-
-    fn new_value(&mut self, kind: Kind) -> Value {
-        self.program.kinds.push(kind);
-        Value(u32::try_from(self.program.kinds.len() - 1).expect("fewer than 2^32 values"))
-    }
-
-    fn kind_of(&self, operation: &Operation) -> Kind {
-        match operation {
-            Operation::Load(array, _) => self.program.arrays[array.0 as usize].kind,
-            Operation::Select(_, a, _) => self.program.kinds[a.0 as usize],
-            _ => operation.kinds().expect("the kind of any other operation is its own").1,
-        }
-    }
-
-    /// The absolute value of a negation as that of what it negates, so that functions of both
-    /// share what they compute of the magnitude.
-    fn without_sign(&self, operation: Operation) -> Operation {
-        match operation {
-            Operation::Absolute(of) => {
-                Operation::Absolute(self.negations.get(&of).copied().unwrap_or(of))
-            }
-            other => other,
-        }
-    }
-
-    /// Whether the same operation may have another value later: a load of what the program writes.
-    fn is_volatile(&self, operation: &Operation) -> bool {
-        match operation {
-            Operation::Load(array, _) => {
-                self.program.arrays[array.0 as usize].role != ArrayRole::Input
-            }
-            _ => false,
-        }
     }
 }

@@ -17,15 +17,14 @@ use super::scale::{Scaled, negation, product, quotient, scaled, zero_product};
 use super::shares::{share_less_one, sum_of_logs};
 use super::square::Squares;
 use crate::builtins::{Function, Reduction};
-use crate::graph::{AxisId, Graph, Node, NodeId};
-use crate::hash::{HashMap, HashSet};
+use crate::graph::{AxisId, Graph, Moved, Node, NodeId};
+use crate::hash::HashSet;
 use crate::loops::Precision;
 use crate::rewrite::ranges::{Ranges, place_in};
 
 /// What each node has become.
-#[derive(Default)]
 pub(super) struct Expanded {
-    nodes: HashMap<NodeId, NodeId>,
+    nodes: Moved,
     /// What the exponentials of softmaxes are multiplied by, once for all elements.
     scales: HashSet<NodeId>,
     /// The factors of products, in order.
@@ -36,7 +35,7 @@ impl Index<&NodeId> for Expanded {
     type Output = NodeId;
 
     fn index(&self, id: &NodeId) -> &NodeId {
-        &self.nodes[id]
+        &self.nodes[*id]
     }
 }
 
@@ -75,7 +74,11 @@ impl Expanded {
 
 /// The roots in those words.
 pub(super) fn expand(graph: &mut Graph, roots: &[NodeId], precision: Precision) -> Vec<NodeId> {
-    let mut expanded = Expanded::default();
+    let mut expanded = Expanded {
+        nodes: Moved::of(graph),
+        scales: HashSet::default(),
+        products: HashSet::default(),
+    };
     let mut ranges = Ranges::new(graph);
     for id in graph.reachable(roots) {
         let node = graph.node(id).clone();

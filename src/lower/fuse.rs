@@ -16,21 +16,20 @@ pub(super) fn fuse_neighbours(program: &mut Program) {
 }
 
 fn fuse_in(body: &mut Vec<Statement>) {
-    let mut fused: Vec<Statement> = Vec::with_capacity(body.len());
-    for mut statement in body.drain(..) {
-        if let Statement::Loop(second) = &mut statement {
-            if !second.lanes {
-                fuse_in(&mut second.body);
-            } else if let Some(Statement::Loop(first)) = fused.last_mut()
-                && may_be_one(first, second)
-            {
-                join(first, second);
-                continue;
-            }
+    for statement in &mut *body {
+        if let Statement::Loop(inner) = statement
+            && !inner.lanes
+        {
+            fuse_in(&mut inner.body);
         }
-        fused.push(statement);
     }
-    *body = fused;
+    body.dedup_by(|second, first| match (first, second) {
+        (Statement::Loop(first), Statement::Loop(second)) if may_be_one(first, second) => {
+            join(first, second);
+            true
+        }
+        _ => false,
+    });
 }
 
 /// Whether two loops, one right behind the other, may be one.
@@ -72,6 +71,7 @@ fn moved(id: LoopId, from: LoopId, to: LoopId) -> LoopId {
 /// Appends the work of the second loop to that of the first one.
 fn join(first: &mut Loop, second: &mut Loop) {
     let mut known = Known::default();
+    known.operations.reserve(first.body.len() + second.body.len());
     for statement in &first.body {
         known.note(statement);
     }

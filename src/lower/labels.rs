@@ -14,6 +14,9 @@ use crate::loops::{
 
 /// Writes the elements at labels behind the loops over their rows.
 pub(super) fn write_labels_apart(program: &mut Program) {
+    if !has_places(&program.body) {
+        return;
+    }
     let mut body = std::mem::take(&mut program.body);
     let mut writer = Writer { program, open: Vec::new(), places: BTreeMap::new() };
     writer.body(&mut body);
@@ -186,6 +189,17 @@ impl Writer<'_> {
             _ => None,
         }
     }
+}
+
+/// Whether there is a value outside of lanes that points to an element.
+fn has_places(body: &[Statement]) -> bool {
+    body.iter().any(|statement| match statement {
+        Statement::Let(_, Operation::Load(_, subscripts)) => {
+            subscript_values(subscripts).next().is_some()
+        }
+        Statement::Loop(inner) => !inner.lanes && has_places(&inner.body),
+        Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => false,
+    })
 }
 
 fn position_of(body: &[Statement], value: Value) -> Option<usize> {

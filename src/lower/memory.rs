@@ -80,16 +80,15 @@ impl Emitter<'_> {
         let stored = self.stored.get(&node).unwrap_or_else(|| {
             panic!("{node:?} = {:?} is used where it has no value", self.graph.node(node))
         });
-        let (array, axes) = (stored.array, stored.axes.clone());
-        let subscripts = self.counters(&axes);
-        let element = self.emit(Operation::Load(array, subscripts));
+        let load = Operation::Load(stored.array, self.counters(&stored.axes));
+        let element = self.emit(load);
         self.stored_element(node, element)
     }
 
     pub(super) fn store_element(&mut self, node: NodeId, value: Value) {
-        let Stored { array, axes, .. } = self.stored[&node].clone();
-        let subscripts = self.counters(&axes);
         let value = self.as_element(node, value);
+        let Stored { array, axes, .. } = &self.stored[&node];
+        let (array, subscripts) = (*array, self.counters(axes));
         self.body().statements.push(Statement::Store { array, subscripts, value });
     }
 

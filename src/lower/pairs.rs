@@ -9,7 +9,7 @@
 
 use super::cost::cost_of;
 use crate::builtins::{Function, Reduction};
-use crate::graph::{AxisId, Graph, Node, NodeId};
+use crate::graph::{AxisId, Graph, Moved, Node, NodeId};
 use crate::hash::{HashMap, HashSet};
 
 /// What a function costs at least that is worth to be shared.
@@ -30,9 +30,9 @@ impl Pairs {
     }
 
     /// Takes note of what terms have become.
-    pub(super) fn move_terms(&mut self, moved: &HashMap<NodeId, NodeId>) {
+    pub(super) fn move_terms(&mut self, moved: &Moved) {
         let terms = std::mem::take(&mut self.terms).into_iter();
-        self.terms = terms.filter_map(|(term, axes)| Some((*moved.get(&term)?, axes))).collect();
+        self.terms = terms.filter_map(|(term, axes)| Some((moved.get(term)?, axes))).collect();
     }
 }
 
@@ -84,16 +84,16 @@ pub(super) fn halve_pairs(
     if worthy.is_empty() {
         return (roots.to_vec(), pairs);
     }
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
+    let mut moved = Moved::of(graph);
     for id in needed {
         let sum = sums.get(&id).filter(|sum| asked.contains(&id) && worthy.contains(&sum.axes));
         let new = match sum {
             Some(sum) => written(graph, &mut pairs, sum, &moved),
-            None => graph.rebuild(id, |argument| moved[&argument]),
+            None => graph.rebuild(id, |argument| moved[argument]),
         };
         moved.insert(id, new);
     }
-    (roots.iter().map(|root| moved[root]).collect(), pairs)
+    (roots.iter().map(|root| moved[*root]).collect(), pairs)
 }
 
 /// The sums that something other than another sum uses.
@@ -272,12 +272,7 @@ fn shares_what_is_dear(graph: &mut Graph, sum: &Sum) -> bool {
 }
 
 /// Writes a sum that computes each pair once.
-fn written(
-    graph: &mut Graph,
-    pairs: &mut Pairs,
-    sum: &Sum,
-    moved: &HashMap<NodeId, NodeId>,
-) -> NodeId {
+fn written(graph: &mut Graph, pairs: &mut Pairs, sum: &Sum, moved: &Moved) -> NodeId {
     let [first, second] = sum.axes;
     let mirror = mirrored(graph, sum.term, sum.axes);
     let at_first = graph.intern(Node::Index(first));
@@ -320,9 +315,9 @@ fn written(
 }
 
 /// Does to a sum what would be done to its terms; nothing to 0, which it is where there are no terms.
-fn scaled(graph: &mut Graph, sum: &Sum, total: NodeId, moved: &HashMap<NodeId, NodeId>) -> NodeId {
+fn scaled(graph: &mut Graph, sum: &Sum, total: NodeId, moved: &Moved) -> NodeId {
     let zero = graph.number(0.0);
-    let new = |id: &NodeId| moved.get(id).copied().unwrap_or(*id);
+    let new = |id: &NodeId| moved.get(*id).unwrap_or(*id);
     let mut scaled = total;
     for scale in sum.scale.iter().rev() {
         scaled = match scale {

@@ -6,7 +6,7 @@
 
 use super::emit::Emitter;
 use crate::builtins::{Function, Reduction};
-use crate::graph::{AxisId, Extent, Graph, InputKind, Node, NodeId};
+use crate::graph::{AxisId, Extent, Graph, InputKind, Moved, Node, NodeId};
 use crate::hash::{HashMap, HashSet};
 use crate::loops::{self, Element, Index, MatrixProduct, SHORT, Statement, Subscript};
 
@@ -54,9 +54,9 @@ impl Products {
     }
 
     /// Takes note of what nodes have become.
-    pub(super) fn move_nodes(&mut self, moved: &HashMap<NodeId, NodeId>) {
+    pub(super) fn move_nodes(&mut self, moved: &Moved) {
         let Self { sums, factors, columns } = std::mem::take(self);
-        let new = |id: NodeId| moved.get(&id).copied();
+        let new = |id: NodeId| moved.get(id);
         let product = |product: Product| {
             let (left, right) = (new(product.left)?, new(product.right)?);
             Some(Product { left, right, ..product })
@@ -84,8 +84,13 @@ pub(super) fn find_products(
     order: &[AxisId],
 ) -> (Vec<NodeId>, Products) {
     let mut products = Products::default();
-    let diagonals = diagonals(graph, roots, order);
-    let roots = rebuilt(graph, roots, |_, id| diagonals.get(&id).copied());
+    let Some(diagonals) = diagonals(graph, roots, order) else {
+        return (roots.to_vec(), products);
+    };
+    let mut roots = roots.to_vec();
+    if !diagonals.is_empty() {
+        roots = rebuilt(graph, &roots, |_, id| diagonals.get(&id).copied());
+    }
     let roots = rebuilt(graph, &roots, |graph, id| find_product(graph, &mut products, id, order));
     (roots, products)
 }
@@ -97,20 +102,26 @@ fn rebuilt(
     mut replace: impl FnMut(&mut Graph, NodeId) -> Option<NodeId>,
 ) -> Vec<NodeId> {
     let needed = graph.reachable(roots);
-    let mut moved: Vec<NodeId> = vec![NodeId::from_index(0); graph.len()];
+    let mut moved = Moved::of(graph);
     for id in needed {
-        let new = graph.rebuild(id, |argument| moved[argument.index()]);
-        moved[id.index()] = replace(graph, new).unwrap_or(new);
+        let new = graph.rebuild(id, |argument| moved[argument]);
+        let new = replace(graph, new).unwrap_or(new);
+        moved.insert(id, new);
     }
-    roots.iter().map(|root| moved[root.index()]).collect()
+    roots.iter().map(|root| moved[*root]).collect()
 }
 
-/// For sums that are the diagonals of products: those elements, so that both are the same bits.
-fn diagonals(graph: &mut Graph, roots: &[NodeId], order: &[AxisId]) -> HashMap<NodeId, NodeId> {
+/// For sums that are the diagonals of products: those elements, so that both are the same bits; none, if there are no products.
+fn diagonals(
+    graph: &mut Graph,
+    roots: &[NodeId],
+    order: &[AxisId],
+) -> Option<HashMap<NodeId, NodeId>> {
     let needed = graph.reachable(roots);
-    let mut diagonals = HashMap::default();
+    let mut diagonals = None;
     for id in &needed {
         let Some(([row, column, _], _)) = sides(graph, *id, order) else { continue };
+        let diagonals = diagonals.get_or_insert_with(HashMap::default);
         if graph.axis(row).extent != graph.axis(column).extent {
             continue;
         }

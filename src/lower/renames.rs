@@ -4,8 +4,7 @@
 //! `p[k]`. So `p` is computed once, and what else is a multiple of `p[k]` is known to be one of the same number.
 
 use crate::builtins::Function;
-use crate::graph::{AxisId, Graph, Node, NodeId};
-use crate::hash::HashMap;
+use crate::graph::{AxisId, Graph, Moved, Node, NodeId};
 
 /// The roots with renames on what is multiplied.
 pub(super) fn push_renames(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
@@ -13,18 +12,18 @@ pub(super) fn push_renames(graph: &mut Graph, roots: &[NodeId]) -> Vec<NodeId> {
     if !needed.iter().any(|id| matches!(graph.node(*id), Node::Rename { .. })) {
         return roots.to_vec();
     }
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
+    let mut moved = Moved::of(graph);
     for id in &needed {
         let found = match *graph.node(*id) {
             Node::Rename { argument, from, to } => {
-                pushed(graph, &needed, moved[&argument], [from, to])
+                pushed(graph, &needed, moved[argument], [from, to])
             }
             _ => None,
         };
-        let new = found.unwrap_or_else(|| graph.rebuild(*id, |argument| moved[&argument]));
+        let new = found.unwrap_or_else(|| graph.rebuild(*id, |argument| moved[argument]));
         moved.insert(*id, new);
     }
-    roots.iter().map(|root| moved[root]).collect()
+    roots.iter().map(|root| moved[*root]).collect()
 }
 
 /// A product or quotient along another axis, where an exponential in it is needed; none if there is no such one in it.

@@ -3,30 +3,24 @@
 //! In comes a program, out goes the same one in which a temporary whose elements are last read where those of an
 //! output are written lives in that output: it will be in the cache anyway.
 
+use std::rc::Rc;
+
 use crate::loops::{
     ArrayId, ArrayRole, Element, Kind, LoopId, Operation, Program, Statement, Subscript,
 };
 
 /// Lets temporaries live in outputs; gives where each array went, none for those that are gone.
 pub(super) fn reuse_outputs(program: &mut Program) -> Vec<Option<ArrayId>> {
-    let mut gone = vec![false; program.arrays.len()];
-    for home in find_homes(program) {
-        home.move_in(&mut program.body);
-        gone[home.temporary.0 as usize] = true;
-    }
-    let mut next = 0;
-    let moved: Vec<Option<ArrayId>> = gone
-        .iter()
-        .map(|gone| {
-            let id = ArrayId(next);
-            next += u32::from(!gone);
-            (!gone).then_some(id)
-        })
-        .collect();
-    if gone.contains(&true) {
-        rename(&mut program.body, &moved);
-        let mut gone = gone.iter();
-        program.arrays.retain(|_| !gone.next().expect("one for each array"));
+    let homes = find_homes(program);
+    let mut next = (0..).map(ArrayId);
+    let is_gone = |id: ArrayId| homes.iter().any(|home| home.temporary == id);
+    let ids = (0..).map(ArrayId).take(program.arrays.len());
+    let moved: Vec<Option<ArrayId>> =
+        ids.map(|id| if is_gone(id) { None } else { next.next() }).collect();
+    if !homes.is_empty() {
+        move_arrays(&mut program.body, &homes, &moved);
+        let mut moved = moved.iter();
+        program.arrays.retain(|_| moved.next().is_some_and(Option::is_some));
     }
     moved
 }
@@ -48,12 +42,31 @@ struct Home {
     places: Vec<Place>,
 }
 
-/// An access to an array: the loops around it, the number of each statement on the way, and the subscripts.
+/// An access to an array.
 struct Access<'p> {
-    loops: Vec<LoopId>,
-    path: Vec<usize>,
+    around: Rc<Around>,
+    /// The number of the statement in its body.
+    at: usize,
     subscripts: &'p [Subscript],
     is_store: bool,
+}
+
+/// The loops around a body, and the number of each statement on the way.
+#[derive(Clone, Default)]
+struct Around {
+    loops: Vec<LoopId>,
+    path: Vec<usize>,
+}
+
+impl Access<'_> {
+    fn loops(&self) -> &[LoopId] {
+        &self.around.loops
+    }
+
+    /// The number of each statement on the way, and its own.
+    fn path(&self) -> impl Iterator<Item = usize> {
+        self.around.path.iter().copied().chain([self.at])
+    }
 }
 
 /// The temporaries that may live in outputs, and where: one in each output.
@@ -94,23 +107,23 @@ fn find_home(
         return None;
     }
     // The loops around everything.
-    let shared = accesses.iter().fold(write.loops.len(), |shared, access| {
-        let alike = access.loops.iter().zip(&write.loops).take_while(|(a, b)| a == b).count();
-        let same_way = access.path.iter().zip(&write.path).take_while(|(a, b)| a == b).count();
+    let shared = accesses.iter().fold(write.loops().len(), |shared, access| {
+        let alike = access.loops().iter().zip(write.loops()).take_while(|(a, b)| a == b).count();
+        let same_way = access.path().zip(write.path()).take_while(|(a, b)| a == b).count();
         shared.min(alike).min(same_way)
     });
     // Nothing of it happens after the output is written, and what happens in the same loop is of the same element.
     for access in accesses {
-        let is_before = access.path[shared] < write.path[shared];
-        let is_beside = access.path[shared] == write.path[shared]
-            && access.loops == write.loops
-            && access.path <= write.path;
+        let [at, written_at] = [access, write].map(|it| it.path().nth(shared));
+        let is_before = at < written_at;
+        let is_beside =
+            at == written_at && access.loops() == write.loops() && access.path().le(write.path());
         if !is_before && !is_beside {
             return None;
         }
     }
-    let around = &write.loops[..shared];
-    let last = accesses.iter().find(|access| access.loops == write.loops)?;
+    let around = &write.loops()[..shared];
+    let last = accesses.iter().find(|access| access.loops() == write.loops())?;
     let mut places = Vec::new();
     for (subscript, extent) in write.subscripts.iter().zip(&of_output.extents) {
         let Subscript::Counter(id) = subscript else { return None };
@@ -134,7 +147,7 @@ fn find_home(
     });
     let are_counters = accesses.iter().all(|access| {
         access.subscripts.iter().all(|subscript| matches!(subscript, Subscript::Counter(_)))
-            && (!access.loops.eq(&write.loops) || access.subscripts == last.subscripts)
+            && (access.loops() != write.loops() || access.subscripts == last.subscripts)
     });
     (all_used && are_counters).then_some(places)
 }
@@ -143,52 +156,43 @@ fn find_home(
 fn accesses(program: &Program) -> Vec<Vec<Access<'_>>> {
     let mut found = Vec::new();
     found.resize_with(program.arrays.len(), Vec::new);
-    let mut walk = Walk { program, loops: Vec::new(), path: Vec::new(), found };
-    walk.collect(&program.body);
-    walk.found
+    collect(program, &program.body, &Rc::default(), &mut found);
+    found
 }
 
-/// Where in a program the accesses are looked for.
-struct Walk<'p> {
+fn collect<'p>(
     program: &'p Program,
-    loops: Vec<LoopId>,
-    path: Vec<usize>,
-    found: Vec<Vec<Access<'p>>>,
-}
-
-impl<'p> Walk<'p> {
-    fn collect(&mut self, body: &'p [Statement]) {
-        for (at, statement) in body.iter().enumerate() {
-            self.path.push(at);
-            match statement {
-                Statement::Let(_, Operation::Load(array, subscripts)) => {
-                    self.note(*array, subscripts, false);
-                }
-                Statement::Store { array, subscripts, .. } => self.note(*array, subscripts, true),
-                Statement::Let(..) => {}
-                Statement::Loop(inner) => {
-                    self.loops.push(inner.id);
-                    self.collect(&inner.body);
-                    self.loops.pop();
-                }
-                Statement::Product(product) => {
-                    let around = self.loops.len();
-                    self.loops.extend([product.row.id, product.column.id]);
-                    for Element { array, subscripts } in product.elements() {
-                        self.note(*array, subscripts, *array == product.to.array);
-                    }
-                    self.loops.truncate(around);
+    body: &'p [Statement],
+    around: &Rc<Around>,
+    found: &mut Vec<Vec<Access<'p>>>,
+) {
+    for (at, statement) in body.iter().enumerate() {
+        let mut note = |around: &Rc<Around>, array: ArrayId, subscripts, is_store| {
+            let array = array.0 as usize;
+            if program.arrays[array].role != ArrayRole::Input {
+                found[array].push(Access { around: around.clone(), at, subscripts, is_store });
+            }
+        };
+        match statement {
+            Statement::Let(_, Operation::Load(array, subscripts)) => {
+                note(around, *array, subscripts, false);
+            }
+            Statement::Store { array, subscripts, .. } => note(around, *array, subscripts, true),
+            Statement::Let(..) => {}
+            Statement::Loop(inner) => {
+                let mut inside = Around::clone(around);
+                inside.loops.push(inner.id);
+                inside.path.push(at);
+                collect(program, &inner.body, &Rc::new(inside), found);
+            }
+            Statement::Product(product) => {
+                let mut inside = Around::clone(around);
+                inside.loops.extend([product.row.id, product.column.id]);
+                let inside = Rc::new(inside);
+                for Element { array, subscripts } in product.elements() {
+                    note(&inside, *array, subscripts, *array == product.to.array);
                 }
             }
-            self.path.pop();
-        }
-    }
-
-    fn note(&mut self, array: ArrayId, subscripts: &'p [Subscript], is_store: bool) {
-        let array = array.0 as usize;
-        if self.program.arrays[array].role != ArrayRole::Input {
-            let (loops, path) = (self.loops.clone(), self.path.clone());
-            self.found[array].push(Access { loops, path, subscripts, is_store });
         }
     }
 }
@@ -202,45 +206,27 @@ impl Home {
         };
         self.places.iter().map(place).collect()
     }
-
-    fn move_in(&self, body: &mut [Statement]) {
-        for statement in body {
-            match statement {
-                Statement::Let(_, Operation::Load(array, subscripts))
-                | Statement::Store { array, subscripts, .. }
-                    if *array == self.temporary =>
-                {
-                    *subscripts = self.moved(subscripts);
-                    *array = self.output;
-                }
-                Statement::Let(..) | Statement::Store { .. } => {}
-                Statement::Loop(inner) => self.move_in(&mut inner.body),
-                Statement::Product(product) => {
-                    for Element { array, subscripts } in product.elements_mut() {
-                        if *array == self.temporary {
-                            *subscripts = self.moved(subscripts);
-                            *array = self.output;
-                        }
-                    }
-                }
-            }
-        }
-    }
 }
 
-fn rename(body: &mut [Statement], moved: &[Option<ArrayId>]) {
-    let new = |array: &mut ArrayId| {
+/// Moves the temporaries with a home, and gives all arrays their new names.
+fn move_arrays(body: &mut [Statement], homes: &[Home], moved: &[Option<ArrayId>]) {
+    let move_one = |array: &mut ArrayId, subscripts: &mut Vec<Subscript>| {
+        if let Some(home) = homes.iter().find(|home| home.temporary == *array) {
+            *subscripts = home.moved(subscripts);
+            *array = home.output;
+        }
         *array = moved[array.0 as usize].expect("what has moved is not used any more");
     };
     for statement in body {
         match statement {
-            Statement::Let(_, Operation::Load(array, _)) | Statement::Store { array, .. } => {
-                new(array);
-            }
+            Statement::Let(_, Operation::Load(array, subscripts))
+            | Statement::Store { array, subscripts, .. } => move_one(array, subscripts),
             Statement::Let(..) => {}
-            Statement::Loop(inner) => rename(&mut inner.body, moved),
+            Statement::Loop(inner) => move_arrays(&mut inner.body, homes, moved),
             Statement::Product(product) => {
-                product.elements_mut().into_iter().for_each(|element| new(&mut element.array));
+                for Element { array, subscripts } in product.elements_mut() {
+                    move_one(array, subscripts);
+                }
             }
         }
     }

@@ -18,12 +18,10 @@ const MOST_STATEMENTS: usize = 1000;
 
 /// Makes lanes of short rows.
 pub(super) fn rows_as_lanes(program: &mut Program) {
-    let body = std::mem::take(&mut program.body);
-    let loops = count_loops(&body);
-    let mut accesses = HashMap::default();
-    count_accesses(&body, &mut accesses);
-    let mut writer = Writer { program, loops, accesses };
-    let body = writer.body(body, true);
+    let mut body = std::mem::take(&mut program.body);
+    let mut writer = Writer { accesses: vec![0; program.arrays.len()], program, loops: 0 };
+    writer.count(&body);
+    writer.body(&mut body, true);
     program.body = body;
 }
 
@@ -32,56 +30,74 @@ struct Writer<'a> {
     /// How many names of loops are taken.
     loops: u32,
     /// How often the program names each array.
-    accesses: HashMap<ArrayId, usize>,
+    accesses: Vec<usize>,
 }
 
 impl Writer<'_> {
-    fn body(&mut self, body: Vec<Statement>, is_outermost: bool) -> Vec<Statement> {
-        if !body.iter().any(|statement| matches!(statement, Statement::Loop(_))) {
-            return body;
-        }
-        let mut written = Vec::with_capacity(body.len());
+    /// Counts the loops of a body, and how often it names each array.
+    fn count(&mut self, body: &[Statement]) {
         for statement in body {
-            match statement {
-                Statement::Loop(mut inner) => match self.length_of_rows(&inner) {
-                    Some(extent) if is_outermost || matches!(extent, Extent::Literal(_)) => {
-                        self.rows(*inner, extent, &mut written);
-                    }
-                    _ => {
-                        inner.body = self.body(inner.body, false);
-                        written.push(Statement::Loop(inner));
-                    }
-                },
-                other => written.push(other),
+            if let Statement::Loop(inner) = statement {
+                self.loops = self.loops.max(inner.id.0 + 1);
+                self.count(&inner.body);
+            } else if let Statement::Product(product) = statement {
+                for index in product.indices() {
+                    self.loops = self.loops.max(index.id.0 + 1);
+                }
+                for element in product.elements() {
+                    self.accesses[element.array.0 as usize] += 1;
+                }
+            } else if let Some((array, ..)) = access(statement) {
+                self.accesses[array.0 as usize] += 1;
             }
         }
-        written
     }
 
-    /// Writes a loop over independent rows of some length.
-    fn rows(&mut self, long: Loop, extent: Extent, written: &mut Vec<Statement>) {
-        let private = self.private(&long);
-        if let Extent::Literal(_) = extent {
-            let turned = self.turned(long, &private);
-            written.push(Statement::Loop(Box::new(turned)));
-            return;
+    fn body(&mut self, body: &mut Vec<Statement>, is_outermost: bool) {
+        let mut at = 0;
+        while at < body.len() {
+            if let Statement::Loop(inner) = &mut body[at] {
+                if let Some(extent) = self.length_of_rows(inner, is_outermost) {
+                    let [before, behind] = self.rows(inner, extent);
+                    at += before.len();
+                    let place = at - before.len();
+                    body.splice(place..place, before);
+                    let place = at + 1;
+                    at += behind.len();
+                    body.splice(place..place, behind);
+                } else {
+                    self.body(&mut inner.body, false);
+                }
+            }
+            at += 1;
         }
-        let length = self.set(written, Kind::Integer, Operation::Extent(extent));
-        let most = self.set(written, Kind::Integer, Operation::Integer(i64::from(SHORT)));
-        let is_long = self.set(written, Kind::Mask, Operation::IntegerLess(most, length));
-        let is_short = self.set(written, Kind::Mask, Operation::Not(is_long));
+    }
+
+    /// Makes lanes of the rows that a loop goes over, if they are short; gives what goes before and behind it.
+    fn rows(&mut self, long: &mut Loop, extent: Extent) -> [Vec<Statement>; 2] {
+        let private = self.private(long);
+        if let Extent::Literal(_) = extent {
+            self.turn(long, &private);
+            return [Vec::new(), Vec::new()];
+        }
+        let mut before = Vec::new();
+        let length = self.set(&mut before, Kind::Integer, Operation::Extent(extent));
+        let most = self.set(&mut before, Kind::Integer, Operation::Integer(i64::from(SHORT)));
+        let is_long = self.set(&mut before, Kind::Mask, Operation::IntegerLess(most, length));
+        let is_short = self.set(&mut before, Kind::Mask, Operation::Not(is_long));
         let mut copies = Copies::default();
-        let short = self.copy_loop(&long, &mut copies);
-        let short = Loop { guard: Some(is_short), ..self.turned(short, &private) };
-        let mut long = Loop { guard: Some(is_long), ..long };
-        let mut joined = Vec::new();
+        let mut short = self.copy_loop(long, &mut copies);
+        self.turn(&mut short, &private);
+        short.guard = Some(is_short);
+        long.guard = Some(is_long);
+        let mut behind = Vec::new();
         for (long, short) in long.accumulators.iter_mut().zip(&short.accumulators) {
             let result = std::mem::replace(&mut long.result, self.value(long.join.kind()));
             let choice = Operation::Select(is_short, short.result, long.result);
-            joined.push(Statement::Let(result, choice));
+            behind.push(Statement::Let(result, choice));
         }
-        written.extend([short, long].map(|inner| Statement::Loop(Box::new(inner))));
-        written.extend(joined);
+        before.push(Statement::Loop(Box::new(short)));
+        [before, behind]
     }
 
     fn set(&mut self, written: &mut Vec<Statement>, kind: Kind, operation: Operation) -> Value {
@@ -133,8 +149,8 @@ impl Writer<'_> {
         }
     }
 
-    /// The loop in lanes, and those in its body not; each lane has private temporaries of its own.
-    fn turned(&mut self, mut outer: Loop, private: &[ArrayId]) -> Loop {
+    /// Puts a loop in lanes, and those in its body not; each lane has private temporaries of its own.
+    fn turn(&mut self, outer: &mut Loop, private: &[ArrayId]) {
         outer.lanes = true;
         let id = outer.id;
         let widened: HashMap<ArrayId, ArrayId> =
@@ -155,7 +171,6 @@ impl Writer<'_> {
                 }
             }
         }
-        outer
     }
 
     /// A temporary like one along a row, for each lane.
@@ -185,13 +200,14 @@ impl Writer<'_> {
         }
         let is_private = |(array, is_store): &(ArrayId, bool)| {
             let is_temporary = self.program.arrays[array.0 as usize].role == ArrayRole::Temporary;
-            is_temporary && *is_store && counts.get(array) == self.accesses.get(array)
+            let count = counts.get(array);
+            is_temporary && *is_store && count == self.accesses.get(array.0 as usize)
         };
         first_is_store.into_iter().filter(is_private).map(|(array, _)| array).collect()
     }
 
     /// How long the rows are that a loop goes over, if it may run in lanes in place of the loops along them.
-    fn length_of_rows(&self, outer: &Loop) -> Option<Extent> {
+    fn length_of_rows(&self, outer: &Loop, is_outermost: bool) -> Option<Extent> {
         let mut extent = None;
         let (mut loops, mut statements) = (0, outer.body.len());
         for statement in &outer.body {
@@ -211,7 +227,9 @@ impl Writer<'_> {
         }
         let is_short = match extent? {
             Extent::Literal(literal) => literal <= SHORT,
-            Extent::Given(_) => loops <= MOST_LOOPS && statements <= MOST_STATEMENTS,
+            Extent::Given(_) => {
+                is_outermost && loops <= MOST_LOOPS && statements <= MOST_STATEMENTS
+            }
         };
         let is_independent = || is_independent(outer, &self.private(outer));
         (!outer.lanes && is_short && is_independent()).then_some(extent?)
@@ -266,32 +284,6 @@ fn is_independent(outer: &Loop, private: &[ArrayId]) -> bool {
         let first = places.next().flatten();
         first.is_some() && places.all(|place| place == first)
     })
-}
-
-fn count_loops(body: &[Statement]) -> u32 {
-    let in_body = body.iter().map(|statement| match statement {
-        Statement::Loop(inner) => (inner.id.0 + 1).max(count_loops(&inner.body)),
-        Statement::Let(..) | Statement::Store { .. } => 0,
-        Statement::Product(product) => {
-            product.indices().map(|index| index.id.0 + 1).into_iter().max().unwrap_or(0)
-        }
-    });
-    in_body.max().unwrap_or(0)
-}
-
-/// How often a body names each array.
-fn count_accesses(body: &[Statement], counts: &mut HashMap<ArrayId, usize>) {
-    for statement in body {
-        if let Statement::Loop(inner) = statement {
-            count_accesses(&inner.body, counts);
-        } else if let Statement::Product(product) = statement {
-            for element in product.elements() {
-                *counts.entry(element.array).or_default() += 1;
-            }
-        } else if let Some((array, ..)) = access(statement) {
-            *counts.entry(array).or_default() += 1;
-        }
-    }
 }
 
 /// The array and the place that a statement reads or writes, and whether it writes.

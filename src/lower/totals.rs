@@ -7,7 +7,7 @@
 
 use super::ArraySource;
 use super::cost::{cost_of, is_worth_running};
-use super::emit::{Body, Emitter};
+use super::emit::Emitter;
 use crate::builtins::{Function, Reduction};
 use crate::graph::{AxisId, AxisSet, Graph, InputKind, Node, NodeId};
 use crate::hash::{HashMap, HashSet};
@@ -221,13 +221,13 @@ impl Emitter<'_> {
             Some(beside) => (beside.id, beside.body),
             None => (self.loop_id(), Vec::new()),
         };
-        self.bodies.push(Body::behind(statements));
+        self.open_body(statements);
         id
     }
 
     /// Ends it.
     fn close_running_loop(&mut self, id: LoopId, extent: Extent) {
-        let body = self.bodies.pop().expect("a loop is open").statements;
+        let body = self.close_body().statements;
         self.running_loop = Some(id);
         let (guard, behind, accumulators) = (None, None, Vec::new());
         let done = Loop { id, extent, lanes: false, guard, behind, body, accumulators };

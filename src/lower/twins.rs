@@ -5,7 +5,7 @@
 
 use super::pairs::Pairs;
 use super::product::Products;
-use crate::graph::{AxisId, Graph, Node, NodeId, Type};
+use crate::graph::{AxisId, Graph, Moved, Node, NodeId, Type};
 use crate::hash::HashMap;
 
 /// The roots with each array computed along one axis; products of matrices and sums over pairs go with them.
@@ -29,19 +29,19 @@ pub(super) fn share_twins(
     if twins.is_empty() {
         return roots.to_vec();
     }
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
+    let mut moved = Moved::of(graph);
     for id in needed {
         let new = match twins.get(&id) {
             Some(Twin { of, from, to }) => {
-                graph.intern(Node::Rename { argument: moved[of], from: *from, to: *to })
+                graph.intern(Node::Rename { argument: moved[*of], from: *from, to: *to })
             }
-            None => graph.rebuild(id, |argument| moved[&argument]),
+            None => graph.rebuild(id, |argument| moved[argument]),
         };
         moved.insert(id, new);
     }
     products.move_nodes(&moved);
     pairs.move_terms(&moved);
-    roots.iter().map(|root| moved[root]).collect()
+    roots.iter().map(|root| moved[*root]).collect()
 }
 
 /// An array that is another one under another axis name.
@@ -73,8 +73,12 @@ fn find_twins(
     let may_be_twin = |id: NodeId| is_reduced[id.index()] && graph.ty(id) == Type::Real;
     let mut twins = HashMap::default();
     for [from, to] in names.iter().copied() {
+        let has_name = |id: NodeId| graph.axes(id).contains(to) && !graph.axes(id).contains(from);
+        if !needed.iter().any(|id| may_be_twin(*id) && has_name(*id)) {
+            continue;
+        }
         let mut known: HashMap<NodeId, NodeId> = HashMap::default();
-        for id in needed.iter().copied().filter(|id| graph.axes(*id).contains(to)) {
+        for id in needed.iter().copied().filter(|id| has_name(*id)) {
             let Some(of) = under_name(graph, &known, id, [from, to]) else { continue };
             known.insert(id, of);
             if of < id && may_be_twin(id) && needed.binary_search(&of).is_ok() {
@@ -85,17 +89,14 @@ fn find_twins(
     twins
 }
 
-/// The node that a node is if one of its axes has the name of another one, where there is such a node; given those of its
-/// arguments.
+/// The node that a node is if one of its axes has the name of another one that it lacks, where there is such a node; given
+/// those of its arguments.
 fn under_name(
     graph: &Graph,
     known: &HashMap<NodeId, NodeId>,
     id: NodeId,
     [from, to]: [AxisId; 2],
 ) -> Option<NodeId> {
-    if graph.axes(id).contains(from) {
-        return None;
-    }
     let node = match *graph.node(id) {
         Node::Index(_) => Node::Index(from),
         Node::Rename { argument, from: own, to: name } if name == to => {
