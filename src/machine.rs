@@ -14,6 +14,7 @@ mod lanes;
 mod object;
 mod operation;
 mod product;
+mod reads;
 mod rounding;
 mod target;
 mod totals;

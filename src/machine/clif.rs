@@ -10,6 +10,7 @@ use cranelift::codegen::isa::TargetIsa;
 
 use super::Options;
 use super::address::{Amount, Known, Pure};
+use super::reads::count_reads;
 use super::target::has;
 use crate::hash::HashMap;
 use crate::loops::{Kind, Loop, LoopId, Operation, Precision, Program, Statement, Value};
@@ -26,12 +27,13 @@ pub(super) fn write(program: &Program, options: Options, isa: &dyn TargetIsa) ->
         Precision::F32 => (types::F32, types::I32),
         Precision::F64 => (types::F64, types::I64),
     };
+    let reads = count_reads(program);
     let mut writer = Writer {
         program,
         lanes: options.lanes,
         blend: has(isa, "has_sse41"),
         rounds: isa.name() != "x64" || has(isa, "has_sse41"),
-        negated_in_fma: super::operation::negated_in_fma(program),
+        negated_in_fma: reads.iter().map(|reads| program.fused && reads.is_in_fma()).collect(),
         cursor: FuncCursor::new(&mut func).at_bottom(entry),
         scopes: vec![],
         real,

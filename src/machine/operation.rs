@@ -10,9 +10,7 @@ use cranelift::codegen::ir::{
 
 use super::address::{Amount, Known, Pattern, Pure};
 use super::clif::{Binding, Writer};
-use crate::loops::{
-    Accumulator, ArrayId, Join, Kind, LoopId, Operation, Program, Statement, Subscript, Value,
-};
+use crate::loops::{ArrayId, Join, Kind, LoopId, Operation, Subscript, Value};
 
 /// 2^52 + 2^51: added to the bits of an integer below 2^51 and subtracted as a real, it converts.
 const MAGIC: f64 = 6_755_399_441_055_744.0;
@@ -408,27 +406,4 @@ impl Writer<'_> {
 #[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
 fn nearest(value: f64) -> f32 {
     value as f32
-}
-
-/// Which values are negations that only fused multiply-adds read.
-pub(super) fn negated_in_fma(program: &Program) -> Vec<bool> {
-    let mut only = vec![program.fused; program.kinds.len()];
-    let mut bodies = vec![&program.body];
-    while let Some(body) = bodies.pop() {
-        for statement in body {
-            match statement {
-                Statement::Let(_, Operation::FusedMultiplyAdd(..)) | Statement::Product(_) => {}
-                Statement::Let(_, operation) => {
-                    operation.operands().for_each(|value| only[value.0 as usize] = false);
-                }
-                Statement::Store { value, .. } => only[value.0 as usize] = false,
-                Statement::Loop(inner) => {
-                    let reads = inner.accumulators.iter().flat_map(Accumulator::reads);
-                    reads.for_each(|value| only[value.0 as usize] = false);
-                    bodies.push(&inner.body);
-                }
-            }
-        }
-    }
-    only
 }

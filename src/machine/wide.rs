@@ -41,6 +41,7 @@ use std::rc::Rc;
 
 use iced_x86::{Code, Register};
 
+use super::reads::count_reads;
 use super::{Aligned, Isa};
 use crate::hash::{HashMap, HashSet};
 use crate::loops::{ArrayId, Kind, LoopId, Program, Value};
@@ -49,10 +50,11 @@ use codes::Form;
 use frame::{Frame, WORD};
 use locations::Locations;
 use memory::{Access, Base};
+use pins::Pinned;
 use registers::Registers;
 use signs::Signs;
 use tiles::Tile;
-use uses::{Constants, Uses};
+use uses::{Constants, Uses, UsesOfLoops};
 use values::{Home, Key, Location};
 
 /// The vectors of an instruction set, if it has wide ones.
@@ -100,10 +102,12 @@ pub(super) fn write_streaming(
 }
 
 fn write_with(mut program: Program, wide: Form, streams: Option<Aligned>) -> Vec<u8> {
-    let signs = signs::fold(&mut program);
+    // What a negation reads, multiply-adds read without it: what is read once by others stays so.
+    let reads = count_reads(&program);
+    let signs = signs::fold(&mut program, &reads);
     let (mut powers, mut sums) = (HashSet::default(), zeros::Sums::default());
     if wide == Form::Zmm {
-        powers = powers::fold(&mut program);
+        powers = powers::fold(&mut program, &reads);
         merges::fold(&mut program, &powers);
         // What such sums read is in no statement any more, nor in their accumulators.
         sums = zeros::fold(&mut program);
@@ -111,13 +115,15 @@ fn write_with(mut program: Program, wide: Form, streams: Option<Aligned>) -> Vec
     let mut frame = Frame::default();
     let [arrays, remaining] = [(); 2].map(|()| frame.word());
     let extents: Vec<i32> = program.extents.iter().map(|_| frame.word()).collect();
+    let constants = Constants::of(&program, wide);
+    let (uses, uses_of_loops) = Uses::find(&program, &constants, &sums);
     let mut writer = Writer {
         program: &program,
         signs,
         powers,
         sums,
         wide_form: wide,
-        constants: Constants::of(&program, wide),
+        constants,
         code: Assembler::new(),
         frame,
         arrays,
@@ -130,21 +136,20 @@ fn write_with(mut program: Program, wide: Form, streams: Option<Aligned>) -> Vec
         tail_lanes: 0,
         streams,
         bodies: vec![],
-        uses: HashMap::default(),
+        uses: uses_of_loops,
         values: Locations::new(program.kinds.len()),
         left: vec![],
         wide: vec![false; program.kinds.len()],
         vectors: Registers::new(),
         masks: Registers::new(),
-        pinned: HashMap::default(),
+        pinned: Pinned::new(program.kinds.len()),
         broadcasts: BTreeMap::new(),
         counters: HashMap::default(),
         scaled: None,
         tiles: BTreeMap::new(),
     };
     writer.read_tables();
-    let uses = Uses::of(&writer.constants, &program.body, []);
-    writer.write_body(Body::new(Rc::new(uses), None, false), &program.body, |_| ());
+    writer.write_body(Body::new(uses, None, false), &program.body, |_| ());
     writer.leave();
     let start = enter(writer.frame.size());
     writer.code.finish(start)
@@ -154,7 +159,7 @@ fn write_with(mut program: Program, wide: Form, streams: Option<Aligned>) -> Vec
 struct Writer<'a> {
     program: &'a Program,
     /// The signs in fused multiply-adds.
-    signs: HashMap<Value, Signs>,
+    signs: Vec<Signs>,
     /// The products with a power of two, of which the second factor is the exponent.
     powers: HashSet<Value>,
     /// The sums of what masks select.
@@ -185,8 +190,8 @@ struct Writer<'a> {
     /// The bodies around the code being written, outermost first.
     bodies: Vec<Body<'a>>,
     /// Where the bodies of loops use values.
-    uses: HashMap<LoopId, Rc<Uses>>,
-    values: Locations,
+    uses: UsesOfLoops,
+    values: Locations<Location>,
     /// Memory that is free as soon as the operation is written.
     left: Vec<Home>,
     /// Values that differ between lanes.
@@ -194,7 +199,7 @@ struct Writer<'a> {
     vectors: Registers,
     masks: Registers,
     /// Values that stay in a register throughout a loop.
-    pinned: HashMap<Key, usize>,
+    pinned: Pinned,
     /// Vectors in memory of values that are the same in all lanes.
     broadcasts: BTreeMap<Value, i32>,
     /// Where counters stand, of loops that are not innermost.

@@ -135,13 +135,7 @@ impl Assembler {
     }
 
     /// Where in the constants these bytes lie; as many as a power of two.
-    #[expect(clippy::needless_pass_by_value, reason = "most are made on the spot")]
-    pub(super) fn constant(&mut self, bytes: Vec<u8>) -> i32 {
-        self.constant_of(&bytes)
-    }
-
-    /// Likewise.
-    pub(super) fn constant_of(&mut self, bytes: &[u8]) -> i32 {
+    pub(super) fn constant(&mut self, bytes: &[u8]) -> i32 {
         if let Some(offset) = self.constants.get(bytes) {
             return *offset;
         }

@@ -8,10 +8,10 @@ use super::assembler::{Label, at};
 use super::codes::Form;
 use super::memory::{COUNTER, SCALED, SCRATCH};
 use super::totals::SPARE;
-use super::uses::{Uses, constants_used, is_stored_at_once};
+use super::uses::{Uses, is_stored_at_once};
 use super::values::Home;
 use super::{Body, STACK, Writer};
-use crate::loops::{Accumulator, Extent, Loop, LoopId, Operation, Precision, Statement, Value};
+use crate::loops::{Extent, Loop, LoopId, Operation, Precision, Statement, Value};
 
 /// How many registers an operation wants between those of its operands and of its result.
 const BETWEEN: usize = 2;
@@ -81,7 +81,7 @@ impl<'p> Writer<'p> {
     /// results need one register; says whether it has.
     fn write_and_store(&mut self, value: Value, operation: &Operation, next: &Statement) -> bool {
         let Statement::Store { array, subscripts, .. } = next else { return false };
-        if self.constants.get(value).is_some() || self.is_shared(value) {
+        if self.is_shared(value) {
             return false;
         }
         let place = self.body().place;
@@ -108,18 +108,9 @@ impl<'p> Writer<'p> {
         }
     }
 
-    /// Where the body of a loop uses values, found once.
-    pub(super) fn uses(&mut self, inner: &Loop) -> Rc<Uses> {
-        let found = self.uses.entry(inner.id).or_insert_with(|| {
-            let read = inner.accumulators.iter().flat_map(Accumulator::reads);
-            let read = read.flat_map(|read| match self.sums.get(&read) {
-                Some([mask, number]) => [Some(*mask), Some(*number)],
-                None => [Some(read), None],
-            });
-            let read: Vec<Value> = read.flatten().collect();
-            Rc::new(Uses::of(&self.constants, &inner.body, read))
-        });
-        Rc::clone(found)
+    /// Where the body of a loop uses values.
+    pub(super) fn uses(&self, inner: &Loop) -> Rc<Uses> {
+        Rc::clone(&self.uses[&inner.id])
     }
 
     /// Writes a loop without lanes.
@@ -139,10 +130,9 @@ impl<'p> Writer<'p> {
             self.pin_totals(&mut totals, self.copies * body.uses.pressure());
         }
         if in_lanes {
-            let constants = constants_used(&self.constants, &inner.body);
             let values = self.copies * body.uses.pressure() + BETWEEN;
             let needed = values.max(SPARE) + totals.len();
-            self.pin_most_used(&inner.body, &constants, &body.uses.outside(), needed);
+            self.pin_most_used(&inner.body, &body.uses, needed);
             self.clear_general(SCALED);
         }
         self.clear_general(COUNTER);
@@ -249,9 +239,11 @@ impl<'p> Writer<'p> {
         if self.lanes == Some(id) {
             let lanes = self.lane_count();
             let size = self.form.bytes() / lanes;
-            let number = |lane: usize| (copy * lanes + lane).to_le_bytes();
-            let bytes = (0..lanes).flat_map(|lane| number(lane).into_iter().take(size)).collect();
-            let numbers = self.code.constant(bytes);
+            let mut bytes = Vec::with_capacity(self.form.bytes());
+            for lane in 0..lanes {
+                bytes.extend_from_slice(&(copy * lanes + lane).to_le_bytes()[..size]);
+            }
+            let numbers = self.code.constant(&bytes);
             let add =
                 super::codes::code(super::codes::Op::IntegerAdd, self.program.precision, self.form);
             let numbers = super::values::Source::Memory(at(super::assembler::POOL, numbers));

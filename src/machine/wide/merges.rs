@@ -14,7 +14,7 @@ use crate::loops::{Accumulator, Kind, Loop, Operation, Program, Statement, Value
 /// Moves operations to the selections that read them, in loops in lanes; `powers` are no plain products.
 pub(super) fn fold(program: &mut Program, powers: &HashSet<Value>) {
     let reads = vec![Reads::default(); program.kinds.len()];
-    let mut merger = Merger { kinds: &mut program.kinds, powers, reads };
+    let mut merger = Merger { kinds: &mut program.kinds, powers, reads, noted: vec![] };
     merger.fold(&mut program.body);
 }
 
@@ -23,6 +23,8 @@ struct Merger<'a> {
     powers: &'a HashSet<Value>,
     /// By value; all of them 0 between one body and the next.
     reads: Vec<Reads>,
+    /// Of which values reads were noted.
+    noted: Vec<Value>,
 }
 
 /// What is known of the reads of a value.
@@ -90,13 +92,18 @@ impl Merger<'_> {
         });
         let moved = operations.filter(|(value, operation)| self.goes(**value, operation));
         let moved = moved.map(|(value, operation)| (*value, operation.clone())).collect();
-        each_read(inner, |value, _| self.reads[value.0 as usize] = Reads::default());
+        for value in self.noted.drain(..) {
+            self.reads[value.0 as usize] = Reads::default();
+        }
         moved
     }
 
     fn note_reads(&mut self, inner: &Loop) {
         each_read(inner, |value, place| {
             let known = &mut self.reads[value.0 as usize];
+            if known.count == 0 {
+                self.noted.push(value);
+            }
             (known.count, known.last) = (known.count + 1, place);
         });
         for statement in &inner.body {

@@ -21,7 +21,7 @@ const MAGIC: f64 = 6_755_399_441_055_744.0;
 impl Writer<'_> {
     /// Writes the operation that defines a value, for all copies.
     pub(super) fn write_let(&mut self, value: Value, operation: &Operation) {
-        if self.constants.get(value).is_some() {
+        if self.constants.has(value) {
             return;
         }
         let copies = if self.is_shared(value) { 1 } else { self.copies };
@@ -160,7 +160,7 @@ impl Writer<'_> {
 
     /// Two values of which either may come first: a constant is read from memory where it comes last.
     fn constant_last(&self, a: Value, b: Value) -> [Value; 2] {
-        let is_first = self.constants.get(a).is_some() && self.constants.get(b).is_none();
+        let is_first = self.constants.has(a) && !self.constants.has(b);
         if is_first { [b, a] } else { [a, b] }
     }
 
@@ -214,7 +214,7 @@ impl Writer<'_> {
             None => self.register(destroyed, copy),
             Some(_) => self.copied(destroyed, copy),
         };
-        let signs = self.signs.get(&value).copied().unwrap_or_default();
+        let signs = self.signs[value.0 as usize];
         let code = multiply_add(order, signs, self.program.precision, self.form);
         self.three(code, into, second_register, third_source);
         let number = number(into);
@@ -224,9 +224,9 @@ impl Writer<'_> {
 
     /// Whether a value is in a register that nothing reads behind the statement being written.
     pub(super) fn ends_here(&self, value: Value, copy: usize) -> bool {
-        !self.is_in_memory(value, copy)
+        self.body().uses.ends_before(value, self.body().place + 1) == Some(true)
+            && !self.is_in_memory(value, copy)
             && !self.is_pinned(value, copy)
-            && self.body().uses.ends_before(value, self.body().place + 1) == Some(true)
     }
 
     /// A value in a register that may be written.

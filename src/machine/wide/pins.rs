@@ -1,23 +1,52 @@
 //! What stays in registers throughout a loop: constants and values from outside that its body uses most.
 
 use super::Writer;
+use super::locations::Locations;
 use super::turn::TURNING;
+use super::uses::Uses;
 use super::values::{Key, mask};
-use crate::loops::{Operation, Statement, Value};
+use crate::loops::{Operation, Statement};
+
+/// Values that stay in a register.
+pub(super) struct Pinned {
+    registers: Locations<u8>,
+    keys: Vec<Key>,
+}
+
+impl Pinned {
+    /// None of so many values.
+    pub(super) fn new(count: usize) -> Self {
+        Self { registers: Locations::new(count), keys: vec![] }
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// The register in which a value stays.
+    pub(super) fn get(&self, key: &Key) -> Option<usize> {
+        self.registers.get(key).map(|register| usize::from(*register))
+    }
+
+    fn insert(&mut self, key: Key, register: usize) {
+        self.registers.insert(key, u8::try_from(register).expect("32 at most"));
+        self.keys.push(key);
+    }
+
+    fn pop(&mut self) -> Option<(Key, usize)> {
+        let key = self.keys.pop()?;
+        Some((key, self.registers.remove(&key)?.into()))
+    }
+}
 
 impl Writer<'_> {
     /// Keeps what is used most in the registers that are not needed.
-    pub(super) fn pin_most_used(
-        &mut self,
-        body: &[Statement],
-        constants: &[(Value, usize)],
-        outside: &[(Value, usize)],
-        needed: usize,
-    ) {
+    pub(super) fn pin_most_used(&mut self, body: &[Statement], uses: &Uses, needed: usize) {
         let room = self.register_count().saturating_sub(needed);
         let mut wanted: Vec<(usize, Key)> = vec![];
         let mut masks: Vec<Key> = vec![];
-        for (value, count) in constants.iter().chain(outside) {
+        for (value, count) in uses.constants().iter().chain(&uses.outside()) {
             if self.is_masked(*value) && !self.is_shared(*value) {
                 masks.extend((0..self.copies).map(|copy| (*value, copy)));
             }
@@ -44,7 +73,7 @@ impl Writer<'_> {
 
     /// Gives those registers back.
     pub(super) fn unpin_most_used(&mut self) {
-        for ((value, _), register) in std::mem::take(&mut self.pinned) {
+        while let Some(((value, _), register)) = self.pinned.pop() {
             if self.is_masked(value) {
                 self.unpin_mask(register);
             } else {

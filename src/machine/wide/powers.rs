@@ -4,9 +4,9 @@
 //! exponent of a factor that is a power of two too large, and divide by that, is `p * n`, and the set of such products. The bits of
 //! the result are the same: both round once, where the product is subnormal.
 
-use super::uses::read_by;
 use crate::hash::{HashMap, HashSet};
 use crate::loops::{Operation, Precision, Program, Statement, Value};
+use crate::machine::reads::Reads;
 
 /// A number with this added has its whole part in the low bits of the sum.
 const MAGIC: f64 = 12_582_912.0;
@@ -15,29 +15,28 @@ const SHIFT: u8 = 23;
 /// The exponent bias.
 const BIAS: f64 = 127.0;
 
-/// Finds products with powers of two, and writes them with the exponent.
-pub(super) fn fold(program: &mut Program) -> HashSet<Value> {
+/// Finds products with powers of two, and writes them with the exponent, given how often values are read.
+pub(super) fn fold(program: &mut Program, reads: &[Reads]) -> HashSet<Value> {
     if program.precision != Precision::F32 {
         return HashSet::default();
     }
     let mut body = std::mem::take(&mut program.body);
     let mut finder = Finder {
         definitions: vec![None; program.kinds.len()],
-        uses: vec![0; program.kinds.len()],
+        reads,
         wholes: HashMap::default(),
         products: HashSet::default(),
     };
-    finder.count(&body);
     finder.fold(&mut body);
     program.body = body;
     finder.products
 }
 
-struct Finder {
+struct Finder<'r> {
     /// The operations so far, by value.
     definitions: Vec<Option<Operation>>,
     /// How often each value is read.
-    uses: Vec<usize>,
+    reads: &'r [Reads],
     /// For each sum with a magic number the value that is the sum less that number, and the number.
     wholes: HashMap<Value, (Value, f64)>,
     products: HashSet<Value>,
@@ -51,13 +50,7 @@ struct Product {
     done: Vec<Value>,
 }
 
-impl Finder {
-    fn count(&mut self, body: &[Statement]) {
-        for statement in body {
-            read_by(statement, &mut |value| self.uses[value.0 as usize] += 1);
-        }
-    }
-
+impl Finder<'_> {
     fn fold(&mut self, body: &mut Vec<Statement>) {
         let outside = self.wholes.clone();
         let mut done = HashSet::default();
@@ -83,7 +76,9 @@ impl Finder {
                 Statement::Store { .. } | Statement::Product(_) => {}
             }
         }
-        body.retain(|it| !matches!(it, Statement::Let(value, _) if done.contains(value)));
+        if !done.is_empty() {
+            body.retain(|it| !matches!(it, Statement::Let(value, _) if done.contains(value)));
+        }
         self.wholes = outside;
     }
 
@@ -118,7 +113,7 @@ impl Finder {
         let Some(Operation::Select(mask, a, b)) = self.definitions[chosen.0 as usize] else {
             return None;
         };
-        let is_own = of == chosen && self.uses[chosen.0 as usize] == 2;
+        let is_own = of == chosen && self.reads[chosen.0 as usize].all == 2;
         (is_own && self.only(mask).is_some() && is_power(a) && is_power(b))
             .then_some([chosen, mask])
     }
@@ -126,7 +121,7 @@ impl Finder {
     /// The definition of a value that is read once.
     fn only(&self, value: Value) -> Option<&Operation> {
         let definition = self.definitions[value.0 as usize].as_ref()?;
-        (self.uses[value.0 as usize] == 1).then_some(definition)
+        (self.reads[value.0 as usize].all == 1).then_some(definition)
     }
 
     fn real(&self, value: Value) -> Option<f64> {

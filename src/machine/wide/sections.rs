@@ -9,10 +9,10 @@ use super::memory::{COUNTER, SCRATCH, SECOND};
 use super::tiles::Way;
 use super::totals::SPARE;
 use super::turn::TURNING;
-use super::uses::{Uses, constants_used};
+use super::uses::Uses;
 use super::values::mask;
 use super::{Body, STACK, Writer};
-use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, TRIP, Value};
+use crate::loops::{BLOCK, Extent, Loop, PARTIALS, Precision, Statement, TRIP};
 
 /// Bodies of at most so many operations get four copies, or as many as there are vectors of partial results.
 const SMALL_BODY: usize = 12;
@@ -238,7 +238,7 @@ impl<'p> Writer<'p> {
         // All ones, then zeros: lanes that count begin as far in front of the zeros as there are.
         let bytes = self.form.bytes();
         let table = [vec![0xff; bytes], vec![0; bytes]].concat();
-        let table = self.code.constant(table);
+        let table = self.code.constant(&table);
         let size = bytes / self.lane_count();
         let shift = i32::try_from(size.ilog2()).expect("2 or 3");
         self.code.number(Code::Shl_rm64_imm8, SCRATCH, shift);
@@ -258,10 +258,9 @@ impl<'p> Writer<'p> {
         sections: &Sections,
         partials: usize,
     ) -> usize {
-        let outside = uses.outside();
         if self.form == Form::Ymm {
-            for (value, _) in &outside {
-                self.broadcast_to_memory(*value);
+            for (value, _) in uses.outside() {
+                self.broadcast_to_memory(value);
             }
         }
         if !sections.is_straight {
@@ -274,7 +273,7 @@ impl<'p> Writer<'p> {
         if !self.tiles.is_empty() {
             needed = needed.max(TURNING);
         }
-        self.pin_most_used(&inner.body, &sections.constants, &outside, needed);
+        self.pin_most_used(&inner.body, uses, needed);
         self.register_count().saturating_sub(needed + self.pinned.len())
     }
 
@@ -302,8 +301,6 @@ pub(super) struct Sections {
     /// Where a block ends, and its whole trips.
     end: i32,
     main_end: i32,
-    /// How often the body uses each constant.
-    constants: Vec<(Value, usize)>,
 }
 
 impl Sections {
@@ -311,7 +308,6 @@ impl Sections {
         let is_straight = !inner.holds_loops();
         let [counter, end, main_end] = [(); 3].map(|()| writer.frame.word());
         writer.counters.insert(inner.id, counter);
-        let constants = constants_used(&writer.constants, &inner.body);
         let operations = inner.body.len() - own_constants(writer, inner);
         let vectors = writer.vectors_of_partials();
         let room = if writer.form == Form::Zmm { 8 } else { 4 };
@@ -335,17 +331,7 @@ impl Sections {
             _ => 1,
         };
         let in_registers = is_straight && fits && copies % vectors == 0;
-        Self {
-            copies,
-            in_registers,
-            is_straight,
-            has_tiles,
-            operations,
-            counter,
-            end,
-            main_end,
-            constants,
-        }
+        Self { copies, in_registers, is_straight, has_tiles, operations, counter, end, main_end }
     }
 
     /// Where the counter is kept while general registers are wanted for other things.
@@ -362,7 +348,7 @@ impl Sections {
 
 fn own_constants(writer: &Writer<'_>, inner: &Loop) -> usize {
     let is_constant = |statement: &&Statement| match statement {
-        Statement::Let(value, _) => writer.constants.get(*value).is_some(),
+        Statement::Let(value, _) => writer.constants.has(*value),
         Statement::Store { .. } | Statement::Loop(_) | Statement::Product(_) => false,
     };
     inner.body.iter().filter(is_constant).count()

@@ -3,9 +3,8 @@
 //! In comes a program, out goes the same one without the negations that nothing but fused multiply-adds reads, and for
 //! each of these the signs of its product and of its addend.
 
-use crate::hash::HashMap;
 use crate::loops::{Operation, Program, Statement, Value};
-use crate::machine::operation::negated_in_fma;
+use crate::machine::reads::Reads;
 
 /// Whether a fused multiply-add negates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -14,42 +13,39 @@ pub(super) struct Signs {
     pub(super) addend: bool,
 }
 
-/// Takes negations out of a program, and gives those of fused multiply-adds that have a sign.
-pub(super) fn fold(program: &mut Program) -> HashMap<Value, Signs> {
-    let only = negated_in_fma(program);
-    let mut signs = HashMap::default();
-    fold_body(&mut program.body, &only, &mut HashMap::default(), &mut signs);
+/// Takes negations out of a program, given how often values are read, and gives the signs of each value.
+pub(super) fn fold(program: &mut Program, reads: &[Reads]) -> Vec<Signs> {
+    let mut signs = vec![Signs::default(); program.kinds.len()];
+    if program.fused {
+        let mut negated = vec![None; program.kinds.len()];
+        fold_body(&mut program.body, reads, &mut negated, &mut signs);
+    }
     signs
 }
 
 fn fold_body(
     body: &mut Vec<Statement>,
-    only: &[bool],
-    negated: &mut HashMap<Value, Value>,
-    signs: &mut HashMap<Value, Signs>,
+    reads: &[Reads],
+    negated: &mut [Option<Value>],
+    signs: &mut [Signs],
 ) {
     body.retain_mut(|statement| match statement {
-        Statement::Let(value, Operation::Negate(of)) if only[value.0 as usize] => {
-            negated.insert(*value, *of);
+        Statement::Let(value, Operation::Negate(of)) if reads[value.0 as usize].is_in_fma() => {
+            negated[value.0 as usize] = Some(*of);
             false
         }
         Statement::Let(value, Operation::FusedMultiplyAdd(a, b, c)) => {
-            let plain = |operand: &mut Value| match negated.get(operand) {
-                Some(of) => {
-                    *operand = *of;
-                    true
-                }
-                None => false,
+            let plain = |operand: &mut Value| {
+                let of = negated[operand.0 as usize];
+                *operand = of.unwrap_or(*operand);
+                of.is_some()
             };
-            let found = Signs { product: plain(a) != plain(b), addend: plain(c) };
-            if found != Signs::default() {
-                signs.insert(*value, found);
-            }
+            signs[value.0 as usize] = Signs { product: plain(a) != plain(b), addend: plain(c) };
             true
         }
         Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => true,
         Statement::Loop(inner) => {
-            fold_body(&mut inner.body, only, negated, signs);
+            fold_body(&mut inner.body, reads, negated, signs);
             true
         }
     });

@@ -1,32 +1,32 @@
 //! When values are used: what a body reads, and where.
 
 use std::num::NonZero;
+use std::rc::Rc;
 
 use super::codes::Form;
+use super::zeros::Sums;
 use crate::hash::HashMap;
 use crate::loops::{
     Accumulator, Kind, LoopId, Operation, Precision, Program, Statement, Value, subscript_values,
 };
 
-/// The constants of a program, by value, and what its loops read of what is around them.
+/// The constants of a program.
 pub(super) struct Constants {
-    values: Vec<Option<Operation>>,
+    operations: Vec<Operation>,
+    /// How many of them there are up to that of a value, by value.
+    numbers: Vec<Option<NonZero<u32>>>,
     /// Which values registers for masks hold.
     masked: Vec<bool>,
-    /// What is read in a loop and defined outside of it; constants do not count.
-    read: HashMap<LoopId, Vec<Value>>,
 }
 
 impl Constants {
     /// Of a program in vectors of a form.
     pub(super) fn of(program: &Program, form: Form) -> Self {
-        let values = vec![None; program.kinds.len()];
+        let numbers = vec![None; program.kinds.len()];
         let is_masked = |kind: &Kind| form == Form::Zmm && *kind == Kind::Mask;
         let masked = program.kinds.iter().map(is_masked).collect();
-        let mut constants = Self { values, masked, read: HashMap::default() };
+        let mut constants = Self { operations: vec![], numbers, masked };
         constants.collect(&program.body, program.precision);
-        let mut owners = vec![None; program.kinds.len()];
-        constants.find_read(&program.body, None, &mut owners);
         constants
     }
 
@@ -36,10 +36,11 @@ impl Constants {
                 Statement::Let(
                     value,
                     constant @ (Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_)),
-                ) => self.values[value.0 as usize] = Some(constant.clone()),
+                ) => self.add(*value, constant.clone()),
                 Statement::Let(value, Operation::Bits(of)) => {
-                    self.values[value.0 as usize] =
-                        self.get(*of).and_then(|of| bits(of, precision));
+                    if let Some(bits) = self.get(*of).and_then(|of| bits(of, precision)) {
+                        self.add(*value, bits);
+                    }
                 }
                 Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => {}
                 Statement::Loop(inner) => self.collect(&inner.body, precision),
@@ -47,47 +48,26 @@ impl Constants {
         }
     }
 
-    /// Finds what the loops of a body read; `owners` are the loops whose bodies define values.
-    fn find_read(
-        &mut self,
-        body: &[Statement],
-        around: Option<LoopId>,
-        owners: &mut [Option<LoopId>],
-    ) {
-        for statement in body {
-            defined_by(statement).for_each(|value| owners[value.0 as usize] = around);
-            let Statement::Loop(inner) = statement else { continue };
-            self.find_read(&inner.body, Some(inner.id), owners);
-            let mut read = Vec::with_capacity(2 * inner.body.len());
-            let mut give = |value: Value| {
-                if self.get(value).is_none() && owners[value.0 as usize] != Some(inner.id) {
-                    read.push(value);
-                }
-            };
-            inner.body.iter().for_each(|statement| self.read_here(statement, &mut give));
-            inner.accumulators.iter().flat_map(Accumulator::reads).for_each(&mut give);
-            read.sort_unstable();
-            read.dedup();
-            self.read.insert(inner.id, read);
-        }
-    }
-
-    /// Gives the values that a statement reads, of a loop those that it does not define itself.
-    fn read_here(&self, statement: &Statement, give: &mut impl FnMut(Value)) {
-        match statement {
-            Statement::Loop(inner) => {
-                self.read[&inner.id].iter().copied().for_each(&mut *give);
-                inner.guard.into_iter().for_each(give);
-            }
-            Statement::Let(..) | Statement::Store { .. } | Statement::Product(_) => {
-                read_by(statement, give);
-            }
-        }
+    fn add(&mut self, value: Value, constant: Operation) {
+        self.operations.push(constant);
+        self.numbers[value.0 as usize] = Some(number(self.operations.len()));
     }
 
     pub(super) fn get(&self, value: Value) -> Option<&Operation> {
-        self.values[value.0 as usize].as_ref()
+        let number = self.numbers[value.0 as usize]?;
+        Some(&self.operations[number.get() as usize - 1])
     }
+
+    /// Whether a value is one.
+    pub(super) fn has(&self, value: Value) -> bool {
+        self.numbers[value.0 as usize].is_some()
+    }
+}
+
+/// How many there are of what each value has at most one of.
+fn number(count: usize) -> NonZero<u32> {
+    let number = u32::try_from(count).ok().and_then(NonZero::new);
+    number.expect("at least one, and not more than there are values")
 }
 
 /// The bits of a constant real, as a constant integer.
@@ -101,7 +81,10 @@ fn bits(real: &Operation, precision: Precision) -> Option<Operation> {
     Some(Operation::Integer(bits))
 }
 
-/// Where a body uses values: places in it, in order.
+/// Where the bodies of loops use values.
+pub(super) type UsesOfLoops = HashMap<LoopId, Rc<Uses>>;
+
+/// Where a body uses values: places in it, in order. What a loop uses that is defined outside of it is used where it stands.
 #[derive(Debug, Default)]
 pub(super) struct Uses {
     /// Where what is known of a value stands in `entries`: of those from the first definition to the last, and of others.
@@ -111,8 +94,10 @@ pub(super) struct Uses {
     entries: Vec<Entry>,
     /// The places of one entry behind those of another.
     places: Vec<usize>,
-    /// The last places of the values that are used, in order.
+    /// Which values are used last at a loop or at the end, in order.
     ends: Vec<(usize, Value)>,
+    /// How often statements use each constant.
+    constants: Vec<(Value, usize)>,
     pressure: usize,
 }
 
@@ -135,38 +120,67 @@ struct Entry {
 }
 
 impl Uses {
-    /// Of a body, at whose end some values are used once more. Constants do not count.
-    pub(super) fn of(
+    /// Of the body of a program, and of its loops; `sums` are those of what masks select.
+    pub(super) fn find(
+        program: &Program,
+        constants: &Constants,
+        sums: &Sums,
+    ) -> (Rc<Self>, UsesOfLoops) {
+        let mut loops = UsesOfLoops::default();
+        find_in_loops(&program.body, constants, sums, &mut loops);
+        let body = Self::of(constants, &program.body, [], &loops);
+        (Rc::new(body), loops)
+    }
+
+    /// Of a body, at whose end some values are used once more, given those of its loops.
+    fn of(
         constants: &Constants,
         body: &[Statement],
         end: impl IntoIterator<Item = Value>,
+        loops: &UsesOfLoops,
     ) -> Self {
         let mut uses = Self::default();
         uses.make_room(body);
         uses.entries.reserve(body.len());
         // Which entry is used where.
         let mut notes: Vec<(usize, usize)> = Vec::with_capacity(2 * body.len());
+        // Constants, as often as statements use them.
+        let mut used = vec![];
         for (place, statement) in body.iter().enumerate() {
-            constants.read_here(statement, &mut |value| {
-                if constants.get(value).is_none() {
+            let mut give = |value: Value| {
+                if constants.has(value) {
+                    used.push(value);
+                } else {
                     notes.extend(uses.note(value, place));
                 }
-            });
+            };
+            if let Statement::Loop(inner) = statement {
+                loops[&inner.id].used_outside().for_each(|entry| give(entry.value));
+                inner.guard.into_iter().for_each(give);
+            } else {
+                read_by(statement, &mut give);
+            }
             defined_by(statement).for_each(|value| uses.entry(value).definition = Some(place));
         }
-        for value in end.into_iter().filter(|value| constants.get(*value).is_none()) {
+        for value in end.into_iter().filter(|value| !constants.has(*value)) {
             notes.extend(uses.note(value, body.len()));
         }
-        uses.sort(&notes);
+        used.sort_unstable();
+        let alike = used.chunk_by(|a, b| a == b);
+        uses.constants = alike.map(|alike| (alike[0], alike.len())).collect();
+        uses.sort(&notes, body);
         uses.pressure = uses.most_at_once(constants, body);
         uses
     }
 
     /// Definitions mostly come in the order of their numbers, with few others between them.
     fn make_room(&mut self, body: &[Statement]) {
-        let definitions = || body.iter().flat_map(defined_by).map(|value| value.0 as usize);
-        let (Some(first), Some(last)) = (definitions().min(), definitions().max()) else { return };
-        if last - first < MOST_BETWEEN * (body.len() + MOST_BETWEEN) {
+        let (mut first, mut last) = (usize::MAX, 0);
+        for value in body.iter().flat_map(defined_by) {
+            first = first.min(value.0 as usize);
+            last = last.max(value.0 as usize);
+        }
+        if first <= last && last - first < MOST_BETWEEN * (body.len() + MOST_BETWEEN) {
             (self.first, self.near) = (first, vec![None; last - first + 1]);
         }
     }
@@ -187,8 +201,7 @@ impl Uses {
         let count = self.entries.len();
         let place = (value.0 as usize).checked_sub(self.first);
         if let Some(near) = place.and_then(|at| self.near.get_mut(at)) {
-            let number = u32::try_from(count).ok().and_then(NonZero::new);
-            *near = Some(number.expect("at least one, and not more than there are values"));
+            *near = Some(number(count));
         } else {
             if self.far.is_empty() {
                 self.far.reserve(FAR);
@@ -214,13 +227,14 @@ impl Uses {
     }
 
     /// Puts the places of each entry behind each other.
-    fn sort(&mut self, notes: &[(usize, usize)]) {
+    fn sort(&mut self, notes: &[(usize, usize)], body: &[Statement]) {
         let mut end = 0;
-        self.ends.reserve(self.entries.len());
         for entry in self.entries.iter_mut().filter(|entry| entry.count > 0) {
             end += entry.count;
             entry.first = end;
-            self.ends.push((entry.last, entry.value));
+            if matches!(body.get(entry.last), None | Some(Statement::Loop(_))) {
+                self.ends.push((entry.last, entry.value));
+            }
         }
         self.ends.sort_unstable();
         self.places = vec![0; end];
@@ -257,7 +271,7 @@ impl Uses {
         }
     }
 
-    /// The values whose last use is at a place.
+    /// The values whose last use is at a place, which is that of a loop or the end.
     pub(super) fn ending(&self, place: usize) -> impl Iterator<Item = Value> + Clone {
         let first = self.ends.partition_point(|(last, _)| *last < place);
         let ends = self.ends[first..].iter().take_while(move |(last, _)| *last == place);
@@ -269,12 +283,21 @@ impl Uses {
         self.known(value).is_some_and(|entry| entry.definition.is_some())
     }
 
+    fn used_outside(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| entry.definition.is_none() && entry.count > 0)
+    }
+
     /// How often the body uses each value that it does not define.
     pub(super) fn outside(&self) -> Vec<(Value, usize)> {
-        let outside = self.entries.iter().filter(|it| it.definition.is_none() && it.count > 0);
-        let mut outside: Vec<_> = outside.map(|entry| (entry.value, entry.count)).collect();
+        let outside = self.used_outside().map(|entry| (entry.value, entry.count));
+        let mut outside: Vec<_> = outside.collect();
         outside.sort_unstable();
         outside
+    }
+
+    /// How often the body itself uses each constant.
+    pub(super) fn constants(&self) -> &[(Value, usize)] {
+        &self.constants
     }
 
     /// How many values that the body defines are in vector registers at the same time, at most.
@@ -284,19 +307,19 @@ impl Uses {
 
     /// What is stored at once needs a register for all copies of the body together.
     fn most_at_once(&self, constants: &Constants, body: &[Statement]) -> usize {
-        let end = body.len();
-        let (mut begin_at, mut end_at) = (vec![0; end + 1], vec![0; end + 1]);
+        // How many begin and how many end at each place.
+        let mut changes = vec![[0; 2]; body.len() + 1];
         let in_vectors = |entry: &&Entry| !constants.masked[entry.value.0 as usize];
         for entry in self.entries.iter().filter(|entry| entry.count > 0).filter(in_vectors) {
             if let Some(definition) =
                 entry.definition.filter(|place| !is_stored_at_once(self, body, *place))
             {
-                begin_at[definition] += 1;
-                end_at[entry.last] += 1;
+                changes[definition][0] += 1;
+                changes[entry.last][1] += 1;
             }
         }
         let (mut now, mut most) = (0usize, 0);
-        for (begin, end) in begin_at.into_iter().zip(end_at) {
+        for [begin, end] in changes {
             now = now.saturating_sub(end) + begin;
             most = most.max(now);
         }
@@ -311,6 +334,21 @@ pub(super) fn is_stored_at_once(uses: &Uses, body: &[Statement], place: usize) -
             stored == value && !uses.is_read_from(*value, place + 2)
         }
         _ => false,
+    }
+}
+
+/// Finds the uses of the loops of a body, those of the innermost ones first.
+fn find_in_loops(body: &[Statement], constants: &Constants, sums: &Sums, loops: &mut UsesOfLoops) {
+    for statement in body {
+        let Statement::Loop(inner) = statement else { continue };
+        find_in_loops(&inner.body, constants, sums, loops);
+        let read = inner.accumulators.iter().flat_map(Accumulator::reads);
+        let read = read.flat_map(|read| match sums.get(&read) {
+            Some([mask, number]) => [Some(*mask), Some(*number)],
+            None => [Some(read), None],
+        });
+        let uses = Uses::of(constants, &inner.body, read.flatten(), loops);
+        loops.insert(inner.id, Rc::new(uses));
     }
 }
 
@@ -338,18 +376,4 @@ fn defined_by(statement: &Statement) -> impl Iterator<Item = Value> {
         Statement::Loop(inner) => (None, inner.accumulators.as_slice()),
     };
     value.into_iter().chain(results.iter().map(|accumulator| accumulator.result))
-}
-
-/// How often a body without loops uses each constant.
-pub(super) fn constants_used(constants: &Constants, body: &[Statement]) -> Vec<(Value, usize)> {
-    let mut used: Vec<Value> = vec![];
-    for statement in body {
-        read_by(statement, &mut |value| {
-            if constants.get(value).is_some() {
-                used.push(value);
-            }
-        });
-    }
-    used.sort_unstable();
-    used.chunk_by(|a, b| a == b).map(|alike| (alike[0], alike.len())).collect()
 }

@@ -79,11 +79,11 @@ impl Writer<'_> {
     }
 
     pub(super) fn is_shared(&self, value: Value) -> bool {
-        !self.wide[value.0 as usize] || self.constants.get(value).is_some()
+        !self.wide[value.0 as usize] || self.constants.has(value)
     }
 
     pub(super) fn is_pinned(&self, value: Value, copy: usize) -> bool {
-        self.pinned.contains_key(&self.key(value, copy))
+        self.pinned.get(&self.key(value, copy)).is_some()
     }
 
     fn file(&mut self, masks: bool) -> &mut Registers {
@@ -166,7 +166,7 @@ impl Writer<'_> {
     pub(super) fn register(&mut self, value: Value, copy: usize) -> Register {
         let key = self.key(value, copy);
         let register = if let Some(register) = self.pinned.get(&key) {
-            *register
+            register
         } else if let Some(constant) = self.constants.get(value).cloned() {
             let register = self.take(false);
             self.load_constant(register, &constant);
@@ -245,7 +245,7 @@ impl Writer<'_> {
         }
         let key = self.key(value, copy);
         if let Some(register) = self.pinned.get(&key) {
-            return mask(*register);
+            return mask(register);
         }
         mask(self.in_register(key, true))
     }
@@ -253,7 +253,7 @@ impl Writer<'_> {
     /// A value as an instruction's last operand reads it: from a register, or from memory where it is there.
     pub(super) fn source(&mut self, value: Value, copy: usize) -> Source {
         let key = self.key(value, copy);
-        if let Some(register) = self.pinned.get(&key).copied() {
+        if let Some(register) = self.pinned.get(&key) {
             self.vectors.lock(register);
             return Source::Register(self.vector(register));
         }
@@ -281,8 +281,7 @@ impl Writer<'_> {
     /// Whether reading a value takes no register of its own.
     pub(super) fn is_in_memory(&self, value: Value, copy: usize) -> bool {
         !self.is_pinned(value, copy)
-            && (self.constants.get(value).is_some()
-                || self.values[&self.key(value, copy)].register.is_none())
+            && (self.constants.has(value) || self.values[&self.key(value, copy)].register.is_none())
     }
 
     /// Lets go of operands that are not used again, so that the result can take their registers.
@@ -292,11 +291,8 @@ impl Writer<'_> {
 
     fn release_one(&mut self, value: Value, copy: usize) {
         let body = self.body();
-        if self.constants.get(value).is_some() {
-            return;
-        }
         let Some(is_own) = body.uses.ends_before(value, body.place + 1) else { return };
-        if self.is_shared(value) && copy + 1 < self.copies {
+        if self.constants.has(value) || (self.is_shared(value) && copy + 1 < self.copies) {
             return;
         }
         let key = self.key(value, copy);
@@ -344,12 +340,10 @@ impl Writer<'_> {
     /// A constant as an instruction's last operand reads it.
     pub(super) fn constant(&mut self, constant: &Operation) -> MemoryOperand {
         let (bytes, size) = constant_bytes(constant, self.program.precision);
-        let bytes = &bytes[..size];
         if self.form == Form::Zmm {
-            return in_all_lanes(at(POOL, self.code.constant_of(bytes)));
+            return in_all_lanes(at(POOL, self.code.constant(&bytes[..size])));
         }
-        let vector = bytes.repeat(32 / bytes.len());
-        at(POOL, self.code.constant(vector))
+        at(POOL, self.code.constant([bytes; 4].as_flattened()))
     }
 
     pub(super) fn load_constant(&mut self, register: usize, constant: &Operation) {
@@ -359,7 +353,7 @@ impl Writer<'_> {
         if bytes.iter().all(|byte| *byte == 0) {
             return self.clear(register);
         }
-        let place = self.code.constant_of(bytes);
+        let place = self.code.constant(bytes);
         self.broadcast(register, at(POOL, place));
     }
 
@@ -417,7 +411,7 @@ fn in_all_lanes(mut memory: MemoryOperand) -> MemoryOperand {
     memory
 }
 
-/// The bytes of a constant in one lane, and how many there are.
+/// The bytes of a constant in one lane or two, and how many there are in one.
 fn constant_bytes(constant: &Operation, precision: Precision) -> ([u8; 8], usize) {
     let integer = match (constant, precision) {
         #[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
@@ -429,9 +423,12 @@ fn constant_bytes(constant: &Operation, precision: Precision) -> ([u8; 8], usize
         (Operation::Mask(mask), _) => -i64::from(*mask),
         (other, _) => unreachable!("{} is no constant", other.name()),
     };
-    let size = match precision {
-        Precision::F32 => 4,
-        Precision::F64 => 8,
-    };
-    (integer.to_le_bytes(), size)
+    let bytes = integer.to_le_bytes();
+    match precision {
+        Precision::F32 => {
+            let [a, b, c, d, ..] = bytes;
+            ([a, b, c, d, a, b, c, d], 4)
+        }
+        Precision::F64 => (bytes, 8),
+    }
 }

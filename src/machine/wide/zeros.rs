@@ -5,7 +5,7 @@
 //! selection takes no instruction.
 
 use super::uses::read_by;
-use crate::hash::{HashMap, HashSet};
+use crate::hash::HashMap;
 use crate::loops::{Accumulator, Join, Kind, Loop, Operation, Program, Statement, Value};
 
 /// Sums of what a mask selects: for each element that an accumulator adds, the mask, and the number that is added where it holds.
@@ -15,26 +15,23 @@ pub(super) type Sums = HashMap<Value, [Value; 2]>;
 /// 0, and so never come to −0.
 pub(super) fn fold(program: &mut Program) -> Sums {
     let mut finder = Finder {
-        constants: HashSet::default(),
-        zeros: HashSet::default(),
+        constants: vec![false; program.kinds.len()],
+        zeros: vec![false; program.kinds.len()],
         counts: vec![[0; 2]; program.kinds.len()],
-        uses: vec![0; program.kinds.len()],
         sums: Sums::default(),
     };
     finder.count(&program.body);
-    let body = std::mem::take(&mut program.body);
-    program.body = finder.turned(&mut program.kinds, body, &mut vec![], false);
+    finder.turn(&mut program.kinds, &mut program.body, &mut vec![], false);
     finder.sums
 }
 
 struct Finder {
-    constants: HashSet<Value>,
-    /// Those without bits.
-    zeros: HashSet<Value>,
+    /// Which values are real constants.
+    constants: Vec<bool>,
+    /// Which are constants without bits.
+    zeros: Vec<bool>,
     /// How often each mask selects a 0 where it holds, and where it does not.
     counts: Vec<[usize; 2]>,
-    /// How often each value is read.
-    uses: Vec<usize>,
     sums: Sums,
 }
 
@@ -43,66 +40,63 @@ impl Finder {
         for statement in body {
             match statement {
                 Statement::Let(value, Operation::Real(bits)) => {
-                    self.constants.insert(*value);
-                    self.zeros.extend((*bits == 0).then_some(*value));
+                    self.constants[value.0 as usize] = true;
+                    self.zeros[value.0 as usize] = *bits == 0;
                 }
-                Statement::Let(value, Operation::Integer(0)) => _ = self.zeros.insert(*value),
+                Statement::Let(value, Operation::Integer(0)) => {
+                    self.zeros[value.0 as usize] = true;
+                }
                 Statement::Let(_, Operation::Select(mask, a, b)) => {
                     let counts = &mut self.counts[mask.0 as usize];
-                    counts[0] += usize::from(self.zeros.contains(a));
-                    counts[1] += usize::from(self.zeros.contains(b));
+                    counts[0] += usize::from(self.zeros[a.0 as usize]);
+                    counts[1] += usize::from(self.zeros[b.0 as usize]);
                 }
                 Statement::Loop(inner) => self.count(&inner.body),
                 _ => {}
             }
-            if let Statement::Loop(inner) = statement {
-                let read = inner.accumulators.iter().flat_map(Accumulator::reads);
-                read.for_each(|value| self.uses[value.0 as usize] += 1);
-            } else {
-                read_by(statement, &mut |value| self.uses[value.0 as usize] += 1);
-            }
         }
     }
 
-    /// A body with masks turned round, given those around it and whether it runs in lanes.
-    fn turned(
+    /// Turns masks of a body round, given those around it that were and whether it runs in lanes.
+    fn turn(
         &mut self,
         kinds: &mut Vec<Kind>,
-        body: Vec<Statement>,
+        body: &mut Vec<Statement>,
         known: &mut Vec<[Value; 2]>,
         in_lanes: bool,
-    ) -> Vec<Statement> {
+    ) {
         let around = known.len();
-        let mut written = Vec::with_capacity(body.len());
-        for mut statement in body {
-            if let Statement::Let(value, Operation::Select(mask, a, b)) = &mut statement
-                && kinds[value.0 as usize] != Kind::Mask
-                && let Some([_, other]) = known.iter().find(|[of, _]| of == mask)
-            {
-                *mask = *other;
-                std::mem::swap(a, b);
-            }
-            if let Statement::Loop(inner) = &mut statement {
-                let in_lanes = in_lanes || inner.lanes;
-                inner.body = self.turned(kinds, std::mem::take(&mut inner.body), known, in_lanes);
-                if in_lanes {
-                    self.find_sums(kinds, inner);
+        let mut opposites = vec![];
+        for (at, statement) in body.iter_mut().enumerate() {
+            match statement {
+                Statement::Let(value, operation) => {
+                    if let Operation::Select(mask, a, b) = operation
+                        && kinds[value.0 as usize] != Kind::Mask
+                        && let Some([_, other]) = known.iter().find(|[of, _]| of == mask)
+                    {
+                        *mask = *other;
+                        std::mem::swap(a, b);
+                    }
+                    if self.is_worth_it(*value, operation) {
+                        let other = new_mask(kinds);
+                        opposites.push((at + 1, Statement::Let(other, Operation::Not(*value))));
+                        known.push([*value, other]);
+                    }
                 }
-            }
-            let mask = match &statement {
-                Statement::Let(value, operation) if self.is_worth_it(*value, operation) => *value,
-                _ => {
-                    written.push(statement);
-                    continue;
+                Statement::Loop(inner) => {
+                    let in_lanes = in_lanes || inner.lanes;
+                    self.turn(kinds, &mut inner.body, known, in_lanes);
+                    if in_lanes {
+                        self.find_sums(kinds, inner);
+                    }
                 }
-            };
-            written.push(statement);
-            let other = new_mask(kinds);
-            written.push(Statement::Let(other, Operation::Not(mask)));
-            known.push([mask, other]);
+                Statement::Store { .. } | Statement::Product(_) => {}
+            }
+        }
+        if !opposites.is_empty() {
+            insert(body, opposites);
         }
         known.truncate(around);
-        written
     }
 
     fn is_worth_it(&self, value: Value, operation: &Operation) -> bool {
@@ -110,12 +104,24 @@ impl Finder {
         !matches!(operation, Operation::Mask(_)) && *holds >= 2 && holds > fails
     }
 
+    /// How often a loop reads a value, those of its sums included that were found.
+    fn count_reads(&self, inner: &Loop, value: Value) -> usize {
+        let mut count = 0;
+        let mut read = |it: Value| count += usize::from(it == value);
+        inner.body.iter().for_each(|statement| read_by(statement, &mut read));
+        for element in inner.accumulators.iter().flat_map(Accumulator::reads) {
+            read(element);
+            self.sums.get(&element).into_iter().flatten().copied().for_each(&mut read);
+        }
+        count
+    }
+
     /// Takes selections between a number and 0 out of the sums of a loop.
     fn find_sums(&mut self, kinds: &mut Vec<Kind>, inner: &mut Loop) {
         for accumulator in &inner.accumulators {
             let element = accumulator.element;
             let is_sum = accumulator.join == Join::Sum && accumulator.factor.is_none();
-            if !is_sum || self.uses[element.0 as usize] != 1 {
+            if !is_sum {
                 continue;
             }
             let defines = |statement: &Statement, wanted: Value| match statement {
@@ -129,21 +135,34 @@ impl Finder {
             let Some((at, Operation::Select(mask, a, b))) = find(element) else { continue };
             let is_own = find(mask).is_some_and(|(_, it)| !matches!(it, Operation::Mask(_)));
             // What is used in a loop is known by what its statements and accumulators read: nothing else may come from outside.
-            let number = if self.zeros.contains(&b) { a } else { b };
-            let is_known = self.constants.contains(&number) || find(number).is_some();
-            if !is_own || !is_known {
+            let number = if self.zeros[b.0 as usize] { a } else { b };
+            let is_known = self.constants[number.0 as usize] || find(number).is_some();
+            if !is_own || !is_known || self.count_reads(inner, element) != 1 {
                 continue;
             }
-            if self.zeros.contains(&b) {
+            if self.zeros[b.0 as usize] {
                 inner.body.remove(at);
                 self.sums.insert(element, [mask, a]);
-            } else if self.zeros.contains(&a) {
+            } else if self.zeros[a.0 as usize] {
                 let other = new_mask(kinds);
                 inner.body[at] = Statement::Let(other, Operation::Not(mask));
                 self.sums.insert(element, [other, b]);
             }
         }
     }
+}
+
+/// Puts statements into a body, each in front of a place, in order.
+fn insert(body: &mut Vec<Statement>, new: Vec<(usize, Statement)>) {
+    let room = Vec::with_capacity(body.len() + new.len());
+    let mut old = std::mem::replace(body, room).into_iter();
+    let mut before = 0;
+    for (place, statement) in new {
+        body.extend(old.by_ref().take(place - before));
+        body.push(statement);
+        before = place;
+    }
+    body.extend(old);
 }
 
 fn new_mask(kinds: &mut Vec<Kind>) -> Value {
