@@ -42,7 +42,8 @@ struct Pass<'a> {
 #[derive(Clone, Copy)]
 enum Fact {
     Other,
-    Number(f64),
+    /// It is this power of two.
+    Power(f64),
     /// It is made of bits, or such a number times another one.
     Bits,
     /// It is another one times a power of two.
@@ -52,8 +53,8 @@ enum Fact {
 /// A body at hand.
 struct Body {
     number: u32,
-    /// The constants so far, by their bits.
-    constants: Vec<(u64, Value)>,
+    /// The powers of two so far, by their bits.
+    powers: Vec<(u64, Value)>,
     /// Definitions, and the numbers of the statements that they go before.
     added: Vec<(usize, Statement)>,
 }
@@ -71,7 +72,7 @@ impl Pass<'_> {
     /// Writes the sums of a body; gives its number.
     fn contract(&mut self, statements: &mut Vec<Statement>) -> u32 {
         self.bodies += 1;
-        let mut body = Body { number: self.bodies, constants: Vec::new(), added: Vec::new() };
+        let mut body = Body { number: self.bodies, powers: Vec::new(), added: Vec::new() };
         for (at, statement) in statements.iter_mut().enumerate() {
             match statement {
                 Statement::Loop(inner) => {
@@ -143,7 +144,7 @@ impl Pass<'_> {
 
     fn in_one(&mut self, body: &mut Body, at: usize, sum: &Sum) -> Operation {
         let bits = sum.factor.to_bits();
-        let factor = match body.constants.iter().rev().find(|(known, _)| *known == bits) {
+        let factor = match body.powers.iter().rev().find(|(known, _)| *known == bits) {
             Some((_, constant)) => *constant,
             None => self.define(body, at, Operation::Real(bits)),
         };
@@ -166,16 +167,16 @@ impl Pass<'_> {
 
     fn note(&mut self, body: &mut Body, value: Value, operation: &Operation) {
         let fact = match operation {
-            Operation::Real(bits) => {
-                body.constants.push((*bits, value));
-                Fact::Number(f64::from_bits(*bits))
+            Operation::Real(bits) if is_power(f64::from_bits(*bits)) => {
+                body.powers.push((*bits, value));
+                Fact::Power(f64::from_bits(*bits))
             }
             Operation::FromBits(_) => Fact::Bits,
             Operation::Multiply(a, b) => {
                 match [*a, *b].map(|factor| self.fact(body.number, factor)) {
                     [Fact::Bits, _] | [_, Fact::Bits] => Fact::Bits,
-                    [_, Fact::Number(factor)] if is_power(factor) => Fact::Product(*a, factor),
-                    [Fact::Number(factor), _] if is_power(factor) => Fact::Product(*b, factor),
+                    [_, Fact::Power(factor)] => Fact::Product(*a, factor),
+                    [Fact::Power(factor), _] => Fact::Product(*b, factor),
                     _ => return,
                 }
             }

@@ -59,12 +59,10 @@ impl Writer<'_> {
             if let Statement::Loop(inner) = &mut body[at] {
                 if let Some(extent) = self.length_of_rows(inner, is_outermost) {
                     let [before, behind] = self.rows(inner, extent);
-                    at += before.len();
-                    let place = at - before.len();
-                    body.splice(place..place, before);
-                    let place = at + 1;
-                    at += behind.len();
-                    body.splice(place..place, behind);
+                    let added = before.len() + behind.len();
+                    body.splice(at + 1..at + 1, behind);
+                    body.splice(at..at, before);
+                    at += added;
                 } else {
                     self.body(&mut inner.body, false);
                 }
