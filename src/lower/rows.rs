@@ -59,8 +59,8 @@ impl Writer<'_> {
             if let Statement::Loop(inner) = &mut body[at] {
                 if let Some(extent) = self.length_of_rows(inner, is_outermost) {
                     let [before, behind] = self.rows(inner, extent);
-                    let added = before.len() + behind.len();
-                    body.splice(at + 1..at + 1, behind);
+                    let (added, next) = (before.len() + behind.len(), at + 1);
+                    body.splice(next..next, behind);
                     body.splice(at..at, before);
                     at += added;
                 } else {
