@@ -35,10 +35,12 @@
 //! compensation.
 
 mod display;
+mod insert;
 mod matrix;
 mod parts;
 mod validate;
 
+pub(crate) use insert::insert;
 pub use matrix::{DEPTH, Element, Index, MatrixProduct};
 pub use parts::subscript_values;
 pub use validate::{MAX_DEPTH, validate};

@@ -6,7 +6,7 @@
 //! asked for. Numbers that are multiplied by bits are left alone: machines have operations for these.
 
 use crate::loops::{
-    Accumulator, Join, Kind, Loop, Operation, Program, Statement, Value, subscript_values,
+    Accumulator, Join, Kind, Loop, Operation, Program, Statement, Value, insert, subscript_values,
 };
 
 /// Writes such sums as one operation each, in a program for machines that have it.
@@ -91,16 +91,7 @@ impl Pass<'_> {
                 Statement::Store { .. } | Statement::Product(_) => {}
             }
         }
-        if !body.added.is_empty() {
-            let mut added = body.added.into_iter().peekable();
-            let room = Vec::with_capacity(statements.len() + added.len());
-            for (at, statement) in std::mem::replace(statements, room).into_iter().enumerate() {
-                while let Some((_, definition)) = added.next_if(|(before, _)| *before == at) {
-                    statements.push(definition);
-                }
-                statements.push(statement);
-            }
-        }
+        insert(statements, body.added);
         body.number
     }
 

@@ -21,15 +21,16 @@ impl Emit for Emitter<'_> {
     fn emit(&mut self, operation: Operation) -> Value {
         let mut operation = self.without_sign(operation);
         if !self.is_volatile(&operation) {
-            let next = (self.next_value(), self.body().number);
+            let (value, body) = (self.next_value(), self.body().number);
             let is_constant = matches!(
                 operation,
                 Operation::Real(_) | Operation::Integer(_) | Operation::Mask(_)
             );
             let is_open = |number| self.bodies.iter().any(|body| body.number == number);
-            operation = match self.operations.entry((operation, is_constant.then_some(next.1))) {
+            operation = match self.operations.entry((operation, is_constant.then_some(body))) {
                 Entry::Occupied(known) if is_open(known.get().1) => return known.get().0,
-                entry => entry.insert_entry(next).key().0.clone(),
+                // What only a body that is closed has is known no more.
+                entry => entry.insert_entry((value, body)).key().0.clone(),
             };
         }
         let value = self.new_value(self.kind_of(&operation));

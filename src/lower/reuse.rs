@@ -114,7 +114,9 @@ fn find_home(
     });
     // Nothing of it happens after the output is written, and what happens in the same loop is of the same element.
     for access in accesses {
-        let [at, written_at] = [access, write].map(|it| it.path().nth(shared));
+        let [Some(at), Some(written_at)] = [access, write].map(|it| it.path().nth(shared)) else {
+            return None;
+        };
         let is_before = at < written_at;
         let is_beside =
             at == written_at && access.loops() == write.loops() && access.path().le(write.path());

@@ -9,7 +9,7 @@
 use crate::hash::HashMap;
 use crate::loops::{
     Accumulator, Array, ArrayId, ArrayRole, Extent, Kind, Loop, LoopId, Operation, PARTIALS,
-    Program, SHORT, Statement, Subscript, Value,
+    Program, SHORT, Statement, Subscript, Value, insert,
 };
 
 /// How many loops along a row, and how many statements, may be written twice.
@@ -54,21 +54,18 @@ impl Writer<'_> {
     }
 
     fn body(&mut self, body: &mut Vec<Statement>, is_outermost: bool) {
-        let mut at = 0;
-        while at < body.len() {
-            if let Statement::Loop(inner) = &mut body[at] {
-                if let Some(extent) = self.length_of_rows(inner, is_outermost) {
-                    let [before, behind] = self.rows(inner, extent);
-                    let (added, next) = (before.len() + behind.len(), at + 1);
-                    body.splice(next..next, behind);
-                    body.splice(at..at, before);
-                    at += added;
-                } else {
-                    self.body(&mut inner.body, false);
-                }
+        let mut beside = Vec::new();
+        for (at, statement) in body.iter_mut().enumerate() {
+            let Statement::Loop(inner) = statement else { continue };
+            if let Some(extent) = self.length_of_rows(inner, is_outermost) {
+                let [before, behind] = self.rows(inner, extent);
+                beside.extend(before.into_iter().map(|statement| (at, statement)));
+                beside.extend(behind.into_iter().map(|statement| (at + 1, statement)));
+            } else {
+                self.body(&mut inner.body, false);
             }
-            at += 1;
         }
+        insert(body, beside);
     }
 
     /// Makes lanes of the rows that a loop goes over, if they are short; gives what goes before and behind it.

@@ -11,7 +11,7 @@ use super::cost::is_worth_running;
 use super::largest::is_below_largest;
 use super::totals::{Range, is_input, is_there};
 use crate::builtins::{Function, Reduction};
-use crate::graph::{AxisId, AxisSet, Graph, Node, NodeId, Type};
+use crate::graph::{AxisId, AxisSet, Graph, Moved, Node, NodeId, Type};
 use crate::hash::{HashMap, HashSet};
 
 /// How many conditions that are the same for all terms may be told apart: each may double the number of sums.
@@ -26,12 +26,12 @@ pub(super) fn find_running_sums(graph: &mut Graph, roots: &[NodeId]) -> Vec<Node
     if !needed.iter().any(|id| compared(graph, *id).is_some()) {
         return roots.to_vec();
     }
-    let mut moved: HashMap<NodeId, NodeId> = HashMap::default();
+    let mut moved = Moved::of(graph);
     let mut found = HashMap::default();
     let mut axes = ComparedAxes::default();
     for id in &needed {
         // A count may be the same at all places where it was found: its axis is gone.
-        let node = graph.node(*id).with_arguments(|argument| moved[&argument]);
+        let node = graph.node(*id).with_arguments(|argument| moved[argument]);
         let new = fold(graph, node);
         let new = match *graph.node(new) {
             Node::Reduce(_, axis, _) if !axes.hold(graph, axis) => None,
@@ -54,7 +54,7 @@ pub(super) fn find_running_sums(graph: &mut Graph, roots: &[NodeId]) -> Vec<Node
         .unwrap_or(new);
         moved.insert(*id, new);
     }
-    roots.iter().map(|root| moved[root]).collect()
+    roots.iter().map(|root| moved[*root]).collect()
 }
 
 /// The two axes whose places a node compares.
@@ -208,8 +208,8 @@ impl Sums<'_> {
         all.filter(|id| graph.ty(*id) == Type::Bool && free(id)).collect()
     }
 
-    /// Whether the terms before the place may have a sum, since they have one where all conditions that are the same for all
-    /// terms hold, and where none does: most terms without one are found out here.
+    /// Whether the terms before the place may have a sum: most that have none are found out here. Where some conditions choose
+    /// between sums, those are sums also where all conditions hold, and where none does: the others only make terms simpler.
     fn may_be_chosen(&mut self, body: NodeId, along: &[NodeId], alike: &[NodeId]) -> bool {
         let axes = [self.axis, self.place];
         let mut is_part_where = |truth| {

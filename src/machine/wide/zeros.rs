@@ -6,7 +6,7 @@
 
 use super::uses::read_by;
 use crate::hash::HashMap;
-use crate::loops::{Accumulator, Join, Kind, Loop, Operation, Program, Statement, Value};
+use crate::loops::{Accumulator, Join, Kind, Loop, Operation, Program, Statement, Value, insert};
 
 /// Sums of what a mask selects: for each element that an accumulator adds, the mask, and the number that is added where it holds.
 pub(super) type Sums = HashMap<Value, [Value; 2]>;
@@ -93,9 +93,7 @@ impl Finder {
                 Statement::Store { .. } | Statement::Product(_) => {}
             }
         }
-        if !opposites.is_empty() {
-            insert(body, opposites);
-        }
+        insert(body, opposites);
         known.truncate(around);
     }
 
@@ -150,19 +148,6 @@ impl Finder {
             }
         }
     }
-}
-
-/// Puts statements into a body, each in front of a place, in order.
-fn insert(body: &mut Vec<Statement>, new: Vec<(usize, Statement)>) {
-    let room = Vec::with_capacity(body.len() + new.len());
-    let mut old = std::mem::replace(body, room).into_iter();
-    let mut before = 0;
-    for (place, statement) in new {
-        body.extend(old.by_ref().take(place - before));
-        body.push(statement);
-        before = place;
-    }
-    body.extend(old);
 }
 
 fn new_mask(kinds: &mut Vec<Kind>) -> Value {
